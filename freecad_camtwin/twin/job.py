@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One CAM job as the twin sees it: toolpath, tools, stock, and what its source does not say."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freecad_camtwin.twin.tool import Tool
+from freecad_camtwin.twin.toolpath import Toolpath
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a cut must not exceed; None sets no limit. Twin metadata, a machine profile or a user gives them."""
+
+    h_ex_max: float | None = None  #: largest chip thickness [mm]
+    h_ex_min: float | None = None  #: below it the edge rubs [mm]
+    force: float | None = None  #: peak resultant in the working plane [N]
+    torque: float | None = None  #: peak spindle torque [N·mm]
+    power: float | None = None  #: mean net spindle power [W]
+    deflection: float | None = None  #: static deflection at the tip [mm]
+    feed_min: float | None = None  #: vf [mm/s]
+    feed_max: float | None = None  #: vf [mm/s]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the job: the outermost dressup in a document, a stretch between tool changes in a program."""
+
+    label: str
+    type: str  #: the source's word: "Profile", "Adaptive", "Drilling"; "Program" for a posted program
+    tool: int = -1  #: index into the job's tools, -1 for none
+    name: str | None = None  #: FreeCAD's internal name of the outermost object
+    base_name: str | None = None  #: internal name of the object whose path a feed plan is keyed to
+    base_hash: str | None = None  #: hash of that object's stored commands (see ``twin.plan``)
+    uuid: str | None = None  #: stable identity, once a twin is attached
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """The raw workpiece in the toolpath's coordinates: a box, a standing cylinder, or a solid as triangles."""
+
+    lower: tuple[float, float, float]  #: least corner of the bounding box [mm]
+    upper: tuple[float, float, float]  #: greatest corner [mm]
+    kind: str = "box"  #: "box", "cylinder" (about the box's vertical axis) or "solid"
+    triangles: NDArray[np.float64] | None = None  #: (triangles, 3, 3) [mm] of a solid, else None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything that an analysis needs to know about one job."""
+
+    label: str
+    toolpath: Toolpath
+    tools: tuple[Tool, ...]
+    operations: tuple[Operation, ...]
+    stock: Stock | None = None  #: None where the source has none (a program)
+    material: str | None = None  #: key into the materials table
+    machine: str | None = None  #: path or name of a machine profile
+    name: str | None = None  #: FreeCAD's internal name of the job object
+    warnings: tuple[str, ...] = ()  #: one sentence each: what was odd while reading
+    source: str = ""  #: the file it came from
+    freecad_version: str | None = None  #: of the FreeCAD that read it
+    can_be_saved: bool = True  #: False where the document's proxies are lost: saving would ruin it
+    mends_with: str | None = None  #: which FreeCAD can save such a document
