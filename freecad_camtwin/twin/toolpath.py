@@ -162,12 +162,12 @@ class Toolpath:
         arcs = self.kind == MoveKind.ARC
         normal = np.array([axes[2] for axes in PLANE_AXES])[self.plane]
         rise = (self.end - self.start)[np.arange(self.moves), normal]
-        return np.where(arcs, np.hypot(np.nan_to_num(self.radius) * self.sweep, rise), straight)
+        return np.asarray(np.where(arcs, np.hypot(np.nan_to_num(self.radius) * self.sweep, rise), straight))
 
     @cached_property
     def is_cutting(self) -> NDArray[np.bool_]:
         """Whether a move is a feed move, shape (moves,); it may still cut only air."""
-        return self.kind != MoveKind.RAPID
+        return np.asarray(self.kind != MoveKind.RAPID)
 
     @cached_property
     def hash(self) -> str:
