@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The toolpath drawn over the model and coloured by load. It lives in the view's scene graph, never in the document."""
+
+from typing import Any
+
+import FreeCADGui as Gui
+import numpy as np
+from numpy.typing import NDArray
+from pivy import coin
+
+_AIR = (0.72, 0.72, 0.72)  # a move that cuts nothing, and a step whose load is not known
+_WIDTH_PIXELS = 2
+
+
+def colours(load: NDArray[np.float64], top: float) -> NDArray[np.uint32]:
+    """Return packed RGBA colours for loads of shape (steps,): grey for air and unknown, then from blue to yellow.
+
+    The map is matplotlib's cividis, which colour-blind eyes read alike; ``top`` is the load of its bright end.
+    """
+    from matplotlib import colormaps
+
+    share = np.clip(np.nan_to_num(load) / top, 0.0, 1.0) if top > 0 else np.zeros(len(load))
+    rgba = colormaps["cividis"](share)
+    rgba[~(load > 0), :3] = _AIR
+    channels = np.rint(rgba * 255).astype(np.uint32)
+    return (channels[:, 0] << 24) | (channels[:, 1] << 16) | (channels[:, 2] << 8) | channels[:, 3]
+
+
+class Overlay:
+    """One job's toolpath in one 3D view."""
+
+    def __init__(self, view: Any) -> None:
+        self._graph = view.getSceneGraph()
+        self._coordinates = coin.SoCoordinate3()
+        self._colours = coin.SoPackedColor()
+        self._lines = coin.SoLineSet()
+        self._root = coin.SoSeparator()
+        for node in (*_appearance(), self._colours, _per_vertex(), self._coordinates, self._lines):
+            self._root.addChild(node)
+        self._graph.addChild(self._root)
+
+    def draw(self, points: NDArray[np.float32], rgba: NDArray[np.uint32], counts: NDArray[np.int32]) -> None:
+        """Replace what is drawn: polylines of ``counts`` points each, ``points`` (n, 3) [mm], ``rgba`` (n,)."""
+        self._coordinates.point.setValues(0, len(points), points)
+        self._coordinates.point.setNum(len(points))
+        self._colours.orderedRGBA.setValues(0, len(rgba), rgba.tolist())
+        self._colours.orderedRGBA.setNum(len(rgba))
+        self._lines.numVertices.setValues(0, len(counts), counts.tolist())
+        self._lines.numVertices.setNum(len(counts))
+
+    def remove(self) -> None:
+        """Take it out of the view; harmless when the view is gone already."""
+        self._graph.removeChild(self._root)
+
+
+def _appearance() -> tuple[Any, ...]:
+    pick, light, style = coin.SoPickStyle(), coin.SoLightModel(), coin.SoDrawStyle()
+    pick.style = coin.SoPickStyle.UNPICKABLE
+    light.model = coin.SoLightModel.BASE_COLOR
+    style.lineWidth = _WIDTH_PIXELS
+    return pick, light, style
+
+
+def _per_vertex() -> Any:
+    binding = coin.SoMaterialBinding()
+    binding.value = coin.SoMaterialBinding.PER_VERTEX
+    return binding
+
+
+def view_of(document: Any) -> Any:
+    """Return the 3D view in which a document's overlay is drawn, None where it has none open."""
+    gui_document = Gui.getDocument(document.Name)
+    views = gui_document.mdiViewsOfType("Gui::View3DInventor") if gui_document else []
+    return views[0] if views else None
