@@ -1,24 +1,55 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What every test can ask for. Kernels are compiled afresh: numba's cache does not see a change in another file."""
+"""What every test can ask for, in plain Python and inside FreeCAD alike."""
 
+import hashlib
 import os
 import sys
-import tempfile
+from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-os.environ.setdefault("NUMBA_CACHE_DIR", tempfile.mkdtemp(prefix="camtwin-numba-"))
-sys.path.insert(0, str(Path(__file__).parent))
-
 ROOT = Path(__file__).resolve().parent.parent
-collect_ignore = [] if "FreeCAD" in sys.modules else ["freecad", "gui", "inside_freecad.py"]
+INSIDE_FREECAD = "FreeCAD" in sys.modules
+collect_ignore = [] if INSIDE_FREECAD else ["freecad", "gui", "inside_freecad.py"]
+
+
+def _kernel_cache() -> Path:
+    """Return a folder for compiled kernels that no change of any kernel can outlive.
+
+    numba's own cache looks at the file of the function alone: a change in what it calls would go unseen.
+    """
+    key = hashlib.sha256(f"{sys.version} {metadata.version('numba')} {metadata.version('numpy')}".encode())
+    for source in sorted((ROOT / "kernels").rglob("*.py")):
+        key.update(source.read_bytes())
+    return ROOT / "build" / "numba" / key.hexdigest()[:16]
+
+
+os.environ.setdefault("NUMBA_CACHE_DIR", str(_kernel_cache()))
 
 
 @pytest.fixture(scope="session")
-def shared_data():
+def shared_data() -> Path:
     """The folder of further real inputs that may lie beside a checkout."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("the optional folder ../shared/data is absent: its real inputs were not tried")
     return folder
+
+
+if INSIDE_FREECAD:
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
+        """Fail a test during which FreeCAD caught an exception of ours, printed it and went on.
+
+        A test that provokes one on purpose takes it from the output itself, with ``capfd.readouterr()``.
+        """
+        report = yield
+        printed = "".join(text for title, text in report.sections if title.endswith(call.when))
+        if report.passed and "Traceback (most recent call last)" in printed:
+            report.outcome = "failed"
+            report.longrepr = f"FreeCAD swallowed an exception during {item.nodeid}:\n{printed}"
+        return report
