@@ -33,8 +33,9 @@ def run() -> None:
     code = 3
     try:
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # a window would send prints to its report view
-        import freecad_camtwin  # noqa: F401 - from FreeCAD's Mod folder: only there may proxies be restored from
         import pytest
+
+        import freecad_camtwin  # noqa: F401 - from FreeCAD's Mod folder: only there may proxies be restored from
 
         asked = os.environ.get("CAMTWIN_PYTEST", "").split("\n")
         chosen = [str(TESTS.parent / word) if word.startswith("tests/") else word for word in asked if word]
