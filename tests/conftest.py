@@ -1,33 +1,20 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What every test can ask for, in plain Python and inside FreeCAD alike."""
 
-import hashlib
-import os
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from kernel_cache import ROOT, use_kernel_cache
+
 INSIDE_FREECAD = "FreeCAD" in sys.modules
 collect_ignore = [] if INSIDE_FREECAD else ["freecad", "gui", "inside_freecad.py"]
 
 
-def _kernel_cache() -> Path:
-    """Return a folder for compiled kernels that no change of any kernel can outlive.
-
-    numba's own cache looks at the file of the function alone: a change in what it calls would go unseen.
-    """
-    key = hashlib.sha256(f"{sys.version} {metadata.version('numba')} {metadata.version('numpy')}".encode())
-    for source in sorted((ROOT / "kernels").rglob("*.py")):
-        key.update(source.read_bytes())
-    return ROOT / "build" / "numba" / key.hexdigest()[:16]
-
-
-os.environ.setdefault("NUMBA_CACHE_DIR", str(_kernel_cache()))
+use_kernel_cache()
 
 
 @pytest.fixture(scope="session")
