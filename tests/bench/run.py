@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Run benchmarks: ``run.py`` all of them, each in a process of its own; ``run.py NAME`` the one module NAME.
 
-A benchmark is a module of this folder with ``main() -> list[Row]``; it imports ``bench.report``. The exit code is 1 when
-a required row falls short.
+A benchmark is a module of this folder with ``main() -> list[Row]``; it imports ``bench.report``. The exit code is 1
+when a required row falls short.
 """
 
 import importlib
