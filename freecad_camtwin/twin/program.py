@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""From a posted program to a job: its moves, its operations, and what its comments say of its tools."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freecad_camtwin.errors import ProgramError
+from freecad_camtwin.twin.job import Job, Operation, Stock
+from freecad_camtwin.twin.rs274 import Interpreter, interpret_program
+from freecad_camtwin.twin.tool import Shape, Tool
+from freecad_camtwin.twin.toolpath import EventKind
+
+Point = tuple[float, float, float]
+
+_LARGEST_FILE = 512 * 2**20
+#: What FreeCAD's posts write around an operation.
+_BEGIN = re.compile(r"\s*begin operation:\s*(.+?)\s*$", re.IGNORECASE)
+_END = re.compile(r"\s*finish operation\b", re.IGNORECASE)
+#: What Fusion's posts write of a tool: "T1 D=3.175 CR=0 - ZMIN=-1 - flat end mill", perhaps with TAPER=118deg.
+_FUSION_TOOL = re.compile(
+    r"\s*T(?P<number>\d+)\s+D=(?P<dc>[\d.]+)(?:\s+CR=(?P<re>[\d.]+))?(?:\s+TAPER=(?P<taper>[\d.]+)deg)?"
+    r".*-\s*(?P<shape>[a-z][a-z ]*?)\s*$",
+    re.IGNORECASE,
+)
+_FUSION_SHAPES = {
+    "flat end mill": Shape.FLAT,
+    "face mill": Shape.FLAT,
+    "bull nose end mill": Shape.BULL,
+    "ball end mill": Shape.BALL,
+    "drill": Shape.DRILL,
+    "spot drill": Shape.DRILL,
+    "chamfer mill": Shape.CHAMFER,
+}
+
+
+def read_program(
+    path: str | Path,
+    *,
+    tools: Sequence[Tool] = (),
+    stock: Stock | None = None,
+    start: Point | None = None,
+    machine: Point | None = None,
+) -> Job:
+    """Read a posted program as a job. Every move keeps its physical line, counted from 1.
+
+    tools: what is known of the tools, found by their numbers; a single tool without a number serves the whole program
+    stock: the raw workpiece, which no program states
+    start: where the tool stands at first [mm]; None if not known (see ``twin.rs274.record``)
+    machine: where the machine's zero lies in work coordinates [mm], for G28, G30 and G53; None if not known
+
+    Raises ProgramError, one sentence with the line, for whatever is not followed (docs/programs.md has the list).
+    """
+    path = Path(path)
+    run = interpret_program(_read(path), start=start, machine=machine)
+    if run.record.made == 0:
+        raise ProgramError(f"{path.name} makes no move; check that it is the program you mean")
+    numbers = _tool_by_block(run)
+    known = _tools(run, sorted({int(number) for number in numbers} - {0}), tools)
+    index = {tool.number: at for at, tool in enumerate(known)}
+    alone = 0 if len(known) == 1 and known[0].number is None else -1
+    tool = np.array([index.get(int(number), alone) if number else alone for number in numbers], np.int32)
+    operations, operation = _operations(run, numbers, tool, path.stem)
+    toolpath = run.record.toolpath(line=np.arange(1, len(run.blocks) + 1), tool=tool, operation=operation)
+    used = np.unique(toolpath.operation)
+    renumbered = np.searchsorted(used, toolpath.operation)
+    return Job(
+        label=path.stem,
+        toolpath=replace(toolpath, operation=renumbered),
+        tools=known,
+        operations=tuple(operations[at] for at in used),
+        stock=stock,
+        warnings=_warnings(run),
+        source=str(path),
+    )
+
+
+def _read(path: Path) -> bytes:
+    """The program's text, if it can be one."""
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise ProgramError(f"{path.name} is larger than 512 MB; split the program")
+        text = path.read_bytes()
+    except OSError as error:
+        raise ProgramError(f"{path.name} cannot be read: {error.strerror}") from error
+    if not text.strip():
+        raise ProgramError(f"{path.name} is empty; post the program again")
+    if b"\0" in text[:65536]:
+        raise ProgramError(f"{path.name} is not a program but a binary file; give a posted program (.ngc, .nc, .gcode)")
+    return text
+
+
+def _warnings(run: Interpreter) -> tuple[str, ...]:
+    said = list(run.warnings)
+    if run.units is None:
+        said.insert(0, "the program has neither G20 nor G21; its lengths were read as mm")
+    return tuple(said)
+
+
+def _tool_by_block(run: Interpreter) -> NDArray[np.int64]:
+    """Number of the tool in the spindle during each block, 0 for none. Where no M6 is used, T itself changes it."""
+    changes = [(event.line - 1, int(event.value)) for event in run.record.events if event.kind == EventKind.TOOL_CHANGE]
+    if not changes:
+        changes = [(block, number) for _, block, number in run.selected]
+    return _held(changes, len(run.blocks), 0)
+
+
+def _held(changes: Sequence[tuple[int, int]], blocks: int, first: int) -> NDArray[np.int64]:
+    """What holds during each block, given (block, value) of each change in order, and the value before them."""
+    starts = [0, *(block for block, _ in changes)]
+    values = [first, *(value for _, value in changes)]
+    return np.repeat(values, np.diff([*starts, blocks]))
+
+
+def _tools(run: Interpreter, numbers: Sequence[int], given: Sequence[Tool]) -> tuple[Tool, ...]:
+    """Every tool that the program uses: as given, else as a comment describes it, else by number alone."""
+    by_number = {tool.number: tool for tool in given}
+    anonymous = by_number.get(None)
+    if not numbers:
+        return tuple(given[:1])
+    described = _described_tools(run)
+    found = []
+    for number in numbers:
+        tool = by_number.get(number) or described.get(number) or Tool(dc=None, shape=None, number=number)
+        if number not in by_number and anonymous is not None and len(numbers) == 1:
+            tool = replace(anonymous, number=number)
+        found.append(tool)
+    return tuple(found)
+
+
+def _described_tools(run: Interpreter) -> dict[int, Tool]:
+    """Tools that the program's comments describe, by number."""
+    found: dict[int, Tool] = {}
+    for _, _, comment in run.comments:
+        match = _FUSION_TOOL.match(comment)
+        if match:
+            tool = _fusion_tool(match, run.units or 1.0)
+            found.setdefault(int(match["number"]), tool)
+    return found
+
+
+def _fusion_tool(match: re.Match[str], scale: float) -> Tool:
+    word = match["shape"].lower()
+    shape = _FUSION_SHAPES.get(word)
+    dc = float(match["dc"]) * scale
+    corner = float(match["re"] or 0.0) * scale
+    taper = float(match["taper"] or 0.0)
+    return Tool(
+        dc=dc if dc > 0 else None,
+        shape=shape,
+        number=int(match["number"]),
+        label=f"T{match['number']} {word}",
+        shape_name=word,
+        re=corner if shape in (Shape.BULL, Shape.BALL) and 0 < corner <= dc / 2 else None,
+        sig=math.radians(taper) if shape is Shape.DRILL and 0 < taper < 180 else None,
+    )
+
+
+def _operations(
+    run: Interpreter, numbers: NDArray[np.int64], tool: NDArray[np.int32], name: str
+) -> tuple[list[Operation], NDArray[np.int64]]:
+    """The program's stretches and the stretch of every block.
+
+    A stretch begins at a tool change, or at FreeCAD's comment "begin operation: …", which names it; else its tool
+    does, and in a program without tools its file. Empty ones are dropped by the caller.
+    """
+    begins = {int(block): "" for block in np.flatnonzero(np.diff(numbers)) + 1}
+    for _, block, comment in run.comments:
+        match = _BEGIN.match(comment)
+        if match:
+            begins[block] = match[1]
+    changes = [(block, at + 1) for at, block in enumerate(sorted(begins))]
+    stretch = _held(changes, len(run.blocks), 0)
+    operations = [Operation(label=name, type="Program", tool=int(tool[0]) if len(tool) else -1)]
+    label = ""
+    for block in sorted(begins):
+        label = begins[block] or f"T{numbers[block]}"
+        operations.append(Operation(label=label, type="Program", tool=int(tool[block])))
+    return operations, stretch

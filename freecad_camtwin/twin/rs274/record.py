@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The moves of a program as they are made, until they are a toolpath."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from camtwin_kernels import rs274 as kernels
+from numpy.typing import NDArray
+
+from freecad_camtwin.twin.toolpath import Event, EventKind, MoveKind, Toolpath
+
+
+class Record:
+    """Moves and events in the order in which the machine makes them.
+
+    The kernel writes moves straight into ``moves``, ``kinds`` and ``blocks``; ``cursor`` says how far it is.
+    """
+
+    def __init__(self, blocks: int) -> None:
+        self.moves = np.empty((blocks, kernels.COLUMNS))
+        self.kinds = np.empty(blocks, np.int8)
+        self.blocks = np.empty(blocks, np.int32)
+        self.cursor = np.zeros(3, np.int64)  # next block, block to stop before, moves made
+        self.events: list[Event] = []
+        self._cycles: list[tuple[int, int]] = []  # (move, cycle)
+        self._held: list[tuple[int, int, float]] = []  # (first move, plane, n_rpm)
+
+    @property
+    def made(self) -> int:
+        """How many moves there are so far."""
+        return int(self.cursor[2])
+
+    def hold(self, plane: int, n_rpm: float) -> None:
+        """Let plane and spindle speed hold from the next move on."""
+        self._held.append((self.made, plane, n_rpm))
+
+    def reserve(self, moves: int) -> None:
+        """Have room for so many more moves."""
+        room = self.made + moves
+        if room > len(self.kinds):
+            room = max(room, len(self.kinds) * 3 // 2)
+            self.moves = np.resize(self.moves, (room, kernels.COLUMNS))
+            self.kinds = np.resize(self.kinds, room)
+            self.blocks = np.resize(self.blocks, room)
+
+    def straight(
+        self, block: int, start: NDArray[np.float64], end: NDArray[np.float64], feed: float | None, cycle: int = 0
+    ) -> None:
+        """Add a rapid (``feed`` None) or a line; one that goes nowhere is none."""
+        if np.abs(np.nan_to_num(end - start, nan=1.0)[~np.isnan(end)]).max(initial=0.0) < 1e-9:
+            return
+        at = self.made
+        self.moves[at] = *start, *end, np.nan, np.nan, np.nan, 0.0, np.nan if feed is None else feed
+        self.kinds[at] = MoveKind.RAPID if feed is None else MoveKind.LINE
+        self.blocks[at] = block
+        if cycle:
+            self._cycles.append((at, cycle))
+        self.cursor[2] += 1
+
+    def event(
+        self,
+        kind: EventKind,
+        value: float,
+        line: int,
+        tolerance: float | None = None,
+        naive: float | None = None,
+    ) -> None:
+        """Note what happens before the next move."""
+        self.events.append(Event(self.made, kind, value, line, tolerance, naive))
+
+    def toolpath(self, **of_block: NDArray[Any]) -> Toolpath:
+        """Make the toolpath. ``of_block``: columns ``line``, ``operation``, ``command``, ``tool``, (blocks,) each.
+
+        ``n_rpm`` of a block, where it is not NaN, counts more than the S words.
+        """
+        made = self.made
+        moves, kind = self.moves[:made], self.kinds[:made]
+        _settle_unknown_positions(moves)
+        plane, n_rpm = self._held_by_move()
+        straight = kind != MoveKind.ARC
+        columns: dict[str, NDArray[Any]] = {
+            "kind": kind,
+            "start": moves[:, kernels.START : kernels.START + 3],
+            "end": moves[:, kernels.END : kernels.END + 3],
+            "centre": moves[:, kernels.CENTRE : kernels.CENTRE + 3],
+            "plane": np.where(straight, 0, plane),
+            "sweep": moves[:, kernels.SWEEP],
+            "feed": moves[:, kernels.SPEED],
+            "n_rpm": n_rpm,
+            "cycle": self._cycle_by_move(),
+        }
+        for name in ("tool", "operation", "command", "line"):
+            columns[name] = of_block[name][self.blocks[:made]] if name in of_block else np.full(made, -1, np.int32)
+        if "n_rpm" in of_block:
+            given = of_block["n_rpm"][self.blocks[:made]]
+            columns["n_rpm"] = np.where(np.isnan(given), n_rpm, given)
+        return self._without_standing_still(columns)
+
+    def _held_by_move(self) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+        first = np.array([held[0] for held in self._held])
+        index = np.searchsorted(first, np.arange(self.made), side="right") - 1
+        plane = np.array([held[1] for held in self._held], np.int8)
+        n_rpm = np.array([held[2] for held in self._held], float)
+        return plane[index], n_rpm[index]
+
+    def _cycle_by_move(self) -> NDArray[np.int8]:
+        cycle = np.zeros(self.made, np.int8)
+        if self._cycles:
+            at, number = np.array(self._cycles).T
+            cycle[at] = number
+        return cycle
+
+    def _without_standing_still(self, columns: dict[str, NDArray[Any]]) -> Toolpath:
+        """Drop straight moves that go nowhere once their unknown positions are settled."""
+        gap = np.abs(columns["end"] - columns["start"])
+        keep = (columns["kind"] == MoveKind.ARC) | ~(gap < 1e-9).all(axis=1)
+        if keep.all():
+            return Toolpath(**columns, events=tuple(self.events))
+        before = np.concatenate([[0], np.cumsum(keep)])
+        events = tuple(replace(event, before=int(before[event.before])) for event in self.events)
+        return Toolpath(**{name: column[keep] for name, column in columns.items()}, events=events)
+
+
+def _settle_unknown_positions(moves: NDArray[np.float64]) -> None:
+    """Fill in where the tool stood on axes that the program had not named yet.
+
+    Before its first word for an axis, and after a trip to the machine's reference point, a program does not say
+    where the tool is. X and Y are taken as what it names next (so that no travel is made up), Z as the highest it
+    ever names (so that no rapid seems to cut).
+    """
+    for axis in range(3):
+        points = moves[:, [kernels.START + axis, kernels.END + axis]].ravel()
+        unknown = np.isnan(points)
+        if not unknown.any():
+            continue
+        known = np.flatnonzero(~unknown)
+        if known.size == 0:
+            points[:] = 0.0
+        elif axis == 2:
+            points[unknown] = points[known].max()
+        else:
+            following = np.minimum(np.searchsorted(known, np.flatnonzero(unknown)), known.size - 1)
+            points[unknown] = points[known[following]]
+        moves[:, kernels.START + axis], moves[:, kernels.END + axis] = points[0::2], points[1::2]
+        # An arc needs its plane's two axes known, so of its centre only the height can have been open.
+        centres = moves[:, kernels.CENTRE : kernels.CENTRE + 3]
+        open_height = np.isnan(centres[:, axis]) & (np.isnan(centres).sum(axis=1) == 1)
+        centres[open_height, axis] = moves[open_height, kernels.START + axis]
