@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What each operation's cut is held to, and who said so: user, operation, machine and spindle, tool.
+
+The first of them that says a number wins: a user's word over the operation's, that over what the machine can
+give at the operation's spindle speed, that over the defaults of ``data/limits.csv`` for the tool. Where two of
+them bound the same feed or load from outside the user's reach (machine and tool), the tighter one holds.
+"""
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from freecad_camtwin.errors import CamTwinError, ProfileError
+from freecad_camtwin.twin.job import Job, Limits
+from freecad_camtwin.twin.machine import Machine
+from freecad_camtwin.twin.material import Material, find_material
+from freecad_camtwin.twin.tool import Shape, Tool
+
+#: The limits that speak of load; the others bound the feed itself.
+LOADS = ("h_ex_max", "force", "torque", "power", "deflection")
+
+_TABLE = Path(__file__).parent / "data" / "limits.csv"
+_END_MILLS = (Shape.FLAT, Shape.BULL, Shape.BALL)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationLimits(Limits):
+    """The limits of one operation, and for each that is set who set it."""
+
+    sources: Mapping[str, str] = field(default_factory=dict)  #: limit → "user", "operation", "machine" or "tool"
+    notes: tuple[str, ...] = ()  #: sentences: what could not be derived, what is odd
+
+    @property
+    def is_explicit(self) -> bool:
+        """Whether somebody stated a limit of the load, so that the plan may work up to it."""
+        return any(self.sources.get(name) in ("user", "operation") for name in LOADS)
+
+
+def limits_for(
+    job: Job, machine: Machine | None = None, user: Limits | None = None, *, material: Material | None = None
+) -> tuple[OperationLimits, ...]:
+    """Return the limits of every operation of ``job``, in order.
+
+    ``user`` holds for all operations; ``material`` takes the place of the one that the job names.
+    """
+    cut = material or _material(job)
+    return tuple(_operation_limits(job, index, machine, user or Limits(), cut) for index in range(len(job.operations)))
+
+
+def _material(job: Job) -> Material | None:
+    try:
+        return find_material(job.material) if job.material else None
+    except ProfileError:
+        return None
+
+
+def _operation_limits(
+    job: Job, index: int, machine: Machine | None, user: Limits, material: Material | None
+) -> OperationLimits:
+    path = job.toolpath
+    moves = path.is_cutting & (path.operation == index)
+    tools = {int(tool) for tool in path.tool[moves] if tool >= 0}
+    speeds = path.n_rpm[moves]
+    notes: list[str] = []
+    layers = [
+        ("user", user),
+        ("operation", job.operations[index].limits),
+        ("machine", _machine_limits(machine, speeds, job.operations[index].label, notes)),
+        *(("tool", tool_limits(job.tools[tool], material)) for tool in sorted(tools)),
+    ]
+    values: dict[str, float] = {}
+    sources: dict[str, str] = {}
+    for item in fields(Limits):
+        said = [(source, getattr(limits, item.name)) for source, limits in layers]
+        chosen = _choose(item.name, [(source, value) for source, value in said if value is not None])
+        if chosen is not None:
+            sources[item.name], values[item.name] = chosen
+    return OperationLimits(**values, sources=sources, notes=tuple(notes))
+
+
+def _choose(name: str, said: list[tuple[str, float]]) -> tuple[str, float] | None:
+    """The first word of a person; else the tightest of what machine and tools bear."""
+    for source, value in said:
+        if source in ("user", "operation"):
+            return source, value
+    if not said:
+        return None
+    tightest = max if name in ("feed_min", "h_ex_min") else min
+    return tightest(said, key=lambda pair: pair[1])
+
+
+def _machine_limits(machine: Machine | None, speeds: np.ndarray, label: str, notes: list[str]) -> Limits:
+    """What the spindle gives at the tool at the weakest of ``speeds``, and the feeds the machine accepts.
+
+    Net power is what is left of the continuous power after idling, times the efficiency; a tooth's short peak of
+    torque may exceed the continuous torque by ``torque_overload``, which the rotor's inertia carries.
+    """
+    if machine is None:
+        return Limits()
+    power = torque = None
+    known = np.unique(speeds[np.isfinite(speeds) & (speeds > 0)])
+    if known.size:
+        spindle = machine.spindle
+        at_motor = spindle.power_at(known)
+        if np.isnan(at_motor).any() or known[-1] > spindle.n_max_rpm:
+            notes.append(f"'{label}' turns at {known[-1]:g} rpm, beyond what '{machine.name}' gives.")
+        net = (at_motor - spindle.idle_power) * spindle.efficiency
+        net = net[np.isfinite(net) & (net > 0)]
+        if net.size == known.size:
+            power = float(net.min())
+            torque = float((net * 1000 / (known * math.tau / 60)).min()) * _number("torque_overload")
+        elif not notes:
+            notes.append(f"'{label}' turns at {known[0]:g} rpm, where '{machine.name}' has no power to spare.")
+    return Limits(power=power, torque=torque, feed_min=machine.feed_min or None, feed_max=fastest_feed(machine))
+
+
+def fastest_feed(machine: Machine) -> float:
+    """The greatest feed that a machine accepts [mm/s]: its own bound, else its path's, else its fastest axis's."""
+    return machine.feed_max or machine.path_velocity or float(machine.axes.row("velocity").max())
+
+
+def tool_limits(tool: Tool, material: Material | None) -> Limits:
+    """The defaults for an end mill: chip by diameter and material class, bending of the shank, deflection.
+
+    The chip is a published range's upper end. The force is what bends a rod of 0.8·dc that sticks out lpr to the
+    allowed stress, F = π·d³·σ / (32·lpr). A drill, a cone and an unknown shape have no defaults.
+    """
+    if tool.shape not in _END_MILLS or tool.dc is None:
+        return Limits()
+    force = None
+    if tool.lpr is not None:
+        d = _number("flute_diameter") * tool.dc
+        force = math.pi * d**3 * _number("bending_stress") / (32 * tool.lpr)
+    deflection = min(
+        max(_number("deflection_share") * tool.dc, _number("deflection_least")), _number("deflection_most")
+    )
+    return Limits(h_ex_max=_chip(tool.dc, material), force=force, deflection=deflection)
+
+
+def _chip(dc: float, material: Material | None) -> float | None:
+    """Largest chip thickness for an end mill [mm]: proportional to dc below the table, constant above it."""
+    group = material.iso_group if material is not None else None
+    rows = [
+        (float(row["dc"]), value) for row, value in _rows() if row["quantity"] == "h_ex_max" and row["group"] == group
+    ]
+    if not rows:
+        return None
+    return float(np.interp(dc, [0.0, *(d for d, _ in rows)], [0.0, *(value for _, value in rows)]))
+
+
+def _number(quantity: str) -> float:
+    """A number of ``data/limits.csv`` that holds for all tools."""
+    return next(value for row, value in _rows() if row["quantity"] == quantity)
+
+
+def feed_min_share() -> float:
+    """Least feed of an operation as a share of its highest programmed feed, where nobody says a least feed."""
+    return _number("feed_min_share")
+
+
+@cache
+def _rows() -> tuple[tuple[Mapping[str, str], float], ...]:
+    try:
+        with _TABLE.open(encoding="utf-8", newline="") as text:
+            return tuple((row, float(row["value"])) for row in csv.DictReader(text))
+    except (OSError, ValueError, KeyError) as error:
+        raise CamTwinError(f"the addon's own table {_TABLE.name} is damaged: install the addon again") from error
