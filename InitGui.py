@@ -8,8 +8,6 @@ import freecad_camtwin
 
 class CamTwinWorkbench(Gui.Workbench):
     MenuText = "CAM Twin"
-    # FreeCAD runs this file without a __file__: the package knows where the addon lies.
-    Icon = str(Path(freecad_camtwin.__file__).parent.parent / "resources" / "camtwin.svg")
     ToolTip = "Predict how hard a CAM job cuts, and mend its feeds"
 
     def Initialize(self):
@@ -20,4 +18,6 @@ class CamTwinWorkbench(Gui.Workbench):
         return "Gui::PythonWorkbench"
 
 
+# FreeCAD runs this file inside a function and without a __file__: a class body does not see the names above.
+CamTwinWorkbench.Icon = str(Path(freecad_camtwin.__file__).parent.parent / "resources" / "camtwin.svg")
 Gui.addWorkbench(CamTwinWorkbench())
