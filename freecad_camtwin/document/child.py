@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a FreeCAD child process does for the command line: one request, one answer, then it ends.
+
+Run by ``freecadcmd child.py`` with the path of a JSON request in the environment variable CAMTWIN_REQUEST.
+The request names the file for the answer, which is always written: results, or ``{"error": sentence}``.
+FreeCAD imports this file instead of running it, and would run it again if it raised, so nothing may escape.
+numpy is all that it needs of what FreeCAD's Python does not bring.
+"""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+_ROOT = str(Path(__file__).resolve().parent.parent.parent)
+if _ROOT not in sys.path:
+    sys.path.insert(0, _ROOT)
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Carry out a request; whatever goes wrong becomes part of the answer."""
+    try:
+        from freecad_camtwin.errors import CamTwinError
+
+        try:
+            from freecad_camtwin.document import requests
+
+            return requests.carry_out(request)
+        except CamTwinError as error:
+            return {"error": str(error), "kind": type(error).__name__}
+    except BaseException as error:  # noqa: BLE001 - the top of the process
+        return {"error": f"{type(error).__name__}: {error}", "detail": traceback.format_exc()}
+
+
+def main(path: str) -> int:
+    """Read the request at ``path``, write its answer, and say how it went: 0, or 3 where it was refused."""
+    request = json.loads(Path(path).read_text(encoding="utf-8"))
+    result = answer(request)
+    target = Path(request["answer"])
+    part = target.with_name(target.name + ".part")
+    part.write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")
+    os.replace(part, target)
+    return 3 if "error" in result else 0
+
+
+if "CAMTWIN_REQUEST" in os.environ and not os.environ.get("CAMTWIN_STAY"):
+    try:
+        _code = main(os.environ["CAMTWIN_REQUEST"])
+    except BaseException:  # noqa: BLE001 - the top of the process
+        traceback.print_exc()
+        _code = 4
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_code)

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Stored paths as plain commands, and back. Reading never touches the object: FreeCAD hands out copies."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import Path
+
+from freecad_camtwin.twin.plan import Command, commands_hash
+
+
+def commands_of(obj: Any) -> list[tuple[str, dict[str, float]]]:
+    """The stored commands of an operation or dressup: lengths in mm, F in mm/s."""
+    path = obj.Path
+    return [] if path is None else [(command.Name, command.Parameters) for command in path.Commands]
+
+
+def path_of(commands: Iterable[Command]) -> Any:
+    """Commands as a FreeCAD path."""
+    return Path.Path([Path.Command(name, _plain(parameters)) for name, parameters in commands])
+
+
+def _plain(parameters: Mapping[str, float]) -> dict[str, float]:
+    return parameters if isinstance(parameters, dict) else dict(parameters)
+
+
+def stored_hash(obj: Any) -> str:
+    """The hash of an object's stored commands, which a feed plan is keyed to."""
+    return commands_hash(commands_of(obj))

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A document object's properties as a table, and proxies that every FreeCAD version can save.
+
+Saved files name the module and class of a proxy, so those never move. All state lives in properties: a
+document opened without the addon keeps it.
+"""
+
+from typing import Any, NamedTuple
+
+#: Setting such a property does not touch its object: what we note on an operation must not recompute it.
+NOTE = 8  # App::Prop_Output
+
+#: The property that tells our objects from others even where their proxy was lost.
+MARK = "CamTwinKind"
+
+
+class Property(NamedTuple):
+    """One row: what ``addProperty`` takes, the value a new object starts with, and how the editor shows it."""
+
+    type: str
+    name: str
+    group: str
+    doc: str
+    default: Any
+    note: bool = False  #: setting it does not ask for a recompute
+    read_only: bool = False
+    hidden: bool = False
+    choices: tuple[str, ...] = ()  #: of an enumeration
+
+
+def declare(obj: Any, table: tuple[Property, ...]) -> None:
+    """Add the properties that ``obj`` lacks, and leave those it has as they are."""
+    for row in table:
+        if row.name in obj.PropertiesList:
+            continue
+        obj.addProperty(row.type, row.name, row.group, row.doc, NOTE if row.note else 0, row.read_only, row.hidden)
+        if row.choices:
+            setattr(obj, row.name, list(row.choices))
+        setattr(obj, row.name, row.default)
+
+
+def withdraw(obj: Any, table: tuple[Property, ...]) -> None:
+    """Remove what ``declare`` added."""
+    for row in table:
+        if row.name in obj.PropertiesList:
+            obj.removeProperty(row.name)
+
+
+class Proxy:
+    """A proxy without state of its own; 0.20 saves by ``__getstate__``, later versions by ``dumps``."""
+
+    def dumps(self) -> None:
+        return None
+
+    def loads(self, _state: Any) -> None:
+        return None
+
+    def __getstate__(self) -> None:
+        return None
+
+    def __setstate__(self, _state: Any) -> None:
+        return None

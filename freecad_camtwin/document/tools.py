@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A tool controller as a ``Tool``, whichever generation of FreeCAD's tools it holds.
+
+Three generations are met in documents: the ``Path.Tool`` value of 0.18 and 0.19 (``ToolType``), the tool
+bit of 0.19 to 1.0 (``ShapeName`` and ``BitShape``) and that of 1.1 (``ShapeType`` and ``ShapeID``). Their
+words for a shape differ, and so do names and meanings of dimensions. 0 stands for "not said" in all of them.
+"""
+
+import math
+import re
+from typing import Any
+
+from freecad_camtwin.twin.tool import Shape, Tool
+
+#: FreeCAD's words for the shapes we know, without case and signs.
+_SHAPES = {
+    "endmill": Shape.FLAT,
+    "ballend": Shape.BALL,
+    "ballendmill": Shape.BALL,
+    "ballnose": Shape.BALL,
+    "bullnose": Shape.BULL,
+    "bullnoseendmill": Shape.BULL,
+    "chamfer": Shape.CHAMFER,
+    "chamfermill": Shape.CHAMFER,
+    "vbit": Shape.CHAMFER,
+    "engraver": Shape.CHAMFER,
+    "drill": Shape.DRILL,
+}
+
+#: Where a shape's word may stand, in the order in which we believe it. A file name counts by its stem.
+_SHAPE_NAMES = ("ShapeName", "ShapeType", "ShapeID", "BitShape", "ToolType")
+
+#: What 1.1 calls a shape that it could not place itself, and 0.19 a tool nobody described.
+_NO_WORDS = ("", "custom", "undefined", "none")
+
+
+def read_tool(controller: Any) -> Tool | None:
+    """The tool of a controller; None where the controller holds none. ToolError where a dimension cannot be."""
+    bit = getattr(controller, "Tool", None)
+    if bit is None:
+        return None
+    shape, word = _shape(bit)
+    dc = _length(bit, "Diameter", zero_counts=True)
+    return Tool(
+        dc=dc,
+        shape=shape,
+        number=int(controller.ToolNumber),
+        label=str(getattr(bit, "Label", "") or getattr(bit, "Name", "") or controller.Label),
+        shape_name=word,
+        re=_corner_radius(bit, shape, dc),
+        sig=_point_angle(bit, shape),
+        tip_dc=_tip_diameter(bit, shape),
+        apmx=_length(bit, "CuttingEdgeHeight") or _length(bit, "CuttingEdgeLength"),
+        zefp=_flutes(bit),
+        dmm=_length(bit, "ShankDiameter"),
+        material=_material(bit),
+    )
+
+
+def spindle_speed(controller: Any) -> float:
+    """The programmed spindle speed [1/min]; NaN where the controller gives none, which it writes as 0."""
+    value = float(getattr(controller, "SpindleSpeed", 0.0) or 0.0)
+    return value if math.isfinite(value) and value > 0 else math.nan
+
+
+def is_reversed(controller: Any) -> bool:
+    """Whether the spindle turns counter-clockwise (M4)."""
+    return str(getattr(controller, "SpindleDir", "Forward")) == "Reverse"
+
+
+def fingerprint(controller: Any) -> str:
+    """What a feed plan takes for granted about tool and spindle, as text that changes when they do."""
+    if controller is None:
+        return ""
+    bit = getattr(controller, "Tool", None)
+    parts = {"n": spindle_speed(controller), "T": int(controller.ToolNumber), "dir": int(is_reversed(controller))}
+    if bit is not None:
+        shape, word = _shape(bit)
+        dc = _length(bit, "Diameter", zero_counts=True)
+        parts |= {"dc": dc or 0.0, "z": _flutes(bit) or 0, "re": _corner_radius(bit, shape, dc) or 0.0}
+        return " ".join(f"{key}={value:g}" for key, value in parts.items()) + f" {shape.value if shape else word}"
+    return " ".join(f"{key}={value:g}" for key, value in parts.items())
+
+
+def _shape(bit: Any) -> tuple[Shape | None, str]:
+    """The shape, and the source's own word for it; the first word that we know wins."""
+    words = [_stem(str(getattr(bit, name, "") or "")) for name in _SHAPE_NAMES]
+    words = [word for word in words if word.lower() not in _NO_WORDS]
+    for word in words:
+        shape = _SHAPES.get(re.sub(r"[^a-z]", "", word.lower()))
+        if shape is not None:
+            return shape, word
+    return None, words[0] if words else ""
+
+
+def _stem(word: str) -> str:
+    """The last part of a path of either kind of system, without its ending."""
+    name = re.split(r"[\\/]", word)[-1]
+    return re.sub(r"\.fcstd$", "", name, flags=re.IGNORECASE)
+
+
+def _number(bit: Any, name: str) -> float | None:
+    value = getattr(bit, name, None)
+    value = getattr(value, "Value", value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _length(bit: Any, name: str, *, zero_counts: bool = False) -> float | None:
+    """A length [mm]; 0 is "not said" unless it counts, and what is below 0 is left for Tool to refuse."""
+    value = _number(bit, name)
+    return None if value == 0 and not zero_counts else value
+
+
+def _angle(bit: Any, name: str) -> float | None:
+    """An angle in rad; outside 0° to 180° the source does not know it."""
+    value = _number(bit, name)
+    return math.radians(value) if value is not None and 0 < value < 180 else None
+
+
+def _corner_radius(bit: Any, shape: Shape | None, dc: float | None) -> float | None:
+    """RE [mm]: 1.1 stores it, before that a bull nose stored the radius of its flat bottom."""
+    if shape is Shape.FLAT:
+        return 0.0
+    if shape is Shape.BALL:
+        return dc / 2 if dc else None
+    if shape is not Shape.BULL:
+        return None
+    stored = _number(bit, "CornerRadius")
+    if stored:
+        return stored
+    flat = _number(bit, "FlatRadius")
+    return dc / 2 - flat if dc and flat is not None else stored
+
+
+def _point_angle(bit: Any, shape: Shape | None) -> float | None:
+    """SIG [rad]: of a drill its tip angle, of a cone the full angle between its edges."""
+    if shape is Shape.DRILL:
+        return _angle(bit, "TipAngle") or _angle(bit, "CuttingEdgeAngle")
+    return _angle(bit, "CuttingEdgeAngle") if shape is Shape.CHAMFER else None
+
+
+def _tip_diameter(bit: Any, shape: Shape | None) -> float | None:
+    if shape is not Shape.CHAMFER:
+        return None
+    stored = _number(bit, "TipDiameter")
+    if stored is not None:
+        return stored
+    flat = _number(bit, "FlatRadius")
+    return None if flat is None else 2 * flat
+
+
+def _flutes(bit: Any) -> int | None:
+    value = _number(bit, "Flutes")
+    return int(value) if value else None
+
+
+def _material(bit: Any) -> str | None:
+    value = str(getattr(bit, "Material", "") or "")
+    return value if value and value.lower() not in _NO_WORDS else None

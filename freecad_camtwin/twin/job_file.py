@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A job as one file: how it travels from FreeCAD's process to everything else.
+
+A ``.npz`` without pickles: the toolpath's columns and the stock's triangles as arrays, all the rest as
+JSON in the array ``json``. NaN and None survive. FreeCAD's process writes a job as its document stores it
+(``save_stored``), and reading the file follows it as moves; so ``load_job`` gives a Job in either case.
+"""
+
+import json
+import math
+import os
+import tempfile
+import zipfile
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from freecad_camtwin.errors import CamTwinError, InputError, OutputError
+from freecad_camtwin.twin.job import Job, Limits, Operation, Stock
+from freecad_camtwin.twin.stored_job import Command, StoredJob, StoredOperation, interpret, pack, unpack
+from freecad_camtwin.twin.tool import Shape, Tool
+from freecad_camtwin.twin.toolpath import Event, EventKind, Toolpath
+
+SCHEMA = "camtwin.job/1"
+
+_COLUMNS = tuple(item.name for item in fields(Toolpath) if item.name != "events")
+_PLAIN = tuple(item.name for item in fields(Job) if item.name not in ("toolpath", "tools", "operations", "stock"))
+
+
+def save_job(job: Job, path: str | os.PathLike[str]) -> None:
+    """Write ``job`` to ``path`` in one stroke: the file is whole or absent."""
+    events = [asdict(event) | {"kind": int(event.kind)} for event in job.toolpath.events]
+    operations = [asdict(operation) for operation in job.operations]
+    arrays = {f"toolpath.{name}": getattr(job.toolpath, name) for name in _COLUMNS}
+    _write(Path(path), _common(job) | {"toolpath": events, "operations": operations}, arrays, job.stock)
+
+
+def save_stored(job: StoredJob, path: str | os.PathLike[str]) -> None:
+    """Write a job that is not yet followed as moves; this needs numpy alone."""
+    operations = [
+        asdict(item.operation)
+        | {"controller": {"n_rpm": _nan_as_none(item.n_rpm), "is_reversed": item.is_reversed, "coolant": item.coolant}}
+        for item in job.operations
+    ]
+    _write(Path(path), _common(job) | {"operations": operations}, pack(job.operations), job.stock)
+
+
+def _nan_as_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _common(job: Job | StoredJob) -> dict[str, Any]:
+    """What both kinds of job have, in JSON's own types."""
+    plain = {name: getattr(job, name) for name in _PLAIN}
+    tools = [asdict(tool) | {"shape": tool.shape.value if tool.shape else None} for tool in job.tools]
+    stock = None
+    if job.stock is not None:
+        stock = {"lower": job.stock.lower, "upper": job.stock.upper, "kind": job.stock.kind}
+    return plain | {"schema": SCHEMA, "tools": tools, "stock": stock}
+
+
+def _write(target: Path, description: dict[str, Any], arrays: dict[str, Any], stock: Stock | None) -> None:
+    if stock is not None and stock.triangles is not None:
+        arrays["stock.triangles"] = stock.triangles
+    arrays["json"] = np.frombuffer(json.dumps(description, ensure_ascii=False).encode(), np.uint8)
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".camtwin-") as folder:
+            whole = Path(folder) / "job.npz"
+            with whole.open("wb") as stream:
+                np.savez_compressed(stream, **arrays)
+            os.replace(whole, target)
+    except OSError as error:
+        raise OutputError(f"the job cannot be written to {target}: {error.strerror or error}") from error
+
+
+def load_job(path: str | os.PathLike[str]) -> Job:
+    """Read what ``save_job`` or ``save_stored`` wrote; InputError where the file is missing, damaged or another."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        data = json.loads(arrays["json"].tobytes())
+        if data["schema"] != SCHEMA:
+            raise InputError(f"{path} holds {data['schema']!r}, not {SCHEMA!r}")
+        job = _job(data, arrays)
+    except CamTwinError:
+        raise
+    except OSError as error:
+        raise InputError(f"the job file {path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a job file, or it is damaged: {error}") from error
+    return interpret(job) if isinstance(job, StoredJob) else job
+
+
+def _job(data: dict[str, Any], arrays: dict[str, Any]) -> Job | StoredJob:
+    plain = {name: data[name] for name in _PLAIN} | {
+        "tools": tuple(_tool(tool) for tool in data["tools"]),
+        "stock": _stock(data["stock"], arrays.get("stock.triangles")),
+        "warnings": tuple(data["warnings"]),
+    }
+    if "toolpath" not in data:
+        commands = unpack(arrays)
+        pairs = zip(data["operations"], commands, strict=True)
+        return StoredJob(**plain, operations=tuple(_stored_operation(*pair) for pair in pairs))
+    events = tuple(Event(**event | {"kind": EventKind(event["kind"])}) for event in data["toolpath"])
+    columns = {name: arrays[f"toolpath.{name}"] for name in _COLUMNS}
+    operations = tuple(_operation(operation) for operation in data["operations"])
+    return Job(**plain, toolpath=Toolpath(**columns, events=events), operations=operations)
+
+
+def _stored_operation(data: dict[str, Any], commands: list[Command]) -> StoredOperation:
+    controller = data.pop("controller")
+    n_rpm = controller.pop("n_rpm")
+    return StoredOperation(_operation(data), commands, math.nan if n_rpm is None else n_rpm, **controller)
+
+
+def _tool(data: dict[str, Any]) -> Tool:
+    shape = None if data["shape"] is None else Shape(data["shape"])
+    profile = tuple((float(radius), float(height)) for radius, height in data["profile"])
+    return Tool(**data | {"shape": shape, "profile": profile})
+
+
+def _operation(data: dict[str, Any]) -> Operation:
+    return Operation(**data | {"limits": Limits(**data["limits"])})
+
+
+def _stock(data: dict[str, Any] | None, triangles: Any) -> Stock | None:
+    if data is None:
+        return None
+    lower, upper = tuple(data["lower"]), tuple(data["upper"])
+    if not all(math.isfinite(value) for value in (*lower, *upper)):
+        raise InputError("the job file's stock has a corner that is no number")
+    return Stock(lower=lower, upper=upper, kind=data["kind"], triangles=triangles)

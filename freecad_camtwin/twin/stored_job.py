@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A job as a FreeCAD document stores it, command by command, until it is followed as moves.
+
+FreeCAD's process takes the commands out (``document.job``); what they mean is worked out here, where the
+interpreter and its kernels are at hand. So a FreeCAD with numpy alone can hand a job over.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freecad_camtwin.errors import DocumentError
+from freecad_camtwin.twin.job import Job, Operation, Stock
+from freecad_camtwin.twin.tool import Tool
+
+#: A stored command: its name and its parameters, lengths in mm and F in mm/s.
+Command = tuple[str, Mapping[str, float]]
+
+#: The fields that a Job takes over as they are.
+_SHARED = (
+    "label",
+    "tools",
+    "stock",
+    "material",
+    "machine",
+    "name",
+    "source",
+    "freecad_version",
+    "can_be_saved",
+    "mends_with",
+)
+
+_COOLANT_ON = {"flood": "M8", "mist": "M7"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOperation:
+    """One operation: its commands, and what its tool controller adds to them."""
+
+    operation: Operation
+    commands: Sequence[Command]
+    n_rpm: float = math.nan  #: of its controller, NaN where that gives none
+    is_reversed: bool = False  #: M4 instead of M3
+    coolant: str = "None"  #: FreeCAD's word: "None", "Mist", "Flood"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJob:
+    """A job's operations in the order in which they are posted, and all else that a ``Job`` needs."""
+
+    label: str
+    operations: tuple[StoredOperation, ...]
+    tools: tuple[Tool, ...]
+    stock: Stock | None = None
+    material: str | None = None
+    machine: str | None = None
+    name: str | None = None
+    warnings: tuple[str, ...] = ()
+    source: str = ""
+    freecad_version: str | None = None
+    can_be_saved: bool = True
+    mends_with: str | None = None
+
+
+def interpret(stored: StoredJob) -> Job:
+    """Follow the commands as moves. ProgramError or ToolpathError names the command that cannot be followed."""
+    from freecad_camtwin.twin import rs274  # not above: a FreeCAD that only hands a job over has no numba
+
+    if not stored.operations:
+        raise DocumentError(f"job {stored.label!r} has no active operation with a path: nothing to analyse")
+    toolpath, warnings = rs274.interpret([rs274.Stream(*stream) for stream in _streams(stored)])
+    if toolpath.moves == 0:
+        raise DocumentError(f"job {stored.label!r} moves nothing: its operations have no moves")
+    unknown = np.array([math.isnan(item.n_rpm) and not _says_speed(item.commands) for item in stored.operations])
+    toolpath = replace(toolpath, n_rpm=np.where(unknown[toolpath.operation], np.nan, toolpath.n_rpm))
+    plain = {name: getattr(stored, name) for name in _SHARED}
+    operations = tuple(item.operation for item in stored.operations)
+    return Job(**plain, toolpath=toolpath, operations=operations, warnings=(*stored.warnings, *warnings))
+
+
+def _says_speed(commands: Sequence[Command]) -> bool:
+    return any("S" in parameters for name, parameters in commands if not name.startswith("("))
+
+
+def _streams(stored: StoredJob) -> Iterator[tuple[Sequence[Command], str, int, int]]:
+    """Commands, label, operation and tool of every stretch: what its controller says, then the operation."""
+    tool = -1
+    spindle: tuple[float, bool] | None = None
+    for index, item in enumerate(stored.operations):
+        label, at = item.operation.label, item.operation.tool
+        before: list[Command] = []
+        if at >= 0 and at != tool:
+            before.append(("M6", {"T": float(stored.tools[at].number or 0)}))
+            tool, spindle = at, None
+        if at >= 0 and not math.isnan(item.n_rpm) and spindle != (item.n_rpm, item.is_reversed):
+            before.append(("M4" if item.is_reversed else "M3", {"S": item.n_rpm}))
+            spindle = (item.n_rpm, item.is_reversed)
+        on = _COOLANT_ON.get(item.coolant.lower())
+        if on:
+            before.append((on, {}))
+        yield before, label, -1, at
+        yield item.commands, label, index, at
+        yield [("M9", {})] if on else [], label, -1, at
+
+
+def pack(operations: Sequence[StoredOperation]) -> dict[str, NDArray[Any]]:
+    """The commands of all operations as arrays: names by number, one column for each letter, NaN where absent."""
+    commands = [command for item in operations for command in item.commands]
+    names = sorted({name for name, _ in commands})
+    letters = sorted({letter for _, parameters in commands for letter in parameters})
+    number = {name: at for at, name in enumerate(names)}
+    column = {letter: at for at, letter in enumerate(letters)}
+    values = np.full((len(commands), len(letters)), np.nan)
+    for row, (_, parameters) in enumerate(commands):
+        for letter, value in parameters.items():
+            values[row, column[letter]] = value
+    return {
+        "commands.names": np.array(names or [""]),
+        "commands.letters": np.array(letters or [""]),
+        "commands.name": np.array([number[name] for name, _ in commands], np.int32),
+        "commands.values": values,
+        "commands.count": np.array([len(item.commands) for item in operations], np.int64),
+    }
+
+
+def unpack(arrays: Mapping[str, NDArray[Any]]) -> list[list[Command]]:
+    """What ``pack`` packed: the commands of each operation."""
+    names = [str(name) for name in arrays["commands.names"]]
+    letters = [str(letter) for letter in arrays["commands.letters"]]
+    values = arrays["commands.values"]
+    given = ~np.isnan(values)
+    flat: list[Command] = [
+        (names[name], {letters[at]: float(row[at]) for at in np.flatnonzero(mask)})
+        for name, row, mask in zip(arrays["commands.name"], values, given, strict=True)
+    ]
+    ends = np.cumsum(arrays["commands.count"])
+    return [flat[end - count : end] for end, count in zip(ends, arrays["commands.count"], strict=True)]
