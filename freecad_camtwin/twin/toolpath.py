@@ -129,9 +129,9 @@ class Toolpath:
         if not arcs.any():
             return
         first, last = (self._radius_about_centre(points) for points in (self.start, self.end))
-        # LinuxCNC's own bounds (interp_arc): 0.05 mm, and beyond 0.005 mm a thousandth of the radius.
+        # LinuxCNC's bounds, of an inch program: 2·√2 thousandths of an inch, and beyond it a thousandth of the radius.
         gap = np.abs(first - last)
-        bad = arcs & ~((gap <= 0.005) | ((gap <= 0.05) & (gap <= 0.001 * first)))
+        bad = arcs & ~(gap <= np.maximum(0.0719, 0.001 * np.maximum(first, last)))
         if bad.any():
             move = int(bad.argmax())
             raise ToolpathError(
