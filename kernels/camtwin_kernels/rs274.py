@@ -9,8 +9,13 @@ that is wrong) is left to ``twin.rs274``, which sets the modes here and lets ``f
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from camtwin_kernels.jit import kernel
+from camtwin_kernels.jit import inner, kernel
+
+Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
 
 # Columns of a block's words.
 X, Y, Z, I, J, K, R, F, P = range(9)  # noqa: E741
@@ -35,9 +40,16 @@ START, END, CENTRE, SWEEP, SPEED = 0, 3, 6, 9, 10
 COLUMNS = 11
 
 # Why ``follow`` stopped.
-DONE, NOT_PLAIN, UNKNOWN_POSITION, NO_CENTRE, NO_RADIUS, RADII_DIFFER, OUT_OF_REACH, SAME_POINT, OFF_PLANE, NO_TIME = (
-    range(10)
-)
+DONE = 0
+NOT_PLAIN = 1
+UNKNOWN_POSITION = 2
+NO_CENTRE = 3
+NO_RADIUS = 4
+RADII_DIFFER = 5
+OUT_OF_REACH = 6
+SAME_POINT = 7
+OFF_PLANE = 8
+NO_TIME = 9
 UNUSED = 10
 
 _NEWLINE, _SPACE, _TAB, _PLUS, _MINUS, _POINT, _ZERO, _NINE = 10, 32, 9, 43, 45, 46, 48, 57
@@ -49,10 +61,14 @@ _POWERS_OF_TEN = 10.0 ** np.arange(23)
 
 # Angles nearer than this to a whole turn are one, as in LinuxCNC [rad].
 _WHOLE_TURN = 1e-6
+# Least radius, and how much too small R may be [mm]: LinuxCNC's RADIUS_TOLERANCE of 0.00005 inch.
+_RADIUS_TOLERANCE = 0.00127
+# Radii further apart than SPIRAL are still one if they differ by no more than this share (and a hundred times SPIRAL).
+_SPIRAL_SHARE = 0.001
 
 
-@kernel
-def _number(text, at):  # type: ignore[no-untyped-def]
+@inner
+def _number(text: Bytes, at: int) -> tuple[float, int, bool]:
     """Read the number at ``at``: (value, index after it, whether it could be read here exactly).
 
     A mantissa below 2^53 over a power of ten up to 10^22 is one division of two exact numbers, so it rounds
@@ -77,7 +93,7 @@ def _number(text, at):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def scan(text, starts, values, motion, plain):  # type: ignore[no-untyped-def]
+def scan(text: Bytes, starts: Ints, values: Floats, motion: NDArray[np.int8], plain: Bytes) -> None:
     """Read every plain line of ``text``; of the others only say where they start.
 
     A line is plain if it holds at most one of G0 to G3, each of X Y Z I J K R F at most once, and perhaps an N
@@ -121,12 +137,10 @@ def scan(text, starts, values, motion, plain):  # type: ignore[no-untyped-def]
     starts[plain.size] = at
 
 
-@kernel
-def _sweep(centre, start, end, axes, clockwise, turns):  # type: ignore[no-untyped-def]
+@inner
+def _sweep(centre: Floats, start: Floats, end: Floats, a: int, b: int, clockwise: bool, turns: float) -> float:
     """Signed angle from start to end about centre [rad]; equal angles are a whole turn, further turns are added."""
-    a, b = axes
-    first = math.atan2(start[b] - centre[b], start[a] - centre[a])
-    angle = math.atan2(end[b] - centre[b], end[a] - centre[a]) - first
+    angle = math.atan2(end[b] - centre[b], end[a] - centre[a]) - math.atan2(start[b] - centre[b], start[a] - centre[a])
     if clockwise:
         if angle > -_WHOLE_TURN:
             angle -= 2 * math.pi
@@ -136,16 +150,17 @@ def _sweep(centre, start, end, axes, clockwise, turns):  # type: ignore[no-untyp
     return angle + 2 * math.pi * (turns - 1)
 
 
-@kernel
-def _centre_by_radius(start, end, axes, clockwise, radius, centre):  # type: ignore[no-untyped-def]
-    """Fill the centre of an arc given by its radius: left or right of the chord; a negative radius is the long way."""
-    a, b = axes
+@inner
+def _centre_by_radius(
+    start: Floats, end: Floats, a: int, b: int, clockwise: bool, radius: float, centre: Floats
+) -> int:
+    """Fill the centre of an arc given by its radius, left or right of the chord; a negative radius is the long way."""
     da, db = end[a] - start[a], end[b] - start[b]
     chord = math.hypot(da, db)
     if chord == 0:
         return SAME_POINT
     half = chord / 2
-    if half > abs(radius) + 1e-4:
+    if half > abs(radius) + _RADIUS_TOLERANCE:
         return OUT_OF_REACH
     height = math.sqrt(max(radius * radius - half * half, 0.0))
     if clockwise != (radius < 0):
@@ -155,75 +170,76 @@ def _centre_by_radius(start, end, axes, clockwise, radius, centre):  # type: ign
     return DONE
 
 
-@kernel
-def _centre_by_offset(words, modes, start, offset, axes, centre):  # type: ignore[no-untyped-def]
-    """Fill the centre of an arc given by I, J, K: from its start, or with G90.1 from the program's zero."""
-    for axis in axes:
-        word = words[I + axis]
-        if modes[ARC_ABSOLUTE]:
-            if math.isnan(word):
-                return NO_CENTRE
-            centre[axis] = word * modes[SCALE] + offset[axis]
-        else:
-            centre[axis] = start[axis] + (0.0 if math.isnan(word) else word * modes[SCALE])
+@inner
+def _centre_by_offset(words: Floats, modes: Floats, start: Floats, offset: Floats, axis: int, centre: Floats) -> int:
+    """Fill one axis of the centre of an arc given by I, J, K: from its start, or with G90.1 from the program's zero."""
+    word = words[I + axis]
+    if not modes[ARC_ABSOLUTE]:
+        centre[axis] = start[axis] + (0.0 if math.isnan(word) else word * modes[SCALE])
+    elif math.isnan(word):
+        return NO_CENTRE
+    else:
+        centre[axis] = word * modes[SCALE] + offset[axis]
     return DONE
 
 
-@kernel
-def _radii_status(first, last, allowed):  # type: ignore[no-untyped-def]
-    """Whether the radii at an arc's two ends may pass for one (LinuxCNC's bounds)."""
-    if first < 1e-9 or last < 1e-9:
+@inner
+def _radii_status(first: float, last: float, spiral: float) -> int:
+    """Whether the radii at an arc's two ends may pass for one, by LinuxCNC's bounds."""
+    if first < _RADIUS_TOLERANCE or last < _RADIUS_TOLERANCE:
         return NO_RADIUS
     gap = abs(first - last)
-    if gap > 100 * allowed or (gap > allowed and gap > 0.001 * max(first, last)):
+    if gap > 100 * spiral or (gap > spiral and gap > _SPIRAL_SHARE * max(first, last)):
         return RADII_DIFFER
     return DONE
 
 
-@kernel
-def _arc(words, modes, clockwise, offset, move):  # type: ignore[no-untyped-def]
-    """Fill centre and sweep of ``move``, whose start and end stand; a status says what is wrong with it."""
-    plane = int(modes[PLANE])
-    a = (3 - plane) % 3
+@inner
+def _arc(words: Floats, modes: Floats, clockwise: bool, offset: Floats, move: Floats) -> int:
+    """Fill centre and sweep of ``move``, whose start and end stand; the status says what is wrong with it."""
+    a = (3 - int(modes[PLANE])) % 3
     b, normal = (a + 1) % 3, (a + 2) % 3
     start, end, centre = move[START : START + 3], move[END : END + 3], move[CENTRE : CENTRE + 3]
     if math.isnan(start[a] + start[b]):
         return UNKNOWN_POSITION
     centre[normal] = start[normal]
-    if not math.isnan(words[R]):
-        status = _centre_by_radius(start, end, (a, b), clockwise, words[R] * modes[SCALE], centre)
+    by_radius = not math.isnan(words[R])
+    if by_radius:
+        status = _centre_by_radius(start, end, a, b, clockwise, words[R] * modes[SCALE], centre)
     elif math.isnan(words[I + a]) and math.isnan(words[I + b]):
         status = NO_CENTRE
     elif abs(words[I + normal]) > 0 and not modes[STORED]:
         status = OFF_PLANE
     else:
-        status = _centre_by_offset(words, modes, start, offset, (a, b), centre)
+        status = max(
+            _centre_by_offset(words, modes, start, offset, a, centre),
+            _centre_by_offset(words, modes, start, offset, b, centre),
+        )
     if status != DONE:
         return status
+    turns = 1.0 if math.isnan(words[P]) else words[P]
+    move[SWEEP] = _sweep(centre, start, end, a, b, clockwise, turns)
+    if by_radius:
+        return DONE
     first = math.hypot(start[a] - centre[a], start[b] - centre[b])
     last = math.hypot(end[a] - centre[a], end[b] - centre[b])
-    turns = 1.0 if math.isnan(words[P]) else words[P]
-    move[SWEEP] = _sweep(centre, start, end, (a, b), clockwise, turns)
     return _radii_status(first, last, modes[SPIRAL])
 
 
-@kernel
-def _length(move, is_arc):  # type: ignore[no-untyped-def]
-    """Length of a move [mm]; of an arc, with the radius at its start. An axis of unknown position does not count."""
-    square = 0.0
-    radius = 0.0
+@inner
+def _length(move: Floats, is_arc: bool) -> float:
+    """Length of a move in XYZ [mm], as inverse time feed counts it; an axis of unknown position does not count."""
+    square, arm = 0.0, 0.0
     for axis in range(3):
         gap = move[END + axis] - move[START + axis]
-        arm = move[START + axis] - move[CENTRE + axis]
+        spoke = move[START + axis] - move[CENTRE + axis]
         square += 0.0 if math.isnan(gap) else gap * gap
-        radius += 0.0 if math.isnan(arm) else arm * arm
-    if not is_arc:
-        return math.sqrt(square)
-    return math.sqrt(radius) * abs(move[SWEEP])
+        arm += 0.0 if math.isnan(spoke) else spoke * spoke
+    return math.sqrt(arm) * abs(move[SWEEP]) if is_arc else math.sqrt(square)
 
 
-@kernel
-def _absent(words):  # type: ignore[no-untyped-def]
+@inner
+def _absent(words: Floats) -> bool:
     """Whether none of the words is given."""
     for word in words:
         if not math.isnan(word):
@@ -231,8 +247,76 @@ def _absent(words):  # type: ignore[no-untyped-def]
     return True
 
 
+@inner
+def _take_feed(words: Floats, modes: Floats, rapid: bool) -> None:
+    """Let the block's F hold from now on; not that of a stored rapid, nor under G93, where it is the block's alone."""
+    if not math.isnan(words[F]) and not modes[INVERSE_TIME] and not (rapid and modes[STORED]):
+        modes[FEED] = words[F] * modes[FEED_SCALE] if words[F] > 0 else math.nan
+
+
+@inner
+def _speed(words: Floats, modes: Floats, move: Floats) -> float:
+    """How fast the block asks its move to go [mm/s]; NaN for a rapid, but for a stored one its own F."""
+    mode = modes[MOTION]
+    if mode == 0:
+        return words[F] * modes[FEED_SCALE] if modes[STORED] and words[F] > 0 else math.nan
+    if modes[INVERSE_TIME]:
+        return _length(move, mode >= 2) * words[F] / 60
+    return modes[FEED] * modes[PER_REVOLUTION]
+
+
+@inner
+def _aim(words: Floats, modes: Floats, position: Floats, offset: Floats, move: Floats) -> int:
+    """Fill start and end of ``move``."""
+    for axis in range(3):
+        here, word = position[axis], words[axis]
+        there = here
+        if not math.isnan(word):
+            there = word * modes[SCALE] + (here if modes[INCREMENTAL] else offset[axis])
+            if math.isnan(there):
+                return UNKNOWN_POSITION
+        move[START + axis], move[END + axis], move[CENTRE + axis] = here, there, math.nan
+    move[SWEEP] = 0.0
+    return DONE
+
+
+@inner
+def _stays(move: Floats) -> bool:
+    """Whether a straight move goes nowhere."""
+    for axis in range(3):
+        start, end = move[START + axis], move[END + axis]
+        if not (abs(end - start) < 1e-9 or math.isnan(end)):
+            return False
+    return True
+
+
+@inner
+def _make(words: Floats, modes: Floats, position: Floats, offset: Floats, move: Floats) -> int:
+    """Fill ``move`` with the motion of one block, whose axis words are for G0 to G3; the status says what is wrong."""
+    mode = modes[MOTION]
+    if mode < 2 and not modes[STORED] and not _absent(words[I : R + 1]):
+        return UNUSED
+    if modes[INVERSE_TIME] and mode > 0 and math.isnan(words[F]):
+        return NO_TIME
+    status = _aim(words, modes, position, offset, move)
+    if status == DONE and mode >= 2:
+        status = _arc(words, modes, mode == 2, offset, move)
+    return status
+
+
 @kernel
-def follow(values, motion, plain, modes, position, offset, cursor, moves, kinds, blocks):  # type: ignore[no-untyped-def]
+def follow(
+    values: Floats,
+    motion: NDArray[np.int8],
+    plain: Bytes,
+    modes: Floats,
+    position: Floats,
+    offset: Floats,
+    cursor: Ints,
+    moves: Floats,
+    kinds: NDArray[np.int8],
+    blocks: NDArray[np.int32],
+) -> int:
     """Make the moves of plain blocks until one is not plain, one is wrong, or all are done; return which.
 
     Positions are of the tool tip in mm, in one frame for the whole program: a word counts from ``offset``. A
@@ -253,48 +337,19 @@ def follow(values, motion, plain, modes, position, offset, cursor, moves, kinds,
         if motion[block] >= 0:
             modes[MOTION] = motion[block]
         mode = modes[MOTION]
-        moving = not (math.isnan(words[X]) and math.isnan(words[Y]) and math.isnan(words[Z]))
-        if mode >= 2:
-            moving = moving or not (math.isnan(words[I]) and math.isnan(words[J]) and math.isnan(words[K]))
+        moving = not _absent(words[X:I]) or (mode >= 2 and not _absent(words[I:R]))
         if moving and not 0 <= mode <= 3:
             return NOT_PLAIN
-        speed = modes[FEED] * modes[PER_REVOLUTION]
-        if mode == 0:
-            speed = math.nan
-        if not math.isnan(words[F]):
-            if mode == 0 and modes[STORED]:
-                speed = words[F] * modes[FEED_SCALE] if words[F] > 0 else math.nan
-            elif not modes[INVERSE_TIME]:
-                modes[FEED] = words[F] * modes[FEED_SCALE] if words[F] > 0 else math.nan
-                if mode != 0:
-                    speed = modes[FEED] * modes[PER_REVOLUTION]
+        _take_feed(words, modes, mode == 0)
         if moving:
-            if mode < 2 and not modes[STORED] and not _absent(words[I : R + 1]):
-                return UNUSED
             move = moves[cursor[2]]
-            still = mode < 2
-            for axis in range(3):
-                here, word = position[axis], words[axis]
-                there = here
-                if not math.isnan(word):
-                    there = word * modes[SCALE] + (here if modes[INCREMENTAL] else offset[axis])
-                    if math.isnan(there):
-                        return UNKNOWN_POSITION
-                move[START + axis], move[END + axis], move[CENTRE + axis] = here, there, math.nan
-                still = still and (abs(there - here) < 1e-9 or math.isnan(there))
-            move[SWEEP] = 0.0
-            if mode >= 2:
-                status = _arc(words, modes, mode == 2, offset, move)
-                if status != DONE:
-                    return status
-            if modes[INVERSE_TIME] and mode != 0:
-                if math.isnan(words[F]):
-                    return NO_TIME
-                speed = _length(move, mode >= 2) * words[F] / 60
-            move[SPEED] = speed
+            status = _make(words, modes, position, offset, move)
+            if status != DONE:
+                return status
+            move[SPEED] = _speed(words, modes, move)
             position[:] = move[END : END + 3]
-            if not still:
-                kinds[cursor[2]] = min(mode, 2)
+            if mode >= 2 or not _stays(move):
+                kinds[cursor[2]] = min(int(mode), 2)
                 blocks[cursor[2]] = block
                 cursor[2] += 1
         cursor[0] += 1

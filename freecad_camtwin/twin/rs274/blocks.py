@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from camtwin_kernels import rs274 as kernels
 from numpy.typing import NDArray
 
+from camtwin_kernels import rs274 as kernels
 from freecad_camtwin.errors import ProgramError
 
 #: A stored command: its name and its parameters, as FreeCAD's ``Path.Command`` has them.

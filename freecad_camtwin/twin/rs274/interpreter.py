@@ -6,12 +6,13 @@ the order LinuxCNC does (feed mode, F, S, T, M words, planes, units, offsets, mo
 goes on. What is not understood is refused with ProgramError, naming the block: nothing is skipped.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
-from camtwin_kernels import rs274 as kernels
 from numpy.typing import NDArray
 
+from camtwin_kernels import rs274 as kernels
 from freecad_camtwin.errors import ProgramError
 from freecad_camtwin.twin.rs274 import cycles, refusals
 from freecad_camtwin.twin.rs274.blocks import Blocks, Words
@@ -21,8 +22,8 @@ from freecad_camtwin.twin.toolpath import PLANE_AXES, EventKind
 _INCH = 25.4
 _AXES = "XYZ"
 _MOTIONS = {0, 10, 20, 30, 800} | {10 * number for number in cycles.NEEDS}
-#: How far apart an arc's two radii may lie without question [mm]: LinuxCNC's bounds for mm and inch programs.
-_SPIRAL = {1.0: 0.005, _INCH: 0.0005 * _INCH}
+#: How far apart an arc's two radii may lie without question [mm]: 2·√2 of LinuxCNC's last digit, 0.01 mm or 0.001 inch.
+_SPIRAL = {1.0: 2 * math.sqrt(2) * 0.01, _INCH: 2 * math.sqrt(2) * 0.001 * _INCH}
 
 
 class Interpreter:

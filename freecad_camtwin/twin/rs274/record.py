@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from camtwin_kernels import rs274 as kernels
 from numpy.typing import NDArray
 
+from camtwin_kernels import rs274 as kernels
 from freecad_camtwin.twin.toolpath import Event, EventKind, MoveKind, Toolpath
 
 

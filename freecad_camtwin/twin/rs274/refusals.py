@@ -2,7 +2,6 @@
 """What is not followed, and the sentence that says so."""
 
 from camtwin_kernels import rs274 as kernels
-
 from freecad_camtwin.errors import ProgramError
 from freecad_camtwin.twin.rs274.blocks import Words
 
