@@ -1,18 +1,78 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The one decorator of every kernel, so that how we compile is decided in one place."""
+"""The decorators of every kernel, so that how we compile and where the machine code is kept is decided in one place.
 
+numba's cache looks at the source file of the compiled function alone: a changed callee or constant in another
+file would go unseen, and a kernel with a stale tile size writes past its arrays. So our machine code lies in a
+folder whose name is a hash of *all* kernel sources, of the package's version and of numba's: whatever changes, the
+folder is another. It is in the user's cache and not beside the sources, because an addon's folder may be read-only.
+``NUMBA_CACHE_DIR`` overrides it, as everywhere.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar, cast
 
 import numba
+from numba.core import config
 
 F = TypeVar("F", bound=Callable[..., object])
 
 # No "nnan" and no "ninf": unknown feeds and speeds travel through the kernels as NaN.
 _FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
+_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": _FASTMATH}
+
+
+def _user_cache() -> Path:
+    """Return where programs of this platform keep what they can make again."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def _key() -> str:
+    """Return a name that changes with any kernel source and with numba."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return f"numba{numba.__version__}-{digest.hexdigest()[:16]}"
+
+
+def _cache_folder() -> str:
+    """Return a folder for machine code that can be written, or "" to keep none."""
+    if config.CACHE_DIR:
+        return str(config.CACHE_DIR)
+    for parent in (_user_cache() / "camtwin", Path(tempfile.gettempdir()) / f"camtwin-{Path.home().name}"):
+        folder = parent / "kernels" / _key()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return str(folder)
+    return ""
+
+
+#: Where this session's machine code is kept, "" for nowhere.
+CACHE_FOLDER = _cache_folder()
 
 
 def kernel(function: F) -> F:
     """Compile ``function`` to machine code, free of the GIL, cached between sessions."""
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)(function)
+    # numba reads its configuration when a function is decorated; other users of numba in this process keep theirs.
+    theirs, config.CACHE_DIR = config.CACHE_DIR, CACHE_FOLDER
+    try:
+        compiled = numba.njit(cache=bool(CACHE_FOLDER), **_OPTIONS)(function)
+    finally:
+        config.CACHE_DIR = theirs
     return cast("F", compiled)
+
+
+def inner(function: F) -> F:
+    """Compile ``function`` as a part of the kernels that call it; they carry it in their cache."""
+    return cast("F", numba.njit(**_OPTIONS)(function))

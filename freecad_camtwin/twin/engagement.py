@@ -1,0 +1,393 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""From toolpath to engagement: how much of the cutter is in the material, at every step of the path."""
+
+import math
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camtwin_kernels import engagement as kernel
+from camtwin_kernels import engagement_angles as angles
+from camtwin_kernels import engagement_shapes as shapes
+from freecad_camtwin.errors import StockError, ToolError
+from freecad_camtwin.twin.job import Job
+from freecad_camtwin.twin.stock import QUANTUM, HeightField
+from freecad_camtwin.twin.tool import Shape, Tool
+from freecad_camtwin.twin.toolpath import PLANE_AXES, MoveKind, Toolpath
+
+Floats = NDArray[np.float64]
+
+#: A step is at least this many cells long, unless its move is shorter: below that the cells show in the angles.
+CELLS_PER_STEP = 5
+
+#: … and at least this part of the cutter's diameter: forces change little over less.
+STEPS_PER_DIAMETER = 12
+
+#: An arc's chords lie at most this far beside it [mm].
+CHORD_ERROR = 0.0005
+
+#: Cells per diameter of the smallest cutter, and at most so many cells in all, unless a cell is given.
+CELLS_PER_DIAMETER, MOST_CELLS = 60, 16_000_000
+
+#: Point angle of a drill that does not say it: the common one of ISO 235 drills [rad].
+DRILL_SIG = math.radians(118.0)
+
+_CHUNK = 1 << 17  # steps per kernel call: progress in between, small temporaries
+
+
+@dataclass(frozen=True)
+class Engagement:
+    """What every step of the path takes from the stock. One row per step, in path order.
+
+    Every feed move has at least one step; a rapid only where it touches material. φ is measured clockwise from the
+    left-hand normal of the motion, seen from above: up milling starts at 0, down milling ends at π.
+    """
+
+    move: NDArray[np.int32]  #: (steps,) index into the toolpath
+    length: Floats  #: (steps,) [mm]
+    start: Floats  #: (steps, 3) [mm]
+    end: Floats  #: (steps, 3) [mm]
+    volume: Floats  #: (steps,) removed [mm³]; a whole multiple of QUANTUM · cell²
+    ap: Floats  #: (steps,) from the lowest tip to the highest removed material [mm]
+    ae: Floats  #: (steps,) volume / (ap · length in the plane) [mm]; of a plunge the diameter of a disc of that area
+    phi_st: Floats  #: (steps,) [rad]; equals phi_ex where nothing is cut
+    phi_ex: Floats  #: (steps,) [rad]; 2π for a plunge, whose phi_st is 0
+    slice_z: Floats  #: (steps, slices) middle of the material in each slice above the tip [mm]
+    slice_ap: Floats  #: (steps, slices) material in it: its volume / (its width · length) [mm]
+    slice_phi_st: Floats  #: (steps, slices) [rad]
+    slice_phi_ex: Floats  #: (steps, slices) [rad]
+    plunge: Floats  #: (steps,) share of the motion that goes down, -dz / length, up < 0
+    cell: float  #: [mm]
+    slices: int  #: axial slices per step
+    stock_volume: float  #: before the first step [mm³]
+    removed_volume: float  #: by all steps [mm³]
+    rapid_contacts: tuple[tuple[int, float], ...]  #: (move, volume [mm³]) of every rapid that touches material
+    warnings: tuple[str, ...]  #: one sentence each
+
+    @property
+    def steps(self) -> int:
+        """How many steps there are."""
+        return len(self.move)
+
+
+def engage(
+    job: Job,
+    *,
+    cell: float | None = None,
+    slices: int = 4,
+    threads: int = 1,
+    stock: HeightField | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> tuple[Engagement, HeightField]:
+    """Cut the job's stock along its toolpath; return what every step took and what is left.
+
+    ``cell`` [mm] is chosen from cutters and stock unless given. ``stock`` continues from a state that an earlier
+    call returned (it is not changed; its cell counts). ``progress`` is called with fractions up to 1. The result does
+    not depend on ``threads``. Raises StockError where there is no stock, or the path misses it, or it would not
+    fit in memory; ToolError where a move cuts without a tool or with one that cannot be simulated.
+    """
+    path = job.toolpath
+    warnings: list[str] = []
+    if stock is not None:
+        field = stock.copy()
+    elif job.stock is not None:
+        field = HeightField.of(job.stock, default_cell(job) if cell is None else cell)
+    else:
+        raise StockError(f"{job.label or 'the job'} has no stock: give its two corners")
+    cutters = _cutters(job, warnings)
+    moves = _divide(path, cutters, field)
+    _refuse_a_path_beside_the_stock(path, cutters, field)
+    before = field.quanta
+    steps = int(moves.first[-1])
+    move, start, end = np.empty(steps, np.int32), np.empty((steps, 3)), np.empty((steps, 3))
+    angles.lay(moves, move, start, end)
+    whole, sliced = np.zeros((5, steps)), np.zeros((4, steps, slices))
+    _cut(field, cutters, moves, _Steps(move, start, end, whole, sliced), threads, progress)
+    length = path.length[move] / np.diff(moves.first)[move]
+    dz = end[:, 2] - start[:, 2]
+    is_kept = path.is_cutting[move] | (whole[0] > 0)
+    contacts = _rapid_contacts(path, move, whole[0])
+    if contacts:
+        warnings.append(
+            f"{path.where(contacts[0][0])} is a rapid that goes through {contacts[0][1]:.3g} mm³ of material"
+        )
+    if field.quanta == before:
+        warnings.append("no move cuts anything: the stock has been cut already, or the path stays above it")
+    if not is_kept.all():
+        move, start, end, length, dz = (column[is_kept] for column in (move, start, end, length, dz))
+        whole, sliced = whole[:, is_kept], sliced[:, is_kept]
+    engagement = Engagement(
+        move=move,
+        length=length,
+        start=start,
+        end=end,
+        volume=whole[0],
+        ap=whole[1],
+        ae=whole[2],
+        phi_st=whole[3],
+        phi_ex=whole[4],
+        slice_z=sliced[0],
+        slice_ap=sliced[1],
+        slice_phi_st=sliced[2],
+        slice_phi_ex=sliced[3],
+        plunge=np.divide(-dz, length, out=np.zeros_like(dz), where=length > 0),
+        cell=field.cell,
+        slices=slices,
+        stock_volume=before * QUANTUM * field.cell**2,
+        removed_volume=(before - field.quanta) * QUANTUM * field.cell**2,
+        rapid_contacts=contacts,
+        warnings=tuple(warnings),
+    )
+    return engagement, field
+
+
+def default_cell(job: Job) -> float:
+    """Return a cell [mm] that resolves the smallest cutter and keeps the stock's cells in bounds."""
+    stock = job.stock
+    if stock is None:
+        return math.nan
+    used = sorted({int(tool) for tool in np.unique(job.toolpath.tool[job.toolpath.is_cutting]) if tool >= 0})
+    # A drill only goes down: its arc is known, and a coarse picture of its hole will do.
+    sizes = [(tool.dc or 0.0) * (3 if tool.shape is Shape.DRILL else 1) for tool in (job.tools[i] for i in used)]
+    finest = min((size for size in sizes if size > 0), default=6.0) / CELLS_PER_DIAMETER
+    area = (stock.upper[0] - stock.lower[0]) * (stock.upper[1] - stock.lower[1])
+    return float(f"{max(finest, math.sqrt(max(area, 0.0) / MOST_CELLS), 0.005):.2g}")
+
+
+@dataclass(frozen=True)
+class _Steps:
+    move: NDArray[np.int32]
+    start: Floats
+    end: Floats
+    whole: Floats
+    sliced: Floats
+
+
+def _cutters(job: Job, warnings: list[str]) -> kernel.Cutters:
+    """Return the job's tools as the kernel wants them; those that no move uses may be anything."""
+    path = job.toolpath
+    is_bare = path.is_cutting & (path.tool < 0)
+    if is_bare.any():
+        raise ToolError(f"{path.where(int(is_bare.argmax()))} cuts without a tool: give the operation one")
+    shape = np.zeros(max(len(job.tools), 1), np.int32)
+    size = np.ones((len(shape), 4))
+    contact = np.zeros((len(shape), 1 if not _has_bull(job) else 65, kernel.RATIOS), np.float32)
+    for index in np.unique(path.tool[path.tool >= 0]):
+        tool = job.tools[index]
+        shape[index], size[index] = _cutter(tool, warnings)
+        if shape[index] == shapes.BULL:
+            contact[index] = contact_table(size[index, kernel.RADIUS], size[index, kernel.CORNER])
+    return kernel.Cutters(shape, size, contact)
+
+
+def _has_bull(job: Job) -> bool:
+    return any(tool.shape is Shape.BULL for tool in job.tools)
+
+
+def _cutter(tool: Tool, warnings: list[str]) -> tuple[int, tuple[float, float, float, float]]:
+    """Return a tool's shape and its radius, tip radius, corner radius [mm] and steepness dz/dr."""
+    if tool.shape is None or tool.shape is Shape.PROFILE:
+        raise ToolError(f"{tool.name} is a {tool.shape_name or 'cutter of unknown shape'}, which cannot be simulated")
+    if tool.dc is None:
+        raise ToolError(f"{tool.name} has no diameter: give it one")
+    radius = tool.dc / 2
+    if tool.shape is Shape.BALL:
+        return shapes.BALL, (radius, 0.0, radius, 1.0)
+    if tool.shape is Shape.BULL and tool.re is None:
+        raise ToolError(f"{tool.name} is a bull nose without a corner radius: give it one")
+    if tool.shape is Shape.BULL and tool.re:
+        return shapes.BULL, (radius, radius - tool.re, tool.re, 1.0)
+    if tool.shape in (Shape.FLAT, Shape.BULL):
+        return shapes.FLAT, (radius, radius, 0.0, 1.0)
+    sig = tool.sig
+    if sig is None and tool.shape is Shape.DRILL:
+        warnings.append(f"{tool.name} does not say its point angle: 118° is assumed")
+        sig = DRILL_SIG
+    if sig is None:
+        raise ToolError(f"{tool.name} is a {tool.shape.value} tool without a point angle: give it one")
+    tip = min((tool.tip_dc or 0.0) / 2, radius)
+    return shapes.CONE, (radius, tip, 0.0, 1 / math.tan(sig / 2))
+
+
+def contact_table(radius: float, corner: float, angles: int = 65) -> NDArray[np.float32]:
+    """Return where a bull nose touches on a slope, shape (angles, 256): see ``camtwin_kernels.engagement_shapes``.
+
+    Row i: slope tan(i/(angles - 1)·90°). Column j: w²/radius² = (j + ½)/256. Value: q/√(radius² - w²).
+    """
+    w = radius * np.sqrt((np.arange(kernel.RATIOS) + 0.5) / kernel.RATIOS)
+    rim = np.sqrt(radius**2 - w**2)
+    cosine = np.concatenate([np.geomspace(1.0, 1e-6, 4000), [0.0]])
+    table = np.ones((angles, kernel.RATIOS), np.float32)
+    for i in range(angles - 1):
+        slope = max(math.tan(i / (angles - 1) * math.pi / 2), 1e-6)
+        r = radius - corner + corner * slope / np.hypot(slope, cosine)
+        q = np.interp(w, r * np.sqrt(1 - cosine**2), r * cosine)
+        table[i] = q / rim
+    return table
+
+
+def _divide(path: Toolpath, cutters: kernel.Cutters, field: HeightField) -> kernel.Moves:
+    """Return the moves with their steps. Rapids that stay clear of the stock get none."""
+    cutter = np.maximum(path.tool, 0).astype(np.int32)
+    radius = cutters.size[cutter, kernel.RADIUS]
+    target = np.maximum(CELLS_PER_STEP * field.cell, 2 * radius / STEPS_PER_DIAMETER)
+    steps = np.maximum(path.length / target, 1).astype(np.int64)
+    is_arc = path.kind == MoveKind.ARC
+    steps[~path.is_cutting & ~_may_touch(path, radius, field)] = 0
+    steps[path.tool < 0] = 0
+    strokes = np.ones(path.moves, np.int32)
+    turn = np.sqrt(8 * CHORD_ERROR / np.maximum(path.radius[is_arc], CHORD_ERROR))
+    strokes[is_arc] = np.ceil(np.abs(path.sweep[is_arc]) / steps[is_arc] / turn).clip(1, 10_000)
+    return kernel.Moves(
+        is_arc=is_arc,
+        start=path.start,
+        end=path.end,
+        centre=path.centre,
+        axes=np.array([axes[0] for axes in PLANE_AXES], np.int8)[path.plane],
+        sweep=path.sweep,
+        cutter=cutter,
+        first=np.concatenate([[0], np.cumsum(steps)]),
+        strokes=strokes,
+    )
+
+
+def _may_touch(path: Toolpath, radius: Floats, field: HeightField) -> NDArray[np.bool_]:
+    """Return whether a move's bounding box reaches the stock's, shape (moves,). Arcs count as far as they may go."""
+    spread = np.where(path.kind == MoveKind.ARC, 2 * np.nan_to_num(path.radius), 0.0)
+    low, high = np.minimum(path.start, path.end), np.maximum(path.start, path.end)
+    margin = radius + spread
+    return np.asarray(
+        (low[:, 2] - spread < field.upper[2])
+        & (low[:, 0] - margin < field.upper[0])
+        & (high[:, 0] + margin > field.lower[0])
+        & (low[:, 1] - margin < field.upper[1])
+        & (high[:, 1] + margin > field.lower[1])
+    )
+
+
+def _cut(
+    field: HeightField,
+    cutters: kernel.Cutters,
+    moves: kernel.Moves,
+    steps: _Steps,
+    threads: int,
+    progress: Callable[[float], None] | None,
+) -> None:
+    """Run the kernel over stretches of moves and measure what their steps took."""
+    view = field.view()
+    slices = steps.sliced.shape[2]
+    with ThreadPoolExecutor(threads) as pool:
+        for m0, m1 in _stretches(moves.first):
+            part = slice(int(moves.first[m0]), int(moves.first[m1]))
+            low = np.minimum(steps.start[part, 2], steps.end[part, 2])
+            cutter = moves.cutter[steps.move[part]]
+            levels = _levels(cutters, cutter, low, field.upper[2], slices)
+            cuts = [_empty_cut(levels) for _ in range(threads)]
+            runs = [
+                pool.submit(kernel.cut_moves, view, cutters, moves, m0, m1, cut, thread, threads)
+                for thread, cut in enumerate(cuts)
+            ]
+            for run in runs:
+                run.result()
+            low_quanta = np.maximum(np.floor(low / QUANTUM + 0.5), view.floor).astype(np.int32)
+            span = steps.end[part] - steps.start[part]
+            angles.measure(
+                _join(cuts), cutters, cutter, low_quanta, np.hypot(span[:, 0], span[:, 1]), span[:, 2].copy(),
+                field.cell, steps.whole[:, part], steps.sliced[:, part],
+            )  # fmt: skip
+            if progress is not None:
+                progress(m1 / len(moves.is_arc))
+
+
+def _stretches(first: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return stretches of moves [m0, m1) of about _CHUNK steps."""
+    last = len(first) - 1
+    bounds = [0]
+    while bounds[-1] < last:
+        m1 = int(np.searchsorted(first, first[bounds[-1]] + _CHUNK, side="right")) - 1
+        bounds.append(min(max(m1, bounds[-1] + 1), last))
+    return list(zip(bounds[:-1], bounds[1:], strict=True))
+
+
+def _levels(
+    cutters: kernel.Cutters, cutter: NDArray[np.int32], low: Floats, top: float, slices: int
+) -> NDArray[np.int32]:
+    """Return the heights between the axial slices of every step [quanta], shape (steps, slices + 1).
+
+    A flat cutter is divided evenly from its tip to the stock's top; rounded and pointed ones where their edge is,
+    in equal angles of the corner or equal radii, their last slice going up to the stock's top.
+    """
+    part = np.linspace(0.0, 1.0, slices + 1)
+    depth = np.maximum(top - low, QUANTUM)[:, None]
+    above = part * depth
+    for index in np.unique(cutter):
+        tip, corner, steep = cutters.size[index, 1:]
+        is_this = cutter == index
+        if cutters.shape[index] == shapes.CONE:
+            bounds = part * steep * (cutters.size[index, 0] - tip)
+        elif corner > 0:
+            rounded = slices if tip <= 0 else (slices + 1) // 2
+            angle = np.minimum(np.arange(slices + 1) / rounded, 1.0) * math.pi / 2
+            bounds = corner * (1 - np.cos(angle))
+            if rounded < slices:
+                beyond = np.maximum(depth[is_this] - corner, 0.0) * np.linspace(0, 1, slices - rounded + 1)[1:]
+                above[is_this, : rounded + 1] = bounds[: rounded + 1]
+                above[is_this, rounded + 1 :] = corner + beyond
+                continue
+        else:
+            continue
+        above[is_this] = bounds
+    above[:, -1] = np.maximum(above[:, -1], depth[:, 0])
+    return np.floor((low[:, None] + above) / QUANTUM + 0.5).astype(np.int32)
+
+
+def _empty_cut(levels: NDArray[np.int32]) -> kernel.Cut:
+    steps, bounds = levels.shape
+    slices = bounds - 1
+    nothing = kernel.NOTHING_LEFT
+    return kernel.Cut(
+        volume=np.zeros(steps, np.int64),
+        top=np.full(steps, nothing, np.int32),
+        right=np.full(steps, -nothing, np.int32),
+        left=np.full(steps, nothing, np.int32),
+        levels=levels,
+        slice_volume=np.zeros((steps, slices), np.int64),
+        slice_right=np.full((steps, slices), -nothing, np.int32),
+        slice_left=np.full((steps, slices), nothing, np.int32),
+    )
+
+
+def _join(cuts: list[kernel.Cut]) -> kernel.Cut:
+    """Return what all threads took together."""
+    whole = cuts[0]
+    for cut in cuts[1:]:
+        for name in ("volume", "slice_volume"):
+            np.add(getattr(whole, name), getattr(cut, name), out=getattr(whole, name))
+        for name in ("top", "left", "slice_left"):
+            np.maximum(getattr(whole, name), getattr(cut, name), out=getattr(whole, name))
+        for name in ("right", "slice_right"):
+            np.minimum(getattr(whole, name), getattr(cut, name), out=getattr(whole, name))
+    return whole
+
+
+def _rapid_contacts(path: Toolpath, move: NDArray[np.int32], volume: Floats) -> tuple[tuple[int, float], ...]:
+    is_contact = ~path.is_cutting[move] & (volume > 0)
+    taken = np.bincount(move[is_contact], weights=volume[is_contact], minlength=1)
+    return tuple((int(m), float(taken[m])) for m in np.flatnonzero(taken))
+
+
+def _refuse_a_path_beside_the_stock(path: Toolpath, cutters: kernel.Cutters, field: HeightField) -> None:
+    radius = cutters.size[np.maximum(path.tool, 0), kernel.RADIUS]
+    if path.is_cutting.any() and not (_may_touch(path, radius, field) & path.is_cutting).any():
+        low, high = path.start[path.is_cutting].min(axis=0), path.start[path.is_cutting].max(axis=0)
+        raise StockError(
+            f"the path misses the stock: it cuts from {_corner(low)} to {_corner(high)} mm, "
+            f"the stock lies from {_corner(field.lower)} to {_corner(field.upper)} mm"
+        )
+
+
+def _corner(point: Iterable[float]) -> str:
+    return "(" + ", ".join(f"{value:g}" for value in point) + ")"

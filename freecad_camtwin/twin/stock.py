@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The workpiece while it is cut: a field of heights made from the raw stock, saved and continued as wished."""
+
+import math
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camtwin_kernels import stock as kernel
+from freecad_camtwin.errors import StockError
+from freecad_camtwin.twin.job import Stock
+
+#: Heights are whole multiples of this [mm].
+QUANTUM = 2.0**-14
+
+#: Taller stock would overflow the sum over a tile [mm].
+TALLEST = 1000.0
+
+_FORMAT = "camtwin.stock/1"
+
+
+def available_memory() -> int:
+    """Return how many bytes of memory are free, or a cautious 4 GB where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    if sys.platform != "win32" and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    return 4 * 2**30
+
+
+def memory_estimate(width: float, depth: float, cell: float) -> int:
+    """Return how many bytes a height field over ``width`` × ``depth`` mm takes, rounded up to whole tiles."""
+    columns = math.ceil(width / cell / kernel.COLUMNS)
+    rows = math.ceil(depth / cell / kernel.ROWS)
+    return rows * columns * (kernel.CELLS + 1) * 4
+
+
+@dataclass(frozen=True)
+class HeightField:
+    """The material under every cell of a square grid, tile by tile (see ``camtwin_kernels.stock``)."""
+
+    height: NDArray[np.int32]  #: (tiles, 128) top of the material in QUANTUM
+    rows: int  #: rows of tiles
+    columns: int  #: columns of tiles
+    lower: tuple[float, float, float]  #: least corner of the stock [mm]
+    upper: tuple[float, float, float]  #: greatest corner [mm]
+    cell: float  #: [mm]
+
+    @classmethod
+    def of(cls, stock: Stock, cell: float, *, memory_limit: int | None = None) -> "HeightField":
+        """Return the raw stock. Raises StockError, with the estimate, where it would not fit in memory.
+
+        ``memory_limit`` in bytes; half of what is available unless given.
+        """
+        width, depth, tall = (high - low for low, high in zip(stock.lower, stock.upper, strict=True))
+        if not (cell > 0 and math.isfinite(cell)):
+            raise StockError(f"a cell of {cell:g} mm cannot be: give a length above 0")
+        if not (width > 0 and depth > 0 and tall > 0 and math.isfinite(width + depth + tall)):
+            raise StockError(f"the stock is empty: {width:g} × {depth:g} × {tall:g} mm")
+        if tall > TALLEST:
+            raise StockError(f"the stock is {tall:g} mm tall, more than the {TALLEST:g} mm that can be simulated")
+        limit = available_memory() // 2 if memory_limit is None else memory_limit
+        estimate = memory_estimate(width, depth, cell)
+        if estimate > limit:
+            fits = cell * math.sqrt(estimate / limit) * 1.02
+            raise StockError(
+                f"a stock of {width:g} × {depth:g} mm at a cell of {cell:g} mm takes {estimate / 1e6:,.0f} MB and "
+                f"{limit / 1e6:,.0f} MB may be used: choose a cell of {fits:.2g} mm or more"
+            )
+        columns = math.ceil(width / cell / kernel.COLUMNS - 1e-9)
+        rows = math.ceil(depth / cell / kernel.ROWS - 1e-9)
+        height = np.full((rows * columns, kernel.CELLS), _quanta(stock.lower[2]), np.int32)
+        field = cls(height, rows, columns, stock.lower, stock.upper, cell)
+        field._fill(stock)
+        return field
+
+    def _fill(self, stock: Stock) -> None:
+        top = _quanta(stock.upper[2])
+        if stock.kind == "solid" and stock.triangles is not None:
+            view = self.view()
+            triangles = np.ascontiguousarray(stock.triangles, dtype=np.float64)
+            kernel.raise_to_triangles(
+                self.height, view.xs, view.ys, self.columns, view.x0, view.y0, self.cell, triangles
+            )
+            return
+        middle = [(low + high) / 2 for low, high in zip(stock.lower, stock.upper, strict=True)]
+        radius = (stock.upper[0] - stock.lower[0]) / 2
+        for row in range(self.rows):  # one row of tiles at a time: no large temporaries
+            tiles = slice(row * self.columns, (row + 1) * self.columns)
+            x, y = self.samples(row)
+            if stock.kind == "cylinder":
+                is_inside = np.hypot(x - middle[0], y - middle[1]) <= radius
+            else:
+                is_inside = (x < stock.upper[0]) & (y < stock.upper[1])
+            self.height[tiles][is_inside] = top
+
+    def samples(self, row: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return x and y of the sample points of one row of tiles [mm], shape (columns, 128) each."""
+        xs, ys = kernel.samples(self.cell)
+        corner = self.lower[0] + np.arange(self.columns)[:, None] * kernel.COLUMNS * self.cell
+        x = corner + xs
+        y = np.broadcast_to(self.lower[1] + row * kernel.ROWS * self.cell + ys, x.shape)
+        return x, y
+
+    def view(self) -> kernel.Field:
+        """Return what kernels see: they cut into ``height`` itself."""
+        xs, ys = kernel.samples(self.cell)
+        x0, y0, floor = self.lower
+        top = self.height.max(axis=1)
+        highest = _quanta(self.upper[2])
+        return kernel.Field(
+            self.height, top, xs, ys, self.rows, self.columns, x0, y0, self.cell, _quanta(floor), highest
+        )
+
+    def copy(self) -> "HeightField":
+        """Return a field that can be cut without touching this one."""
+        return replace(self, height=self.height.copy())
+
+    @property
+    def quanta(self) -> int:
+        """Sum of all material heights above the stock's underside, an exact whole number."""
+        return int(self.height.sum(dtype=np.int64)) - _quanta(self.lower[2]) * self.height.size
+
+    @property
+    def volume(self) -> float:
+        """What is left of the stock [mm³]."""
+        return self.quanta * QUANTUM * self.cell**2
+
+    def grid(self) -> NDArray[np.float32]:
+        """Return heights as a picture [mm], shape (cells along y, cells along x); NaN where no material is left."""
+        tiles = self.height.reshape(self.rows, self.columns, kernel.ROWS, kernel.COLUMNS)
+        rows = tiles.transpose(0, 2, 1, 3).reshape(self.rows * kernel.ROWS, self.columns * kernel.COLUMNS)
+        ny = min(rows.shape[0], math.ceil((self.upper[1] - self.lower[1]) / self.cell - 1e-9))
+        nx = min(rows.shape[1], math.ceil((self.upper[0] - self.lower[0]) / self.cell - 1e-9))
+        shown = rows[:ny, :nx]
+        heights = (shown * np.float32(QUANTUM)).astype(np.float32)
+        heights[shown <= _quanta(self.lower[2])] = np.nan
+        return heights
+
+    def save(self, path: Path) -> None:
+        """Write the state as a compressed .npz."""
+        np.savez_compressed(
+            path,
+            format=_FORMAT,
+            height=self.height,
+            tiles=(self.rows, self.columns),
+            lower=self.lower,
+            upper=self.upper,
+            cell=self.cell,
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> "HeightField":
+        """Read a state that ``save`` wrote. Raises StockError where the file is none."""
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                if str(data["format"]) != _FORMAT:
+                    raise StockError(f"{path} is a stock of another format: {data['format']}")
+                rows, columns = (int(n) for n in data["tiles"])
+                lower = (float(data["lower"][0]), float(data["lower"][1]), float(data["lower"][2]))
+                upper = (float(data["upper"][0]), float(data["upper"][1]), float(data["upper"][2]))
+                height = np.ascontiguousarray(data["height"], dtype=np.int32)
+                cell = float(data["cell"])
+        except (OSError, ValueError, KeyError, IndexError) as error:
+            raise StockError(f"{path} is not a saved stock") from error
+        if height.shape != (rows * columns, kernel.CELLS):
+            raise StockError(f"{path} is not a whole saved stock")
+        return cls(height, rows, columns, lower, upper, cell)
+
+
+def _quanta(z: float) -> int:
+    return math.floor(z / QUANTUM + 0.5)

@@ -1,0 +1,379 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a rotating cutter takes from a height field, step by step.
+
+The essay
+=========
+The workpiece is a field of heights over a square grid of cells of size c, and the cutter a solid of revolution
+that moves along strokes (straight pieces; an arc is many of them). A cell whose height exceeds the lowest point
+of the moving cutter above it is cut down to that point::
+
+        height                                   ┌────┐ cutter, going →
+          ▲  ███ ███ ███ ███ ███ ███ ███ ███     │    │
+          │  ███ ███ ███ ███ ███ ███ ███ ███     │    │
+          │  ███ ███ ─── ─── ─── ─── ─── ─── ────┘    │   the removed column, its side w of the path and the
+          │  ███ ███ ███ ███ ███ ███ ███ ███ ─────────┘   cutter's radius r say at which angle a tooth met it:
+          └──────────────────────────────────────► x      φ = acos(w / r)
+
+**Tiles.** Cells lie tile by tile: 8 rows of 16 cells are one run of 512 bytes, and every tile knows its own
+maximum. A stroke visits tiles, not cells::
+
+        ┌──────┬──────┬──────┬──────┐
+        │ low  │ ░░▒▒▓│▓▓    │      │   low    its maximum is not above the cutter's tip
+        ├──────┼──────┼──────┼──────┤   behind a contiguous stroke cannot change what lies behind its
+        │behind│inside│▓▓▓▓▓▓│ far  │          start: the stroke before has cut it
+        ├──────┼──────┼──────┼──────┤   inside likewise within the disc of a flat cutter at its start
+        │ low  │ ░░▒▒▓│▓▓    │      │   far    beyond the cutter, or below its flank there
+        └──────┴──────┴──────┴──────┘   ▓      the few that are left
+
+What is left goes through one loop of 128 iterations without a branch. Heights are int32 quanta of 2⁻¹⁴ mm, so its
+five reductions (removed sum, leftmost, rightmost and highest cell cut, new maximum) are integer reductions: these
+LLVM turns into vector code, which it refuses for the minimum of floats; and the volume is exact: the sum over all
+steps *is* the difference of the stock, whatever the order, and for any number of threads.
+
+**Samples.** A cell's height is not that of its centre but of a point within it: rows are shifted along x by eighths
+and columns along y by sixteenths of a cell, in bit-reversed order. With plain centres the edge of a pass along an
+axis falls between two rows of cells over its whole length, an error of up to a cell that no averaging mends; with
+shifted samples neighbours see the edge at different fractions of a cell, and any few of them average out. The
+pattern is that of Hammersley's point set (J. M. Hammersley, 1960, *Monte Carlo methods for solving multivariable
+problems*); as each tile carries the same pattern, it costs nothing.
+
+**Slices.** A step may ask for axial slices: levels above its lowest tip. Of each slice it gets the removed volume
+and the outermost sides, from the old and new heights of the tiles that were cut.
+
+**Threads.** Thread t of T owns the tile rows j with j mod T = t and walks all strokes over its own rows. Nothing is
+shared, so nothing is locked, and the results of a step are sums, minima and maxima over threads.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camtwin_kernels.engagement_shapes import (
+    BALL,
+    BULL,
+    CONE,
+    FLAT,
+    cut_ball,
+    cut_bull,
+    cut_cone,
+    cut_flat,
+    cut_ramp,
+)
+from camtwin_kernels.jit import inner, kernel
+from camtwin_kernels.stock import COLUMNS, ROWS, Field
+
+I = np.int32  # noqa: E741
+F = np.float32
+U = np.uint64
+QUANTA = 16384.0
+NOTHING_LEFT = np.int32(-(2**30))  #: `left` and `right` of a step that cut nothing: left is its negative
+LOWEST = np.int32(-(2**31) + 1)
+RATIOS = 256  #: entries in w² of a bull nose's table of contact points, see ``engagement_shapes``
+
+#: Columns of ``Cutters.size``.
+RADIUS, TIP_RADIUS, CORNER, STEEPNESS = 0, 1, 2, 3
+
+
+class Cutters(NamedTuple):
+    """The cutters of a job."""
+
+    shape: NDArray[np.int32]  #: (cutters,) FLAT, BALL, BULL or CONE
+    size: NDArray[np.float64]  #: (cutters, 4) radius, radius of the flat tip, corner radius [mm]; dz/dr of a cone
+    contact: NDArray[np.float32]  #: (cutters, angles, RATIOS) of a bull nose: see ``engagement_shapes``
+
+
+class Moves(NamedTuple):
+    """The moves to simulate; the columns of a toolpath, and how finely each is divided."""
+
+    is_arc: NDArray[np.bool_]  #: (moves,)
+    start: NDArray[np.float64]  #: (moves, 3) [mm]
+    end: NDArray[np.float64]  #: (moves, 3) [mm]
+    centre: NDArray[np.float64]  #: (moves, 3) [mm]
+    axes: NDArray[np.int8]  #: (moves,) first axis of an arc's plane; the second and the normal follow cyclically
+    sweep: NDArray[np.float64]  #: (moves,) [rad]
+    cutter: NDArray[np.int32]  #: (moves,)
+    first: NDArray[np.int64]  #: (moves + 1,) first step of each move; a move without steps is jumped over
+    strokes: NDArray[np.int32]  #: (moves,) straight pieces per step
+
+
+class Cut(NamedTuple):
+    """What the steps of one call took, in quanta. Sides ``w`` are positive to the left of the motion."""
+
+    volume: NDArray[np.int64]  #: (steps,) sum of removed heights
+    top: NDArray[np.int32]  #: (steps,) highest removed material
+    right: NDArray[np.int32]  #: (steps,) least side w
+    left: NDArray[np.int32]  #: (steps,) greatest side w
+    levels: NDArray[np.int32]  #: (steps, slices + 1) heights between which a slice lies; slices may be 0
+    slice_volume: NDArray[np.int64]  #: (steps, slices)
+    slice_right: NDArray[np.int32]  #: (steps, slices)
+    slice_left: NDArray[np.int32]  #: (steps, slices)
+
+
+@inner
+def position(moves: Moves, m: int, f: float) -> tuple[float, float, float]:
+    """Return where fraction ``f`` of move ``m`` is; on an arc the radius goes evenly from its first to its last."""
+    x0, y0, z0 = moves.start[m, 0], moves.start[m, 1], moves.start[m, 2]
+    x1, y1, z1 = moves.end[m, 0], moves.end[m, 1], moves.end[m, 2]
+    if f >= 1.0:
+        return x1, y1, z1
+    if not moves.is_arc[m]:
+        return x0 + (x1 - x0) * f, y0 + (y1 - y0) * f, z0 + (z1 - z0) * f
+    a = int(moves.axes[m])
+    b, n = (a + 1) % 3, (a + 2) % 3
+    ca, cb = moves.centre[m, a], moves.centre[m, b]
+    sa, sb = moves.start[m, a] - ca, moves.start[m, b] - cb
+    radius = math.hypot(sa, sb)
+    grown = radius + (math.hypot(moves.end[m, a] - ca, moves.end[m, b] - cb) - radius) * f
+    angle = math.atan2(sb, sa) + moves.sweep[m] * f
+    pa = ca + grown * math.cos(angle)
+    pb = cb + grown * math.sin(angle)
+    pn = moves.start[m, n] + (moves.end[m, n] - moves.start[m, n]) * f
+    if a == 0:
+        return pa, pb, pn
+    if a == 1:
+        return pn, pa, pb
+    return pb, pn, pa
+
+
+@inner
+def _reach(shape: int, size: NDArray[np.float64], depth: float) -> float:
+    """Return the cutter's radius ``depth`` above its tip [mm]."""
+    if shape == FLAT:
+        return float(size[RADIUS])
+    if shape == CONE:
+        return float(min(size[RADIUS], size[TIP_RADIUS] + depth / size[STEEPNESS]))
+    corner = size[CORNER]
+    if depth >= corner:
+        return float(size[RADIUS])
+    return float(size[TIP_RADIUS] + math.sqrt(depth * (2.0 * corner - depth)))
+
+
+@inner
+def _flank(shape: int, size: NDArray[np.float64], radius: float) -> float:
+    """Return how far above its tip the cutter's surface is at ``radius`` at least [mm]."""
+    beyond = radius - size[TIP_RADIUS]
+    if shape == FLAT or beyond <= 0.0:
+        return 0.0
+    if shape == CONE:
+        return float(beyond * size[STEEPNESS])
+    corner = size[CORNER]
+    return float(corner - math.sqrt(max(corner * corner - beyond * beyond, 0.0)))
+
+
+@inner
+def _behind(shape: int, size: NDArray[np.float64], slope: float) -> float:
+    """Return how far behind its start, along the motion, a contiguous stroke can still cut [mm]."""
+    if slope >= 0.0:
+        return 0.0
+    if shape == FLAT or shape == CONE:
+        return float(size[RADIUS])
+    return float(size[TIP_RADIUS] - size[CORNER] * slope / math.sqrt(1.0 + slope * slope))
+
+
+@inner
+def _contact_row(table: NDArray[np.float32], slope: float, row: NDArray[np.float32]) -> None:
+    """Fill ``row`` (RATIOS,) with the contact points of a bull nose on a slope, between two rows of its table."""
+    if slope == 0.0:
+        for i in range(RATIOS):
+            row[i] = F(0.0)
+        return
+    angle = math.atan(abs(slope)) * (2.0 / math.pi) * (table.shape[0] - 1)
+    k = min(int(angle), table.shape[0] - 2)
+    part = F(angle - k)
+    for i in range(RATIOS):
+        row[i] = table[k, i] + (table[k + 1, i] - table[k, i]) * part
+
+
+@inner
+def _slice_tile(
+    height: Any, t: int, old: Any, xs: Any, ys: Any, w0: Any, ex: Any, ey: Any, step: int, highest: int, cut: Cut
+) -> None:
+    """Share what one tile lost among the axial slices of its step."""
+    for k in range(cut.slice_volume.shape[1]):
+        low = cut.levels[step, k]
+        high = cut.levels[step, k + 1]
+        if low >= highest:
+            break
+        total = I(0)
+        right = I(-NOTHING_LEFT)
+        left = NOTHING_LEFT
+        for i in range(U(ROWS * COLUMNS)):
+            lost = I(min(old[i], high) - max(height[t, i], low))
+            is_cut = (lost > I(0)) & (old[i] > height[t, i])
+            side = I((w0 + ys[i] * ex - xs[i] * ey) * F(QUANTA))
+            total = I(total + (lost if is_cut else I(0)))
+            right = min(right, side if is_cut else I(-NOTHING_LEFT))
+            left = max(left, side if is_cut else NOTHING_LEFT)
+        if total > 0:
+            cut.slice_volume[step, k] += total
+            cut.slice_right[step, k] = min(cut.slice_right[step, k], right)
+            cut.slice_left[step, k] = max(cut.slice_left[step, k], left)
+
+
+@inner
+def _stroke(
+    field: Field,
+    old: NDArray[np.int32],
+    row: NDArray[np.float32],
+    shape: int,
+    size: NDArray[np.float64],
+    p0: tuple[float, float, float],
+    p1: tuple[float, float, float],
+    is_contiguous: bool,
+    step: int,
+    cut: Cut,
+    thread: int,
+    threads: int,
+) -> None:
+    """Cut one straight stroke from ``p0`` to ``p1`` into the tile rows of ``thread``."""
+    c = field.cell
+    x0, y0, z0 = p0
+    x1, y1, z1 = p1
+    length = math.hypot(x1 - x0, y1 - y0)
+    ex, ey, slope = 1.0, 0.0, 0.0
+    if length > 1e-9:
+        ex, ey, slope = (x1 - x0) / length, (y1 - y0) / length, (z1 - z0) / length
+    else:
+        length, z0 = 0.0, min(z0, z1)
+    zlow = min(z0, z1)
+    low = I(max(math.floor(zlow * QUANTA + 0.5), field.floor))
+    radius = size[RADIUS]
+    half_x, half_y = 0.5 * COLUMNS * c, 0.5 * ROWS * c
+    half = math.hypot(half_x, half_y)
+    per_x, per_y = 1.0 / (COLUMNS * c), 1.0 / (ROWS * c)
+
+    # The tiles under the stroke: all around a cutter that comes from nowhere, else only before its start.
+    back = radius if not is_contiguous else min(_behind(shape, size, slope), radius)
+    side_x = radius * abs(ey) + back * abs(ex) if back < radius else radius
+    side_y = radius * abs(ex) + back * abs(ey) if back < radius else radius
+    side_x, side_y = min(side_x, radius), min(side_y, radius)
+    west = min(x0, x1) - (radius if ex < 0.0 else side_x) - field.x0
+    east = max(x0, x1) + (radius if ex > 0.0 else side_x) - field.x0
+    south = min(y0, y1) - (radius if ey < 0.0 else side_y) - field.y0
+    north = max(y0, y1) + (radius if ey > 0.0 else side_y) - field.y0
+    if east < 0.0 or north < 0.0:
+        return
+    i0, i1 = max(0, int(west * per_x)), min(field.columns - 1, int(east * per_x))
+    j0, j1 = max(0, int(south * per_y)), min(field.rows - 1, int(north * per_y))
+
+    reach = radius
+    if shape != FLAT:  # a cutter that is shallow in the material is narrow there
+        highest = LOWEST
+        for j in range(j0, j1 + 1):
+            if threads > 1 and j % threads != thread:
+                continue
+            for t in range(j * field.columns + i0, j * field.columns + i1 + 1):
+                highest = max(highest, field.top[U(t)])
+        if highest <= low:
+            return
+        reach = min(radius, _reach(shape, size, (highest - low) / QUANTA))
+    far2 = (reach + half) * (reach + half)
+    behind = -1e30
+    inside2 = -1.0
+    if is_contiguous:
+        behind = -_behind(shape, size, slope) - half - 1e-5
+        if shape == FLAT and slope >= 0.0 and radius > half + 1e-5:
+            inside2 = (radius - half - 1e-5) ** 2
+
+    fex, fey, fl, fslope = F(ex), F(ey), F(length), F(slope)
+    fr2 = F(radius * radius * (1.0 + 1e-6))
+    rise = F(z0 - zlow)
+    base = I(math.floor(zlow * QUANTA + 0.5))
+    sine = F(slope / math.sqrt(1.0 + slope * slope))
+    tip, corner, steep = F(size[TIP_RADIUS]), F(size[CORNER]), F(size[STEEPNESS])
+    lean = F(0.0)
+    if shape == CONE and slope != 0.0:
+        tangent = size[STEEPNESS] ** 2 - slope * slope
+        lean = F(abs(slope) / math.sqrt(tangent)) if tangent > 0.0 else F(1e6)
+    for j in range(j0, j1 + 1):
+        if threads > 1 and j % threads != thread:
+            continue
+        ay = field.y0 + j * ROWS * c - y0
+        cy = ay + half_y
+        for i in range(i0, i1 + 1):
+            t = U(j * field.columns + i)
+            top = field.top[t]
+            if top <= low:
+                continue
+            ax = field.x0 + i * COLUMNS * c - x0
+            cx = ax + half_x
+            u = cx * ex + cy * ey
+            w = cy * ex - cx * ey
+            q = u - min(max(u, 0.0), length)
+            d2 = w * w + q * q
+            if (u < behind) | (u * u + w * w < inside2) | (d2 > far2):
+                continue
+            if shape != FLAT and (top - low) <= QUANTA * _flank(shape, size, math.sqrt(d2) - half):
+                continue
+            u0 = F(ax * ex + ay * ey)
+            w0 = F(ay * ex - ax * ey)
+            if shape == FLAT:
+                if slope == 0.0:
+                    got = cut_flat(
+                        field, t, old, u0, w0, fex, fey, fl, fr2, base, rise, fslope, tip, corner, steep, row
+                    )
+                else:
+                    got = cut_ramp(
+                        field, t, old, u0, w0, fex, fey, fl, fr2, base, rise, fslope, tip, corner, steep, row
+                    )
+            elif shape == BALL:
+                got = cut_ball(field, t, old, u0, w0, fex, fey, fl, fr2, base, rise, fslope, tip, corner, sine, row)
+            elif shape == BULL:
+                got = cut_bull(field, t, old, u0, w0, fex, fey, fl, fr2, base, rise, fslope, tip, corner, steep, row)
+            else:
+                got = cut_cone(field, t, old, u0, w0, fex, fey, fl, fr2, base, rise, fslope, tip, lean, steep, row)
+            total, right, left, highest_cut, new_top = got
+            if total == 0:
+                continue
+            field.top[t] = new_top
+            cut.volume[step] += total
+            cut.right[step] = min(cut.right[step], right)
+            cut.left[step] = max(cut.left[step], left)
+            cut.top[step] = max(cut.top[step], highest_cut)
+            if cut.slice_volume.shape[1] > 0:
+                _slice_tile(field.height, t, old, field.xs, field.ys, w0, fex, fey, step, highest_cut, cut)
+
+
+@kernel
+def cut_moves(
+    field: Field, cutters: Cutters, moves: Moves, m0: int, m1: int, cut: Cut, thread: int, threads: int
+) -> None:
+    """Cut moves ``m0`` to ``m1`` into ``field`` and fill ``cut``, whose first row is the first step of ``m0``.
+
+    ``cut`` comes with volume 0, top and left NOTHING_LEFT, right -NOTHING_LEFT, and its levels.
+    """
+    old = np.empty(ROWS * COLUMNS, np.int32)
+    row = np.zeros(RATIOS, np.float32)
+    lx, ly, lz, last_cutter = 1e30, 1e30, 1e30, -1
+    row_slope, row_cutter = 0.0, -1
+    offset = moves.first[m0]
+    for m in range(m0, m1):
+        steps = moves.first[m + 1] - moves.first[m]
+        if steps == 0:
+            lx = 1e30
+            continue
+        cutter = moves.cutter[m]
+        shape = cutters.shape[cutter]
+        size = cutters.size[cutter]
+        pieces = steps * moves.strokes[m]
+        p0 = position(moves, m, 0.0)
+        is_contiguous = abs(p0[0] - lx) + abs(p0[1] - ly) + abs(p0[2] - lz) < 1e-6 and cutter == last_cutter
+        for piece in range(pieces):
+            p1 = position(moves, m, (piece + 1) / pieces)
+            run = math.hypot(p1[0] - p0[0], p1[1] - p0[1])
+            slope = (p1[2] - p0[2]) / run if run > 1e-9 else 0.0
+            if shape == BULL and (slope != row_slope or cutter != row_cutter):
+                _contact_row(cutters.contact[cutter], slope, row)
+                row_slope, row_cutter = slope, cutter
+            is_plunge = run <= 1e-9 and p1[2] < p0[2]
+            if min(p0[2], p1[2]) * QUANTA < field.highest:
+                step = moves.first[m] - offset + piece // moves.strokes[m]
+                _stroke(
+                    field, old, row, shape, size, p0, p1, is_contiguous and not is_plunge, step, cut, thread, threads
+                )
+            p0 = p1
+            is_contiguous = True
+        lx, ly, lz = moves.end[m, 0], moves.end[m, 1], moves.end[m, 2]
+        last_cutter = cutter

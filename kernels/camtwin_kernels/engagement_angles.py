@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""From what the cells lost to the angles at which teeth are in the material.
+
+A cell at side w of the path was met at φ = acos(w / r), φ being measured clockwise from the left-hand normal of the
+motion (r: the cutter's radius at that height)::
+
+              feed ▲            φ_st = acos(left / r), φ_ex = acos(right / r)
+            ╭──────┼──────╮
+          ╭─┼──────┼──────┼─╮   up milling: material on the left, φ from 0
+    φ = 0 │ left   ●  right │ φ = π
+          ╰─────────────────╯   down milling: material on the right, φ to π
+
+The outermost samples lie a little inside the true edge of the material: by ``PAD`` cells on average. At the
+cutter's own side the arc is steep: one cell is 15° of a 60-cell cutter. Where samples reach within ``SNAP`` cells of
+it, the material is taken to reach the side itself.
+"""
+
+import math
+from typing import Any
+
+from camtwin_kernels.engagement import CORNER, QUANTA, RADIUS, STEEPNESS, TIP_RADIUS, Cut, Cutters, position
+from camtwin_kernels.engagement_shapes import CONE, FLAT
+from camtwin_kernels.jit import inner, kernel
+
+PAD = 0.3
+SNAP = 1.0
+
+
+@inner
+def _angles(right: float, left: float, radius: float, cell: float) -> tuple[float, float]:
+    """Return φ_st and φ_ex of material between two sides of a cutter [rad]."""
+    first = left + PAD * cell
+    last = right - PAD * cell
+    phi_st = 0.0 if left + SNAP * cell >= radius else math.acos(max(first / radius, -1.0))
+    phi_ex = math.pi if right - SNAP * cell <= -radius else math.acos(min(last / radius, 1.0))
+    return phi_st, max(phi_ex, phi_st)
+
+
+@inner
+def radius_at(shape: int, size: Any, height: float) -> float:
+    """Return the cutter's radius at ``height`` above its tip [mm]."""
+    if shape == FLAT:
+        return float(size[RADIUS])
+    if shape == CONE:
+        return float(min(size[RADIUS], size[TIP_RADIUS] + height / size[STEEPNESS]))
+    corner = size[CORNER]
+    if height >= corner:
+        return float(size[RADIUS])
+    return float(size[TIP_RADIUS] + math.sqrt(max(height * (2.0 * corner - height), 0.0)))
+
+
+@kernel
+def measure(
+    cut: Cut, cutters: Cutters, cutter: Any, low: Any, run: Any, rise: Any, cell: float, whole: Any, sliced: Any
+) -> None:
+    """Fill what each step took.
+
+    cutter, low, run, rise: (steps,) its cutter, lowest tip [quanta], length in the plane and dz [mm]
+    whole: (5, steps) volume [mm³], ap, ae [mm], phi_st, phi_ex [rad]
+    sliced: (4, steps, slices) z, ap [mm], phi_st, phi_ex [rad]
+    """
+    slices = cut.slice_volume.shape[1]
+    area = cell * cell
+    for s in range(cutter.size):
+        shape = cutters.shape[cutter[s]]
+        size = cutters.size[cutter[s]]
+        volume = cut.volume[s] / QUANTA * area
+        whole[0, s] = volume
+        if volume <= 0.0:
+            continue
+        ap = max((cut.top[s] - low[s]) / QUANTA, 1.0 / QUANTA)
+        whole[1, s] = ap
+        is_plunge = run[s] <= 1e-9
+        if is_plunge:
+            whole[2, s] = min(2.0 * math.sqrt(volume / (math.pi * max(-rise[s], 1e-9))), 2.0 * size[RADIUS])
+            whole[3, s], whole[4, s] = 0.0, 2.0 * math.pi
+        else:
+            whole[2, s] = volume / (ap * run[s])
+            whole[3, s], whole[4, s] = _angles(
+                cut.right[s] / QUANTA, cut.left[s] / QUANTA, radius_at(shape, size, ap), cell
+            )
+        for k in range(slices):
+            taken = cut.slice_volume[s, k] / QUANTA * area
+            if taken <= 0.0:
+                continue
+            bottom = (cut.levels[s, k] - low[s]) / QUANTA
+            z = 0.5 * (bottom + min((cut.levels[s, k + 1] - low[s]) / QUANTA, ap))
+            sliced[0, s, k] = z
+            if is_plunge:
+                sliced[1, s, k] = 2.0 * z - 2.0 * bottom
+                sliced[2, s, k], sliced[3, s, k] = 0.0, 2.0 * math.pi
+                continue
+            radius = max(radius_at(shape, size, z), 0.5 * cell)
+            phi_st, phi_ex = _angles(cut.slice_right[s, k] / QUANTA, cut.slice_left[s, k] / QUANTA, radius, cell)
+            width = max(radius * (math.cos(phi_st) - math.cos(phi_ex)), 0.5 * cell)
+            sliced[1, s, k] = taken / (width * run[s])
+            sliced[2, s, k], sliced[3, s, k] = phi_st, phi_ex
+
+
+@kernel
+def lay(moves: Any, move: Any, start: Any, end: Any) -> None:
+    """Fill ``move`` (steps,) with each step's move, and ``start`` and ``end`` (steps, 3) with its ends [mm]."""
+    for m in range(moves.start.shape[0]):
+        first = moves.first[m]
+        steps = moves.first[m + 1] - first
+        for s in range(steps):
+            move[first + s] = m
+            begin = position(moves, m, s / steps)
+            stop = position(moves, m, (s + 1) / steps)
+            for i in range(3):
+                start[first + s, i] = begin[i]
+                end[first + s, i] = stop[i]
