@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How much a tool in its holder yields to a side force: what is known of it, and what follows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camtwin_kernels import deflection
+from freecad_camtwin.twin.tool import Shape, Tool
+
+Floats = NDArray[np.float64]
+
+#: Young's modulus of tool materials [MPa] by a word in their name (textbook values, not re-read).
+MODULUS = {"carbide": 600e3, "hss": 210e3, "hsco": 210e3, "high speed steel": 210e3, "high-speed steel": 210e3}
+
+
+@dataclass(frozen=True, slots=True)
+class Stiffness:
+    """What a document seldom says and a user or machine profile can. None leaves it to the tool, or unknown."""
+
+    stickout: float | None = None  #: protruding length of every tool without its own lpr [mm]
+    modulus: float | None = None  #: Young's modulus of every tool whose material is unknown [MPa]
+    holder: float | None = None  #: radial stiffness of the holder at the tip [N/mm]; None: rigid
+    spindle: float | None = None  #: radial stiffness of spindle and machine [N/mm]; None: rigid
+
+
+def modulus_of(tool: Tool, stiffness: Stiffness) -> float | None:
+    """Young's modulus of a tool [MPa], or None."""
+    word = (tool.material or "").lower()
+    return next((value for name, value in MODULUS.items() if name in word), stiffness.modulus)
+
+
+def missing(tool: Tool, stiffness: Stiffness) -> tuple[str, ...]:
+    """What the deflection cannot be computed without, as words."""
+    gaps = {
+        "tool diameter": tool.dc,
+        "protruding length": tool.lpr or stiffness.stickout,
+        "tool material": modulus_of(tool, stiffness),
+    }
+    return tuple(words for words, value in gaps.items() if value is None)
+
+
+def compliance(tool: Tool, stiffness: Stiffness, height: Floats) -> Floats:
+    """Deflection of the tip per side force at ``height`` above it [mm/N], (steps,); NaN where something is ``missing``.
+
+    An unknown shank is as thick as the cutter, an unknown fluted length is the whole protrusion: the softer tool.
+    """
+    length, modulus = tool.lpr or stiffness.stickout, modulus_of(tool, stiffness)
+    if tool.dc is None or length is None or modulus is None:
+        return np.full_like(height, np.nan)
+    out = np.empty_like(height)
+    flutes = min(tool.apmx or length, length)
+    share = deflection.FLUTE_SHARE if tool.shape is not Shape.CHAMFER else 1.0
+    deflection.cantilever_compliance(
+        length - height, length, flutes, share * tool.dc, tool.dmm or tool.dc, modulus, out
+    )
+    springs = sum(1 / spring for spring in (stiffness.holder, stiffness.spindle) if spring)
+    return out + springs

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One drill's steps: torque and thrust at any feed."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camtwin_kernels import drilling
+from freecad_camtwin.twin.material import Material
+from freecad_camtwin.twin.tool import Tool
+
+Floats = NDArray[np.float64]
+
+#: Less axial motion than this is no drilling.
+STEEP = 0.95
+
+
+class Drilling:
+    """A drill in one material: by the maker's formulas where the material has a factor for them, else by kc."""
+
+    def __init__(self, tool: Tool, material: Material, area: Floats, plunge: Floats) -> None:
+        self.dc = tool.dc or math.nan
+        self.lips = float(tool.zefp or math.nan)
+        self.sin_kappa = math.sin(tool.sig / 2) if tool.sig is not None else math.nan
+        self.material = material
+        # A hole's rim, a pilot hole or the way back leave less than the whole section to cut.
+        share = np.clip(area / (math.pi * self.dc**2 / 4), 0.0, 1.0)
+        self.share = np.where((share > 0) & (plunge < STEEP), math.nan, share)
+        #: h/fz where it cuts: its lips cut a chip of one thickness
+        self.chip_max = np.where(self.share > 0, self.sin_kappa, self.share)
+
+    @staticmethod
+    def missing(tool: Tool, material: Material) -> tuple[str, ...]:
+        """What torque and thrust cannot be computed without, as words."""
+        if material.drilling is not None:
+            return ()
+        gaps = {"number of flutes": tool.zefp, "point angle": tool.sig}
+        return tuple(words for words, value in gaps.items() if value is None)
+
+    def at(self, fn: Floats) -> tuple[Floats, Floats]:
+        """Torque [N·mm] and thrust [N] at ``fn`` mm per revolution, (steps,)."""
+        torque, thrust = np.empty_like(fn), np.empty_like(fn)
+        material = self.material
+        if material.drilling is not None:
+            drilling.maker_drilling(fn, self.share, self.dc, material.drilling, torque, thrust)
+        else:
+            kc = np.array([material.kc11 or material.ktc or math.nan, material.mc or 0.0, material.kte or 0.0])
+            drilling.generic_drilling(fn, self.share, self.dc, self.lips, self.sin_kappa, kc, torque, thrust)
+        return torque, thrust

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""From engagement to load: how hard every step of the path pulls on tool and spindle, at any feed."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camtwin_kernels import force
+from freecad_camtwin.twin import bending, cutter
+from freecad_camtwin.twin.bending import Stiffness
+from freecad_camtwin.twin.drill import STEEP, Drilling
+from freecad_camtwin.twin.job import Job
+from freecad_camtwin.twin.material import Material
+from freecad_camtwin.twin.milling import Cut, Milling
+from freecad_camtwin.twin.tool import Shape, Tool
+
+if TYPE_CHECKING:
+    from freecad_camtwin.twin.engagement import Engagement
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Load:
+    """What every step does to tool and spindle, each (steps,). NaN where job and material do not say enough."""
+
+    feed: Floats  #: vf [mm/s]
+    fz: Floats  #: feed per tooth, along the path [mm]
+    q: Floats  #: material removal rate [mm³/s]
+    h_ex: Floats  #: largest chip thickness [mm]
+    h_m: Floats  #: mean chip thickness over all engaged edge [mm]
+    force: Floats  #: largest resultant in the working plane over a revolution [N]
+    force_mean: Floats  #: resultant of the mean forces in the working plane [N]
+    torque: Floats  #: largest over a revolution [N·mm]
+    torque_mean: Floats  #: [N·mm]
+    power: Floats  #: mean, net at the tool [W]
+    deflection: Floats  #: static, of the tip, under ``force`` [mm]
+    thrust: Floats  #: mean axial force, pushing the tool into its holder > 0 [N]
+
+
+#: The columns of a Load that a tool's own steps fill.
+_COLUMNS = ("h_ex", "h_m", "force", "force_mean", "torque", "torque_mean", "thrust")
+
+
+class LoadModel:
+    """The load of a job's steps as a function of feed. Geometry is worked out here, once; ``at`` is cheap.
+
+    All loads grow with the feed. ``at`` never guesses: what cannot be computed is NaN, and ``unknown`` says why.
+    """
+
+    def __init__(
+        self, engagement: "Engagement", job: Job, material: Material | None, *, stiffness: Stiffness | None = None
+    ) -> None:
+        path = job.toolpath
+        self.material, self.stiffness = material, stiffness or Stiffness()
+        self._engagement, self._job = engagement, job
+        self.feed = np.asarray(path.feed[engagement.move])  #: (steps,) programmed [mm/s]
+        programmed = path.n_rpm[engagement.move]
+        self.n_rpm = np.where(programmed > 0, programmed, math.nan)  #: (steps,) NaN where unknown or standing
+        #: (steps,) removed volume per length of path [mm²], so that q = area·feed
+        self.area = np.where(engagement.length > 0, engagement.volume / np.maximum(engagement.length, 1e-12), 0.0)
+        self._tool = path.tool[engagement.move]
+        self._teeth = np.array([float(tool.zefp or math.nan) for tool in job.tools] + [math.nan])[self._tool]
+        self._groups = [(steps, tool, self._digest(tool, steps)) for steps, tool in self._by_tool()]
+
+    @property
+    def steps(self) -> int:
+        """How many steps there are."""
+        return len(self.feed)
+
+    def _by_tool(self) -> Iterator[tuple[NDArray[np.intp], Tool]]:
+        for index, tool in enumerate(self._job.tools):
+            steps = np.flatnonzero(self._tool == index)
+            if len(steps):
+                yield steps, tool
+
+    def _cut(self, steps: NDArray[np.intp]) -> Cut:
+        e = self._engagement
+        slices = (e.slice_z, e.slice_ap, e.slice_phi_st, e.slice_phi_ex)
+        return Cut(self.area[steps], e.plunge[steps].astype(float), *(a[steps].astype(float) for a in slices))
+
+    def _digest(self, tool: Tool, steps: NDArray[np.intp]) -> Milling | Drilling | None:
+        if cutter.missing(tool):
+            return None
+        cut, material = self._cut(steps), self.material or _ANY
+        if tool.shape is Shape.DRILL:
+            return Drilling(tool, material, cut.area, cut.plunge)
+        return Milling(cutter.cutter_of(tool), tool.zefp or 1, material, cut)
+
+    def _gaps(self, tool: Tool) -> tuple[str, ...]:
+        """Why a tool's forces cannot be computed, as words."""
+        gaps: tuple[str, ...] = () if self.material else ("material",)
+        gaps += cutter.missing(tool)
+        if tool.shape is not Shape.DRILL:
+            return gaps + (() if tool.zefp else ("number of flutes",))
+        return gaps + (Drilling.missing(tool, self.material) if self.material else ())
+
+    @cached_property
+    def _compliance(self) -> Floats:
+        e = self._engagement
+        ap = np.nan_to_num(e.slice_ap)
+        height = (ap * np.nan_to_num(e.slice_z)).sum(axis=1) / np.maximum(ap.sum(axis=1), 1e-12)
+        out = np.full(self.steps, math.nan)
+        for steps, tool, _ in self._groups:
+            out[steps] = bending.compliance(tool, self.stiffness, height[steps])
+        return out
+
+    @cached_property
+    def thickness(self) -> Floats:
+        """h_ex / fz of every step, (steps,): geometry alone, so known without spindle speed, flutes or material."""
+        out = np.full(self.steps, math.nan)
+        for steps, _, cut in self._groups:
+            if cut is not None:
+                out[steps] = cut.chip_max
+        return out
+
+    def at(self, feed: Floats | None = None) -> Load:
+        """The load of every step at ``feed`` [mm/s], (steps,); at the programmed feed without it."""
+        feed = self.feed if feed is None else np.asarray(feed, float)
+        fn = feed * 60 / self.n_rpm
+        fz = fn / self._teeth
+        columns = {name: np.full(self.steps, math.nan) for name in _COLUMNS}
+        for steps, _, cut in self._groups:
+            for name, values in _loads(cut, fz[steps], fn[steps]):
+                # Without a material only the chip is known.
+                columns[name][steps] = values if self.material or name in ("h_ex", "h_m") else math.nan
+        columns["torque"] = np.maximum(columns["torque"], columns["torque_mean"])
+        return Load(
+            feed=feed,
+            fz=fz,
+            q=self.area * feed,
+            power=columns["torque_mean"] * self.n_rpm * (2 * math.pi / 60 / 1000),
+            deflection=columns["force"] * self._compliance,
+            **columns,
+        )
+
+    @cached_property
+    def unknown(self) -> tuple[tuple[str, ...], ...]:
+        """Per operation, in words, what its loads could not be computed without; empty where all is known."""
+        path, e = self._job.toolpath, self._engagement
+        cuts = (np.asarray(e.volume) > 0) & path.is_cutting[e.move]
+        operation = path.operation[e.move]
+        return tuple(
+            self._unknown_of(np.flatnonzero(cuts & (operation == i))) for i in range(len(self._job.operations))
+        )
+
+    def _unknown_of(self, steps: NDArray[np.intp]) -> tuple[str, ...]:
+        words: list[str] = []
+        if np.isnan(self.feed[steps]).any():
+            words.append("feed")
+        if np.isnan(self.n_rpm[steps]).any():
+            words.append("spindle speed")
+        if (self._tool[steps] < 0).any():
+            words.append("tool")
+        for index in np.unique(self._tool[steps][self._tool[steps] >= 0]):
+            tool, own = self._job.tools[index], steps[self._tool[steps] == index]
+            words += self._gaps(tool)
+            if tool.shape is Shape.DRILL:
+                words += ["drill moving sideways"] if (self._engagement.plunge[own] < STEEP).any() else []
+            else:
+                words += bending.missing(tool, self.stiffness)
+        return tuple(dict.fromkeys(words))
+
+    def waveform(
+        self, step: int, *, feed: float | None = None, runout: float = 0.0, direction: float = 0.0, angles: int = 360
+    ) -> Floats:
+        """Force in feed direction, to its left, out of the holder [N] and torque [N·mm] over a revolution, (angles, 4).
+
+        The tool's axis is off the spindle's by ``runout`` [mm] towards ``direction`` [rad], measured from tooth 0.
+        NaN where the load is.
+        """
+        wave = np.full((angles, 4), math.nan)
+        tool = self._job.tools[self._tool[step]] if self._tool[step] >= 0 else None
+        fz = (self.feed[step] if feed is None else feed) * 60 / self.n_rpm[step] / self._teeth[step]
+        if tool is None or self.material is None or tool.shape is Shape.DRILL or self._gaps(tool) or math.isnan(fz):
+            return wave
+        cut = Milling(cutter.cutter_of(tool), tool.zefp or 1, self.material, self._cut(np.array([step])))
+        ktc, kte = self.material.coefficients(float(cut.chip_mean[0] * fz) or 1.0)
+        krc, kac, kre, kae = self.material.ratios
+        coefficients = np.array([ktc, krc * ktc, kac * ktc, kte, kre * kte, kae * kte])
+        teeth = tool.zefp or 1
+        reach = runout * np.cos(direction - 2 * math.pi * np.arange(teeth) / teeth)
+        force.waveform(cut.elements[0], cut.motion[0], fz, coefficients, reach, 24, wave)
+        return wave
+
+
+#: Stands in where only geometry is asked for.
+_ANY = Material("any", ktc=1.0, kte=0.0)
+
+
+def _loads(cut: Milling | Drilling | None, fz: Floats, fn: Floats) -> Iterator[tuple[str, Floats]]:
+    """The columns that one tool's steps have at a feed per tooth and per revolution."""
+    if cut is None:
+        return
+    if isinstance(cut, Drilling):
+        torque, thrust = cut.at(fn)
+        yield from (("torque", torque), ("torque_mean", torque), ("thrust", thrust))
+        yield from (("h_ex", cut.chip_max * fz), ("h_m", cut.chip_max * fz))
+        # The lips of a drill balance each other.
+        yield from (("force", 0.0 * torque), ("force_mean", 0.0 * torque))
+        return
+    mean = cut.mean(fz)
+    yield from (("h_ex", cut.chip_max * fz), ("h_m", cut.chip_mean * fz))
+    yield from (("force", cut.peak_force(fz)), ("torque", cut.peak_torque(fz)))
+    yield from (("force_mean", np.hypot(mean[:, 0], mean[:, 1])), ("torque_mean", mean[:, 3]), ("thrust", -mean[:, 2]))
+
+
+def load(
+    engagement: "Engagement",
+    job: Job,
+    material: Material | None,
+    *,
+    feed: Floats | None = None,
+    stiffness: Stiffness | None = None,
+) -> Load:
+    """The load of every step, once. To try several feeds keep a ``LoadModel``."""
+    return LoadModel(engagement, job, material, stiffness=stiffness).at(feed)

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+r"""From engagement to force: what the teeth of a milling cutter feel, on average and at worst.
+
+The world seen from above, the feed to the right (x), its left-hand normal up the page (y), the spindle turning
+clockwise (M3). A tooth's angle φ is measured clockwise from y::
+
+              y, φ = 0          up milling cuts from φ = 0 on,
+              |   ___           down milling ends at φ = π
+              | /  → \
+              |   (+)  ) φ = π/2 ──── x, feed        x: forces below act on the tool
+                \___/                                 z: "pull" draws the tool out of its holder
+              φ = π
+
+A piece of edge db long, whose normal leans by κ from the tool's axis (κ = π/2 on a cylinder), stands at radius r.
+Its chip is as thick as the tool advances across the edge per tooth: fz = fz·(ch, cv), horizontal and downward share::
+
+    h   = fz·(ch·sin φ·sin κ + cv·cos κ)                                                   (1)
+    dFt = (ktc·h + kte)·db     against the tooth's motion
+    dFr = (krc·h + kre)·db     along the edge's normal, into the tool
+    dFa = (kac·h + kae)·db     along the edge, towards the tip
+    dFx = -dFt·cos φ - (dFr·sin κ + dFa·cos κ)·sin φ
+    dFy = +dFt·sin φ - (dFr·sin κ + dFa·cos κ)·cos φ                                       (2)
+    pull = dFa·sin κ - dFr·cos κ,   torque = dFt·r
+
+(1) is the circular approximation of the trochoid, right while fz « r. (2) is the linear-edge model: E. Budak,
+Y. Altintas, E. J. A. Armarego, "Prediction of milling force coefficients from orthogonal cutting data", 1996; for
+general cutters S. Engin, Y. Altintas, "Mechanics and dynamics of general milling cutters, part I", Int. J. Mach. Tools
+Manuf. 41, 2001.
+
+Everything is linear in the coefficients and, but for them, affine in fz. So the kernels compute two things, once per
+step: what a unit of shear, ktc·fz = 1 N/mm, does, and what a unit of edge force, kte = 1 N/mm, does; radial and axial
+coefficients enter as ratios to them. Another feed or another calibration is then a weighted sum.
+
+An axial slice of the engagement is an *element*, a row of eight numbers (``HEIGHT`` … ``LAG_HIGH``). Within it φ_st
+and φ_ex are constant, and the helix makes the edge trail: at height z it stands at φ - k·z, k = tan(helix)/R. Its
+integrals along the edge are closed forms between the ends of the engaged stretch: no helix needs re-slicing::
+
+    φ of the edge ──────┬────────────────┬──────────►
+                 φ - lag_high        φ - lag_low          the slice's edge, as a stretch of angles
+           ├────────────────────────┤                     φ_st … φ_ex
+                        ├───────────┤                     the engaged stretch: integrate sin, sin², sin·cos, cos, 1
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camtwin_kernels.jit import inner, kernel
+
+Floats = NDArray[np.float64]
+
+# The columns of an element.
+HEIGHT = 0  #: ∫ sin κ db, the slice's axial height [mm]
+WIDTH = 1  #: ∫ cos κ db, its growth in radius [mm]
+LENGTH = 2  #: ∫ db, length of edge [mm]
+RADIUS = 3  #: r [mm]
+PHI_ST = 4  #: [rad]
+PHI_EX = 5  #: [rad]
+LAG_LOW = 6  #: k·z at the slice's lower end [rad]
+LAG_HIGH = 7  #: k·z at its upper end, at least ``LEAST_LAG`` more [rad]
+COLUMNS = 8
+
+#: A straight edge is treated as one that trails by this much [rad]: too little to see, enough to divide by.
+LEAST_LAG = 1e-4
+
+
+@inner
+def _directions(sin_kappa: float, cos_kappa: float, radial: float, axial: float) -> tuple[float, float]:
+    """Inward force in the working plane, and pull, of a unit tangential force with the given ratios."""
+    return radial * sin_kappa + axial * cos_kappa, axial * sin_kappa - radial * cos_kappa
+
+
+@inner
+def _stretch(
+    sin_lo: float, cos_lo: float, sin_hi: float, cos_hi: float, span: float
+) -> tuple[float, float, float, float]:
+    """∫ sin² φ, ∫ sin φ·cos φ, ∫ sin φ, ∫ cos φ over a stretch of angles, from the sines and cosines of its ends."""
+    sin_cos = 0.5 * (sin_hi * sin_hi - sin_lo * sin_lo)
+    sin_sin = 0.5 * (span - (sin_hi * cos_hi - sin_lo * cos_lo))
+    return sin_sin, sin_cos, cos_lo - cos_hi, sin_hi - sin_lo
+
+
+@kernel
+def mean_forces(elements: Floats, motion: Floats, teeth: float, ratios: Floats, shear: Floats, edge: Floats) -> None:
+    """Fill what a unit of shear force and a unit of edge force do on average over a revolution.
+
+    The mean force of a step is ktc·fz·shear + kte·edge. It does not depend on the helix: every point of the edge
+    sweeps φ_st … φ_ex once per revolution, wherever it trails. For a cylinder these are the closed forms of
+    Y. Altintas, *Manufacturing Automation*, 2nd ed., ch. 2.
+
+    elements: (steps, slices, 8); motion: (steps, 2), ch and cv; ratios: krc/ktc, kac/ktc, kre/kte, kae/kte
+    shear, edge: (steps, 4), force in x, force in y, pull, per N/mm; torque, mm per N/mm
+    """
+    for i in range(elements.shape[0]):
+        for c in range(4):
+            shear[i, c] = 0.0
+            edge[i, c] = 0.0
+        for j in range(elements.shape[1]):
+            e = elements[i, j]
+            if not _is_cutting(e, motion[i]):
+                continue
+            span = e[PHI_EX] - e[PHI_ST]
+            h_side = motion[i, 0] * e[HEIGHT] / e[LENGTH]
+            h_end = motion[i, 1] * e[WIDTH] / e[LENGTH]
+            ss, sc, s, c_ = _stretch(
+                math.sin(e[PHI_ST]), math.cos(e[PHI_ST]), math.sin(e[PHI_EX]), math.cos(e[PHI_EX]), span
+            )
+            inward, pull = _directions(e[HEIGHT] / e[LENGTH], e[WIDTH] / e[LENGTH], ratios[0], ratios[1])
+            weight = teeth * e[LENGTH] / (2.0 * math.pi)
+            chip = h_side * s + h_end * span
+            shear[i, 0] += weight * (-(h_side * sc + h_end * c_) - inward * (h_side * ss + h_end * s))
+            shear[i, 1] += weight * ((h_side * ss + h_end * s) - inward * (h_side * sc + h_end * c_))
+            shear[i, 2] += weight * pull * chip
+            shear[i, 3] += weight * e[RADIUS] * chip
+            inward, pull = _directions(e[HEIGHT] / e[LENGTH], e[WIDTH] / e[LENGTH], ratios[2], ratios[3])
+            edge[i, 0] += weight * (-c_ - inward * s)
+            edge[i, 1] += weight * (s - inward * c_)
+            edge[i, 2] += weight * pull * span
+            edge[i, 3] += weight * e[RADIUS] * span
+
+
+@inner
+def _turn(e: Floats, motion: Floats, ratios: Floats, anchor: float, bins: Floats, teeth: float) -> None:
+    """Add one element's edge to the bins of a tooth pitch, as a single tooth turns through its cut.
+
+    Bin k holds the tooth angles anchor + k·Δ, k modulo the number of bins, which folds all teeth into one pitch.
+    Only the angles at which the tooth cuts are visited; sines advance by rotation, not by calls.
+    """
+    st, ex, low, high = e[PHI_ST], e[PHI_EX], e[LAG_LOW], e[LAG_HIGH]
+    h_side = motion[0] * e[HEIGHT] / e[LENGTH]
+    h_end = motion[1] * e[WIDTH] / e[LENGTH]
+    inward_c, _ = _directions(e[HEIGHT] / e[LENGTH], e[WIDTH] / e[LENGTH], ratios[0], ratios[1])
+    inward_e, _ = _directions(e[HEIGHT] / e[LENGTH], e[WIDTH] / e[LENGTH], ratios[2], ratios[3])
+    density = e[LENGTH] / (high - low)
+    count = bins.shape[0]
+    delta = 2.0 * math.pi / (teeth * count)
+    first = math.ceil((st + low - anchor) / delta - 1e-9)
+    last = math.floor((ex + high - anchor) / delta + 1e-9)
+    sin_st, cos_st, sin_ex, cos_ex = math.sin(st), math.cos(st), math.sin(ex), math.cos(ex)
+    sin_d, cos_d = math.sin(delta), math.cos(delta)
+    phi = anchor + first * delta
+    sin_a, cos_a = math.sin(phi - high), math.cos(phi - high)
+    sin_b, cos_b = math.sin(phi - low), math.cos(phi - low)
+    row = first % count
+    for k in range(first, last + 1):
+        phi = anchor + k * delta
+        lo, sin_lo, cos_lo = phi - high, sin_a, cos_a
+        hi, sin_hi, cos_hi = phi - low, sin_b, cos_b
+        if lo < st:
+            lo, sin_lo, cos_lo = st, sin_st, cos_st
+        if hi > ex:
+            hi, sin_hi, cos_hi = ex, sin_ex, cos_ex
+        if hi > lo:
+            ss, sc, s, c = _stretch(sin_lo, cos_lo, sin_hi, cos_hi, hi - lo)
+            along = h_side * sc + h_end * c
+            across = h_side * ss + h_end * s
+            bins[row, 0] += density * (-along - inward_c * across)
+            bins[row, 1] += density * (across - inward_c * along)
+            bins[row, 2] += density * e[RADIUS] * (h_side * s + h_end * (hi - lo))
+            bins[row, 3] += density * (-c - inward_e * s)
+            bins[row, 4] += density * (s - inward_e * c)
+            bins[row, 5] += density * e[RADIUS] * (hi - lo)
+        sin_a, cos_a = sin_a * cos_d + cos_a * sin_d, cos_a * cos_d - sin_a * sin_d
+        sin_b, cos_b = sin_b * cos_d + cos_b * sin_d, cos_b * cos_d - sin_b * sin_d
+        row += 1
+        if row == count:
+            row = 0
+
+
+@inner
+def _is_cutting(e: Floats, motion: Floats) -> bool:
+    """Whether an element is engaged, and the tool advances across its edge."""
+    return bool(e[LENGTH] > 0.0 and e[PHI_EX] > e[PHI_ST] and motion[0] * e[HEIGHT] + motion[1] * e[WIDTH] > 0.0)
+
+
+@inner
+def _largest(bins: Floats, w0: float, w1: float) -> tuple[float, float]:
+    """Largest resultant and largest torque among the bins, shear and edge force weighted."""
+    largest, twist = 0.0, 0.0
+    for k in range(bins.shape[0]):
+        x = w0 * bins[k, 0] + w1 * bins[k, 3]
+        y = w0 * bins[k, 1] + w1 * bins[k, 4]
+        largest = max(largest, x * x + y * y)
+        twist = max(twist, w0 * bins[k, 2] + w1 * bins[k, 5])
+    return math.sqrt(largest), twist
+
+
+@inner
+def _worst_angle(elements: Floats) -> float:
+    """A tip angle at which the thickest element carries its thickest chip over its whole engaged edge.
+
+    A straight tooth's force jumps as it enters or leaves the cut; sampling from this angle on meets the jump itself.
+    """
+    most, anchor = 0.0, 0.0
+    for j in range(elements.shape[0]):
+        e = elements[j]
+        size = e[LENGTH] * (e[PHI_EX] - e[PHI_ST])
+        if size > most:
+            most = size
+            leaves_thick = math.sin(e[PHI_EX]) > math.sin(e[PHI_ST])
+            anchor = e[PHI_EX] + e[LAG_LOW] if leaves_thick else e[PHI_ST] + e[LAG_HIGH]
+    return anchor
+
+
+@kernel
+def peaks(
+    elements: Floats,
+    motion: Floats,
+    teeth: float,
+    ratios: Floats,
+    weights: Floats,
+    bins: Floats,
+    force: Floats,
+    torque: Floats,
+) -> None:
+    """Fill the largest resultant in the working plane and the largest torque over a revolution.
+
+    At every angle of one tooth pitch the force vector is w0·S + w1·E, with the shear and edge vectors S and E of (2).
+    For each pair of weights (w0 = ktc·fz, w1 = kte) the largest over all angles is kept, so that one visit of the
+    geometry gives the peak at a whole ladder of feeds. Weights must be numbers, not NaN.
+
+    elements: (steps, slices, 8); motion: (steps, 2); ratios: as in ``mean_forces``; weights: (steps, feeds, 2) N/mm
+    bins: (angles, 6) scratch: the angles of one tooth pitch; force, torque: (steps, feeds) N, N·mm
+    """
+    for i in range(elements.shape[0]):
+        force[i] = 0.0
+        torque[i] = 0.0
+        anchor = _worst_angle(elements[i])
+        cuts = False
+        for j in range(elements.shape[1]):
+            if _is_cutting(elements[i, j], motion[i]):
+                if not cuts:
+                    bins[:] = 0.0
+                cuts = True
+                _turn(elements[i, j], motion[i], ratios, anchor, bins, teeth)
+        if cuts:
+            for n in range(force.shape[1]):
+                force[i, n], torque[i, n] = _largest(bins, weights[i, n, 0], weights[i, n, 1])
+
+
+@inner
+def _chip(advance: float, reach: Floats, tooth: int) -> float:
+    """Chip thickness left for a tooth, given how far beyond the nominal radius each tooth of the cutter reaches.
+
+    A short tooth leaves material to its follower: the surface that one meets was made by whichever earlier tooth
+    reached deepest, one advance ago, two advances ago …
+    """
+    teeth = reach.size
+    h: float = advance + reach[tooth] - reach[tooth - 1]
+    for back in range(2, teeth + 1):
+        h = min(h, back * advance + reach[tooth] - reach[(tooth - back) % teeth])
+    return max(h, 0.0)
+
+
+@kernel
+def waveform(
+    elements: Floats, motion: Floats, fz: float, coefficients: Floats, reach: Floats, pieces: int, wave: Floats
+) -> None:
+    """Fill the forces of one step over one revolution, with runout: brute force, for charts, and a check on ``peaks``.
+
+    A tooth that reaches further than its neighbours by runout cuts a thicker chip, its follower a thinner one or none
+    (W. A. Kline, R. E. DeVor, 1983). An edge that cuts no chip is taken to feel no force.
+
+    elements: (slices, 8); motion: (2,); coefficients: ktc, krc, kac [MPa], kte, kre, kae [N/mm]
+    reach: (teeth,) radius of each tooth beyond nominal [mm]; pieces: parts into which an element's edge is cut
+    wave: (angles, 4) force in x, in y, pull [N] and torque [N·mm], at 2π·(angle + ½)/angles
+    """
+    angles, teeth = wave.shape[0], reach.size
+    wave[:] = 0.0
+    for j in range(elements.shape[0]):
+        e = elements[j]
+        if e[LENGTH] <= 0.0:
+            continue
+        sin_k, cos_k = e[HEIGHT] / e[LENGTH], e[WIDTH] / e[LENGTH]
+        db = e[LENGTH] / pieces
+        for a in range(angles):
+            for tooth in range(teeth):
+                for p in range(pieces):
+                    lag = e[LAG_LOW] + (p + 0.5) * (e[LAG_HIGH] - e[LAG_LOW]) / pieces
+                    phi = (2.0 * math.pi * ((a + 0.5) / angles + tooth / teeth) - lag) % (2.0 * math.pi)
+                    if phi < e[PHI_ST] or phi > e[PHI_EX]:
+                        continue
+                    advance = fz * (motion[0] * math.sin(phi) * sin_k + motion[1] * cos_k)
+                    h = _chip(advance, reach, tooth)
+                    if h <= 0.0:
+                        continue
+                    ft = (coefficients[0] * h + coefficients[3]) * db
+                    fr = (coefficients[1] * h + coefficients[4]) * db
+                    fa = (coefficients[2] * h + coefficients[5]) * db
+                    inward = fr * sin_k + fa * cos_k
+                    wave[a, 0] += -ft * math.cos(phi) - inward * math.sin(phi)
+                    wave[a, 1] += ft * math.sin(phi) - inward * math.cos(phi)
+                    wave[a, 2] += fa * sin_k - fr * cos_k
+                    wave[a, 3] += ft * e[RADIUS]
