@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the window knows of each job while FreeCAD runs: its last analysis and the overlay that shows it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import FreeCAD as App
+import numpy as np
+
+from freecad_camtwin.gui.overlay import Overlay, colours, view_of
+from freecad_camtwin.report.colouring import by_load
+from freecad_camtwin.twin.analysis import Analysis
+
+
+@dataclass
+class JobState:
+    """One job's last analysis, and its overlay."""
+
+    analysis: Analysis | None = None
+    overlay: Overlay | None = None
+
+    def show(self, document: Any, analysis: Analysis) -> None:
+        """Keep an analysis and draw it; a document without a 3D view is analysed all the same."""
+        self.hide()
+        self.analysis = analysis
+        view = view_of(document)
+        if view is not None:
+            self.overlay = Overlay(view)
+            self.overlay.draw(*_lines(analysis))
+
+    def hide(self) -> None:
+        """Forget the analysis, and take its overlay out of the view."""
+        if self.overlay is not None:
+            self.overlay.remove()
+        self.overlay = self.analysis = None
+
+
+def _lines(analysis: Analysis) -> tuple[Any, Any, Any]:
+    """Return points (2·steps, 3), their colours (2·steps,) and the length of each line (steps,), all 2."""
+    cut = analysis.engagement
+    points = np.stack([cut.start, cut.end], axis=1).reshape(-1, 3).astype(np.float32)
+    shown = by_load(analysis)
+    rgba = colours(shown.values, float(shown.scale.vmax or 0.0))
+    return points, np.repeat(rgba, 2), np.full(len(cut.move), 2, np.int32)
+
+
+_states: dict[tuple[str, str], JobState] = {}
+
+
+def state_of(job: Any) -> JobState:
+    """Return what is known of a job, empty at first."""
+    return _states.setdefault((job.Document.Name, job.Name), JobState())
+
+
+class _Closing:
+    """Forgets a document's jobs when it is closed: their views die with it."""
+
+    def slotDeletedDocument(self, document: Any) -> None:
+        for key in [key for key in _states if key[0] == document.Name]:
+            del _states[key]
+
+
+def watch_documents() -> None:
+    """Begin to notice closed documents; called once, when the workbench is first used."""
+    App.addDocumentObserver(_observer)
+
+
+_observer = _Closing()
