@@ -5,7 +5,7 @@ numba's cache looks at the source file of the compiled function alone: a changed
 file would go unseen, and a kernel with a stale tile size writes past its arrays. So our machine code lies in a
 folder whose name is a hash of *all* kernel sources, of the package's version and of numba's: whatever changes, the
 folder is another. It is in the user's cache and not beside the sources, because an addon's folder may be read-only.
-``NUMBA_CACHE_DIR`` overrides it, as everywhere.
+``CAMTWIN_CACHE`` moves it, and ``NUMBA_CACHE_DIR`` overrides it, as everywhere.
 """
 
 import hashlib
@@ -27,12 +27,14 @@ _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": _FASTMATH}
 
 
 def _user_cache() -> Path:
-    """Return where programs of this platform keep what they can make again."""
+    """Return where CAM Twin keeps what it can make again: CAMTWIN_CACHE, or the place that is usual on this platform."""
+    if os.environ.get("CAMTWIN_CACHE"):
+        return Path(os.environ["CAMTWIN_CACHE"])
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "camtwin"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return Path.home() / "Library" / "Caches" / "camtwin"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "camtwin"
 
 
 def _key() -> str:
@@ -47,7 +49,7 @@ def _cache_folder() -> str:
     """Return a folder for machine code that can be written, or "" to keep none."""
     if config.CACHE_DIR:
         return str(config.CACHE_DIR)
-    for parent in (_user_cache() / "camtwin", Path(tempfile.gettempdir()) / f"camtwin-{Path.home().name}"):
+    for parent in (_user_cache(), Path(tempfile.gettempdir()) / f"camtwin-{Path.home().name}"):
         folder = parent / "kernels" / _key()
         try:
             folder.mkdir(parents=True, exist_ok=True)
