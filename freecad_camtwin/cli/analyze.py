@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""``camtwin analyze``: how hard every step of a job cuts, as sentences, JSON, arrays, a report and a picture."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from freecad_camtwin.cli.inputs import Request, analyzed
+from freecad_camtwin.cli.options import FILE, Settings, source_options
+from freecad_camtwin.cli.outputs import Outputs, check_target
+from freecad_camtwin.cli.progress import working
+
+
+@click.command(short_help="Say how hard every step cuts.")
+@source_options
+@click.option("--json", "json_file", type=FILE, metavar="F", help="Write the analysis as JSON ('-': standard output).")
+@click.option("--steps", type=FILE, metavar="F.npz", help="Write the load of every step as arrays.")
+@click.option("--html", type=FILE, metavar="F", help="Write the report: one file that needs no other.")
+@click.option("--png", type=FILE, metavar="F", help="Write a picture of the toolpath coloured by load.")
+@click.pass_obj
+def analyze(
+    settings: Settings,
+    /,
+    json_file: Path | None,
+    steps: Path | None,
+    html: Path | None,
+    png: Path | None,
+    **said: Any,
+) -> None:
+    """Simulate the cut of INPUT and say how hard every step loads tool and spindle.
+
+    INPUT is a FreeCAD document or a posted program; a program also needs --tool and --stock. Feeds on the command
+    line are in mm/min, spindle speeds in 1/min, all else in mm, N, N·mm and W.
+    """
+    request = Request(**said)
+    targets = [target for target in (json_file, steps, html, png) if target is not None]
+    for target in targets:
+        check_target(target, request.source)
+    analysis, found = analyzed(request, settings)
+    from freecad_camtwin.twin import analysis_json
+
+    with Outputs() as outputs:
+        if json_file is not None:
+            content = analysis_json.to_json(analysis, path=str(request.source), sha256=found.sha256)
+            outputs.write(json_file, content.encode())
+        if steps is not None:
+            outputs.write(steps, npz(analysis_json.steps(analysis)))
+        if html is not None or png is not None:
+            with working("Drawing", quiet=settings.quiet):
+                _draw(analysis, html, png, outputs)
+    if not settings.quiet and str(json_file) != "-":
+        from freecad_camtwin.cli.summary import print_analysis
+
+        print_analysis(analysis)
+
+
+def npz(arrays: dict[str, Any]) -> bytes:
+    """Pack arrays as compressed NPZ; the same arrays give the same bytes."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _draw(analysis: Any, html: Path | None, png: Path | None, outputs: Outputs) -> None:
+    from freecad_camtwin.report import page
+
+    if html is not None:
+        outputs.write(html, page.html(analysis).encode())
+    if png is not None:
+        outputs.write(png, page.png(analysis))

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""From the words of a call to the job it speaks of: a document through FreeCAD, a program without it."""
+
+import hashlib
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from freecad_camtwin.cli.freecad import FreeCAD
+from freecad_camtwin.cli.options import Settings, merged
+from freecad_camtwin.cli.outputs import reason
+from freecad_camtwin.cli.progress import working
+from freecad_camtwin.errors import DocumentError, InputError
+from freecad_camtwin.twin.job import Job, Limits, Stock
+from freecad_camtwin.twin.supply import ToolWords, program_tools, supply
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a call says of its input: the options of ``options.source_options``."""
+
+    source: Path
+    job: str | None = None
+    material: str | None = None
+    machine: str | None = None
+    cell: float | None = None
+    slices: int = 4
+    threads: int = 1
+    tools: tuple[ToolWords, ...] = ()
+    stock: Stock | None = None
+    spindle_rpm: float | None = None
+    limits: tuple[Limits, ...] = ()
+    feed_min: float | None = None  #: mm/min
+    feed_max: float | None = None  #: mm/min
+
+    @property
+    def user_limits(self) -> Limits:
+        """The user's limits in the twin's units."""
+        given = merged(self.limits)
+        slow, fast = self.feed_min, self.feed_max
+        return replace(
+            given,
+            feed_min=given.feed_min if slow is None else slow / 60,
+            feed_max=given.feed_max if fast is None else fast / 60,
+        )
+
+    @property
+    def is_document(self) -> bool:
+        """Whether the input is a FreeCAD document, by its name or its first bytes."""
+        return is_document(self.source)
+
+
+@dataclass(frozen=True)
+class Read:
+    """A job as it was read, with what the user supplied."""
+
+    job: Job
+    sha256: str  #: of the input's bytes
+    source_hash: str  #: of the toolpath as its source says it
+    supplied: tuple[str, ...]
+
+
+def is_document(source: Path) -> bool:
+    """Whether a file is a FreeCAD document, by its name or its first bytes."""
+    if source.suffix.lower() == ".fcstd":
+        return True
+    try:
+        with source.open("rb") as file:
+            return file.read(4) == b"PK\x03\x04"
+    except OSError:
+        return False
+
+
+def read(request: Request, settings: Settings) -> Read:
+    """Read the job and fill in what the user supplied."""
+    sha256 = checked(request.source)
+    if request.is_document:
+        with working(f"Reading {request.source.name} in FreeCAD", quiet=settings.quiet):
+            job = FreeCAD.find(settings.freecad).read(request.source, request.job)
+        source_hash = job.toolpath.hash
+        job, supplied = supply(job, tools=request.tools, stock=request.stock, n_rpm=request.spindle_rpm)
+        return Read(job, sha256, source_hash, supplied)
+    from freecad_camtwin.twin.program import read_program
+
+    job = read_program(request.source, tools=program_tools(request.tools), stock=request.stock)
+    source_hash = job.toolpath.hash
+    job, supplied = supply(job, n_rpm=request.spindle_rpm)
+    return Read(job, sha256, source_hash, supplied)
+
+
+def analyzed(request: Request, settings: Settings, found: Read | None = None) -> tuple[Any, Read]:
+    """Read and analyse: the Analysis, and the Read that it rests on."""
+    found = found or read(request, settings)
+    with working("Loading the kernels", quiet=settings.quiet):
+        from freecad_camtwin.twin.analysis import analyze
+    with working(f"Simulating the cut of '{found.job.label}'", quiet=settings.quiet) as tick:
+        analysis = analyze(
+            found.job,
+            material=request.material,
+            machine=request.machine,
+            cell=request.cell,
+            slices=request.slices,
+            threads=request.threads,
+            limits=request.user_limits,
+            supplied=found.supplied,
+            source_hash=found.source_hash,
+            progress=tick,
+        )
+    return analysis, found
+
+
+def checked(source: Path) -> str:
+    """Return the SHA-256 of an input; InputError where it is missing, empty, or a damaged document."""
+    if source.is_dir():
+        raise InputError(f"{source} is a folder, not a document or a program.")
+    try:
+        content = source.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{source} does not exist.") from None
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {reason(error)}.") from error
+    if not content.strip():
+        raise InputError(f"{source} is empty.")
+    if is_document(source):
+        _check_document(source)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _check_document(source: Path) -> None:
+    try:
+        with zipfile.ZipFile(source) as archive:
+            broken = archive.testzip()
+            if "Document.xml" not in archive.namelist():
+                raise DocumentError(f"{source} is a zip archive without Document.xml: it is no FreeCAD document.")
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
+        raise DocumentError(f"{source} is damaged, or no FreeCAD document: it cannot be unpacked.") from error
+    if broken is not None:
+        raise DocumentError(f"{source} is damaged: its part {broken} does not match its checksum.")

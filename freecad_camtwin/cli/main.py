@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The command ``camtwin``: reads the words of the call, and turns every failure into one sentence and an exit code."""
+
+import importlib
+from typing import Any
+
+import click
+
+from freecad_camtwin import __version__
+from freecad_camtwin.cli.options import Settings
+from freecad_camtwin.cli.outputs import reason
+from freecad_camtwin.errors import CamTwinError
+
+#: Done; the call itself was wrong (click's own code); the input is bad or the work failed.
+DONE, WRONG_CALL, FAILED = 0, 2, 3
+
+_EPILOG = """\b
+Exit codes:
+  0  done
+  2  the call was wrong (an unknown option, a value that does not parse)
+  3  the input is bad or the work failed; one sentence on standard error says why,
+     no input was changed and no result was left half-written
+
+Environment:
+  CAMTWIN_FREECAD  the freecadcmd to use for documents, as --freecad
+  CAMTWIN_CACHE    where compiled kernels are kept (default ~/.cache/camtwin)
+"""
+
+#: Command → (module, attribute). A module is imported when its command is called, so help comes at once.
+_COMMANDS = {
+    "analyze": ("freecad_camtwin.cli.analyze", "analyze"),
+    "cycle-time": ("freecad_camtwin.cli.cycle_time", "cycle_time"),
+    "machine": ("freecad_camtwin.cli.machine", "machine"),
+    "materials": ("freecad_camtwin.cli.materials", "materials"),
+    "doctor": ("freecad_camtwin.cli.doctor", "doctor"),
+}
+
+
+class Failure(click.ClickException):
+    """One sentence for the user, and exit code 3."""
+
+    exit_code = FAILED
+
+    def show(self, file: Any = None) -> None:
+        """Print the sentence on standard error."""
+        click.echo(f"camtwin: {self.format_message()}", file=file, err=True)
+
+
+class Commands(click.Group):
+    """The group of all commands, each imported on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order a new user meets them."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what it raises on purpose becomes one sentence."""
+        try:
+            return super().invoke(ctx)
+        except CamTwinError as error:
+            raise Failure(str(error)) from error
+        except MemoryError as error:
+            raise Failure("there is not enough memory for this; choose a coarser --cell or a smaller stock.") from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise Failure(f"{error.filename or 'a file'} cannot be used: {reason(error)}.") from error
+
+
+@click.group(
+    cls=Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.option("--freecad", metavar="PATH", help="The freecadcmd to read documents with (default: the first one found).")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@click.version_option(__version__, prog_name="camtwin")
+@click.pass_context
+def camtwin(context: click.Context, freecad: str | None, quiet: bool) -> None:
+    """Say how hard every step of a CAM job cuts, and write better feeds into it.
+
+    INPUT is a FreeCAD document with a CAM job (needs FreeCAD 0.20, 1.0 or 1.1) or a posted program (needs none).
+    """
+    context.obj = Settings(freecad, quiet)
+
+
+def main() -> None:
+    """Run the command line."""
+    camtwin(prog_name="camtwin")
+
+
+if __name__ == "__main__":
+    main()

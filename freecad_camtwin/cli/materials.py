@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""``camtwin materials``: what can be cut, with the coefficients and where they come from."""
+
+import click
+
+from freecad_camtwin.cli.options import common
+from freecad_camtwin.cli.text import say, table
+
+
+@click.command(short_help="List the materials that --material knows.")
+@common
+def materials() -> None:
+    """List the known materials: the force law with its coefficients, its relative uncertainty, and its source."""
+    from freecad_camtwin.twin.material import materials as known
+
+    rows = []
+    for key, each in known().items():
+        law = (f"{each.kc11:.0f}", f"{each.mc or 0:.2f}") if each.is_kienzle else (f"{each.ktc:.0f}", f"{each.kte:.1f}")
+        kind = "kc1.1, mc" if each.is_kienzle else "ktc, kte"
+        rows.append(
+            [key, each.name, each.iso_group or "?", kind, *law, f"±{100 * each.sigma:.0f} %", f"  {each.source}"]
+        )
+    table(["key", "material", "ISO", "law", "N/mm²", "mc or N/mm", "prior", "  source"], rows, left=4)
+    say()
+    say("Choose one with --material KEY. kc1.1 and mc are Kienzle's, ktc and kte a linear edge's: docs/physics.md.")

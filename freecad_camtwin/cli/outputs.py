@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Where results go: every file appears whole, or not at all."""
+
+import errno
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from freecad_camtwin.errors import OutputError
+
+#: As a file name: write to standard output.
+STANDARD_OUTPUT = "-"
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.ENAMETOOLONG: "its name is too long",
+    errno.EFBIG: "it would be too large",
+}
+
+
+def reason(error: OSError) -> str:
+    """Say in words why the system refused."""
+    return _REASONS.get(error.errno or 0, (error.strerror or str(error)).lower())
+
+
+def refuse(target: Path, error: OSError) -> OutputError:
+    """Build the sentence for a file that the system does not let us write."""
+    return OutputError(f"{target} cannot be written: {reason(error)}. Nothing was changed.")
+
+
+def check_target(target: Path, *sources: Path) -> None:
+    """Raise OutputError if ``target`` could not be written, before any long work begins.
+
+    A file without write permission is refused even where the system would allow it (a replacing rename, or
+    root), and so is any of ``sources``: no input is ever overwritten.
+    """
+    if str(target) == STANDARD_OUTPUT:
+        return
+    folder = target.parent
+    if not folder.is_dir():
+        raise OutputError(f"{target} cannot be written: the folder {folder} does not exist.")
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder; name a file.")
+    if target.exists():
+        if any(source.exists() and target.samefile(source) for source in sources):
+            raise OutputError(f"{target} is the input itself; name another file for the result.")
+        if not target.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+            raise OutputError(f"{target} is read-only; name another file or make it writable.")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{target} cannot be written: permission is denied in {folder}.")
+
+
+class Outputs:
+    """Collects the files of one command; leaving the block without an error puts all of them in place.
+
+    Each file is first written beside its target and synced, so a full disk, a crash or an error in a later
+    file leaves every older version as it was.
+    """
+
+    def __init__(self) -> None:
+        self._pending: list[tuple[Path, Path]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                for temporary, target in self._pending:
+                    try:
+                        os.replace(temporary, target)
+                    except OSError as problem:
+                        raise refuse(target, problem) from problem
+        finally:
+            for temporary, _ in self._pending:
+                temporary.unlink(missing_ok=True)
+
+    def place(self, target: Path) -> Path:
+        """Return the path to write to, beside ``target`` and with its suffix; it takes its place at the end."""
+        check_target(target)
+        try:
+            handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+            os.fchmod(handle, 0o666 & ~_umask())
+            os.close(handle)
+        except OSError as error:
+            raise refuse(target, error) from error
+        self._pending.append((Path(name), target))
+        return Path(name)
+
+    def write(self, target: Path, content: bytes) -> None:
+        """Write ``content`` to a file, or at once to standard output where the name is ``-``."""
+        if str(target) == STANDARD_OUTPUT:
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+            return
+        temporary = self.place(target)
+        with explaining(target), temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def explaining(target: Path) -> Iterator[None]:
+    """Turn the system's refusal to write inside the block into one sentence about ``target``."""
+    try:
+        yield
+    except OSError as error:
+        raise refuse(target, error) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

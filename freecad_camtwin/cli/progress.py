@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Progress of long work, shown only to a person: on a terminal, and unless ``--quiet``."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+
+@contextmanager
+def working(what: str, *, quiet: bool) -> Iterator[Callable[[float], None]]:
+    """Show ``what`` while the block runs, and yield the function that takes the share done, 0 … 1."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda share: None
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        task = bars.add_task(what, total=None)
+
+        def tick(share: float) -> None:
+            bars.update(task, total=1.0, completed=min(max(share, 0.0), 1.0))
+
+        yield tick

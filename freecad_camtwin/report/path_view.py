@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The toolpath as a picture: from above and isometric, coloured by load, rapids thin and grey."""
+
+import itertools
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from freecad_camtwin.report import style
+from freecad_camtwin.report.colouring import Colouring
+from freecad_camtwin.twin.analysis import Analysis
+from freecad_camtwin.twin.job import Stock
+from freecad_camtwin.twin.toolpath import Floats
+
+#: More pieces than this are not drawn: steps of one move are put together, the worst colour wins.
+MOST_PIECES = 150_000
+
+_COS, _SIN = math.cos(math.pi / 6), math.sin(math.pi / 6)
+#: (2, 3) matrices from space to the paper.
+TOP = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+ISOMETRIC = np.array([[_COS, -_COS, 0.0], [_SIN, _SIN, 1.0]])
+
+
+def draw(axes: Axes, analysis: Analysis, colouring: Colouring, view: Floats) -> None:
+    """Draw stock, rapids and load-coloured steps into ``axes`` as seen through ``view``, (2, 3)."""
+    _draw_stock(axes, analysis.job.stock, view)
+    path = analysis.job.toolpath
+    rapid = ~path.is_cutting & (path.length > 0)
+    rapids = np.stack([path.start[rapid] @ view.T, path.end[rapid] @ view.T], axis=1)
+    axes.add_collection(LineCollection(list(rapids), colors=style.RAPID, linewidths=0.35, zorder=1, rasterized=True))
+    engagement = analysis.engagement
+    start, end, value = pieces(engagement.move, engagement.start, engagement.end, colouring.values)
+    order = np.argsort(np.nan_to_num(value, nan=-1.0), kind="stable")  # the hardest is drawn last, on top
+    segments = np.stack([start @ view.T, end @ view.T], axis=1)[order]
+    lines = LineCollection(
+        list(segments),
+        cmap=style.LOAD,
+        norm=colouring.scale,
+        linewidths=1.1,
+        capstyle="round",
+        zorder=2,
+        rasterized=True,
+    )
+    lines.set_array(np.ma.masked_invalid(value[order]))
+    axes.add_collection(lines)
+    axes.autoscale_view()
+    axes.set_aspect("equal")
+
+
+def pieces(move: NDArray[np.int32], start: Floats, end: Floats, value: Floats) -> tuple[Floats, Floats, Floats]:
+    """Put neighbouring steps of the same move together until few enough are left; each keeps its greatest value."""
+    if len(move) <= MOST_PIECES:
+        return start, end, value
+    together = math.ceil(len(move) / MOST_PIECES)
+    new_move = np.concatenate([[True], move[1:] != move[:-1]])
+    first_of_move = np.maximum.accumulate(np.where(new_move, np.arange(len(move)), 0))
+    heads = np.flatnonzero((np.arange(len(move)) - first_of_move) % together == 0)
+    tails = np.concatenate([heads[1:], [len(move)]]) - 1
+    return start[heads], end[tails], np.fmax.reduceat(value, heads)
+
+
+def figure(analysis: Analysis, colouring: Colouring, title: str = "") -> Figure:
+    """Return the picture: top view and isometric view side by side, one legend."""
+    drawn = style.figure(12.0, 1.4 + 5.4 * _tallness(analysis))
+    left, right = drawn.subplots(1, 2)
+    draw(left, analysis, colouring, TOP)
+    left.set_title("From above")
+    left.set_xlabel("X, mm")
+    left.set_ylabel("Y, mm")
+    left.tick_params(length=2)
+    draw(right, analysis, colouring, ISOMETRIC)
+    right.set_title("Isometric")
+    right.set_axis_off()
+    _draw_axes(right, analysis)
+    _draw_legend(drawn, [left, right], colouring)
+    if title:
+        drawn.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return drawn
+
+
+def _tallness(analysis: Analysis) -> float:
+    """Height over width of the taller of the two views, within what a page bears."""
+    path, stock = analysis.job.toolpath, analysis.job.stock
+    low, high = path.end.min(axis=0), path.end.max(axis=0)
+    if stock is not None:
+        low, high = np.minimum(low, stock.lower), np.maximum(high, stock.upper)
+    corners = np.array(list(itertools.product(*zip(low, high, strict=True))))
+    spans = [np.ptp(corners @ view.T, axis=0) for view in (TOP, ISOMETRIC)]
+    return float(np.clip(max(span[1] / max(span[0], 1e-6) for span in spans), 0.4, 1.1))
+
+
+def _draw_legend(drawn: Figure, axes: list[Axes], colouring: Colouring) -> None:
+    bar = drawn.colorbar(
+        ScalarMappable(colouring.scale, style.LOAD),
+        ax=axes,
+        location="bottom",
+        fraction=0.05,
+        pad=0.02,
+        aspect=55,
+        extend="max" if colouring.limited else "neither",
+    )
+    bar.outline.set_visible(False)
+    words = f"{colouring.label}      " + ("above the limit: orange;  " if colouring.limited else "")
+    bar.set_label(f"{words}grey: unknown or rapid", color=style.QUIET)
+    if colouring.limited:
+        bar.ax.axvline(100, color=style.INK, linewidth=1.2)
+
+
+def _draw_stock(axes: Axes, stock: Stock | None, view: Floats) -> None:
+    if stock is None:
+        return
+    corners = np.array(list(itertools.product(*zip(stock.lower, stock.upper, strict=True))))
+    edges = [(a @ view.T, b @ view.T) for a, b in itertools.combinations(corners, 2) if np.count_nonzero(a != b) == 1]
+    axes.add_collection(LineCollection(edges, colors=style.FAINT, linewidths=1.0, zorder=0))
+
+
+def _draw_axes(axes: Axes, analysis: Analysis) -> None:
+    """Draw a small triad at the lower left of the isometric view."""
+    low, high = np.array(axes.get_xlim()), np.array(axes.get_ylim())
+    size = 0.06 * max(np.ptp(low), np.ptp(high))
+    origin = np.array([low[0] + 1.6 * size, high[0] + 0.4 * size])
+    for name, direction in zip("XYZ", ISOMETRIC.T, strict=True):
+        tip = origin + size * direction
+        axes.annotate(
+            "", tuple(tip), tuple(origin), arrowprops={"arrowstyle": "-|>", "color": style.QUIET, "linewidth": 0.8}
+        )
+        x, y = origin + 1.25 * size * direction
+        axes.text(x, y, name, color=style.QUIET, fontsize=8, ha="center", va="center")

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The rows of the report's tables: numbers of an analysis in the digits a person reads."""
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+
+from freecad_camtwin.twin import analysis_json
+from freecad_camtwin.twin.analysis import Analysis
+from freecad_camtwin.twin.plan import Change, FeedPlan
+from freecad_camtwin.twin.words import QUANTITIES, clock
+
+#: Quantity → factor to the unit of the table.
+_SCALE = {"power": 1.0, "torque": 1e-3, "force": 1.0, "deflection": 1e3, "h_ex": 1e3}
+
+
+def operation_rows(analysis: Analysis, after: Analysis | None) -> list[dict[str, Any]]:
+    """One row per operation: of the planned feeds where there are some, with the programmed ones beside."""
+    shown = after or analysis
+    return [_row(shown, analysis if after is not None else None, index) for index in range(len(shown.job.operations))]
+
+
+def _row(shown: Analysis, before: Analysis | None, index: int) -> dict[str, Any]:
+    entry = analysis_json.operation(shown, index)
+    ratio = entry["worst_ratio"]
+    return {
+        "label": entry["label"],
+        "type": entry["type"],
+        "tool": entry["tool"] or "none",
+        "cutting": f"{entry['cutting_length'] / 1000:.2f}",
+        "removed": f"{entry['removed_volume']:,.0f}",
+        "time": _time(shown, index),
+        "time_before": _time(before, index) if before is not None else None,
+        "peaks": [_peak(entry, name) for name in QUANTITIES],
+        "ratio": None if ratio is None else f"{100 * ratio:.0f}",
+        "over": ratio is not None and ratio > 1.005,
+        "width": 0 if ratio is None else round(100 * min(ratio, 1.0)),
+    }
+
+
+def _peak(entry: dict[str, Any], name: str) -> dict[str, Any]:
+    value, limit = entry["peak"][name], entry["limits"][QUANTITIES[name][0]]
+    return {
+        "text": "unknown" if value is None else f"{value * _SCALE[name]:.3g}",
+        "unknown": value is None,
+        "limit": None if limit is None else f"{limit * _SCALE[name]:.3g}",
+    }
+
+
+def _time(analysis: Analysis, index: int) -> str:
+    path = analysis.job.toolpath
+    if analysis.schedule is not None:
+        return clock(float(analysis.schedule.time[path.operation == index].sum()))
+    seconds = analysis.feed_duration[(path.operation == index) & path.is_cutting]
+    return ("≥ " if np.isnan(seconds).any() else "") + clock(float(np.nansum(seconds)))
+
+
+def unknown_sentences(analysis: Analysis) -> list[str]:
+    """One sentence per thing that is unknown, with the operations that lack it."""
+    lacking: dict[str, list[str]] = defaultdict(list)
+    for operation, words in zip(analysis.job.operations, analysis.unknown, strict=True):
+        for word in words:
+            lacking[word].append(f"'{operation.label}'")
+    every = len(analysis.job.operations)
+    return [
+        f"The {word} is unknown in {'every operation' if len(labels) == every else ', '.join(labels)}."
+        for word, labels in lacking.items()
+    ]
+
+
+def changes_of(plan: FeedPlan) -> dict[str, Any] | None:
+    """What a plan changes, by reason."""
+    by_reason: dict[str, list[Change]] = defaultdict(list)
+    for operation in plan.operations:
+        for change in operation.changes:
+            by_reason[change.reason].append(change)
+    if not by_reason:
+        return None
+    rows = [
+        {
+            "reason": reason,
+            "count": f"{len(changes):,}",
+            "before": _span([change.feed_before for change in changes]),
+            "after": _span([change.feed_after for change in changes]),
+        }
+        for reason, changes in sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
+    ]
+    count = sum(len(changes) for changes in by_reason.values())
+    return {"sentence": f"{count:,} stretches of the path get another feed; nothing but F words changes.", "rows": rows}
+
+
+def _span(feeds: list[float | None]) -> str:
+    known = [60 * feed for feed in feeds if feed is not None]
+    if not known:
+        return "none given"
+    low, high = min(known), max(known)
+    return f"{low:.0f}" if round(low) == round(high) else f"{low:.0f} … {high:.0f}"

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How every picture of the report looks: one palette, one type size, one set of strokes.
+
+Load runs from pale to deep blue, and what exceeds its limit is vermilion: the two differ in lightness and in
+hue for every kind of colour vision (Okabe and Ito's pair). Unknown is hatched grey, never a line at zero.
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+INK = "#1c2733"
+QUIET = "#66727f"
+FAINT = "#d9dfe5"
+RAPID = "#c3cad1"
+UNKNOWN = "#b4b4b4"
+BEFORE = "#8fa3b5"
+AFTER = "#0b4f8a"
+OVER = "#d55e00"
+
+LOAD = LinearSegmentedColormap.from_list("camtwin_load", ["#bcd6ea", "#6ba3d0", "#2a6fae", "#0a2f63"], N=256)
+LOAD.set_over(OVER)
+LOAD.set_bad(UNKNOWN)
+
+_RC: dict[Any, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9.0,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": QUIET,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8.0,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "camtwin",
+    "path.simplify": True,
+    "hatch.linewidth": 0.5,
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the report's style inside the block, and leave matplotlib's settings as they were."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def figure(width: float, height: float) -> Figure:
+    """Return an empty figure [inches] that needs no window and no global state."""
+    made = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(made)
+    return made
+
+
+def rendered(drawn: Figure, kind: Literal["svg", "png"], dpi: int = 150) -> bytes:
+    """Return the bytes of a picture; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    drawn.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
+    return buffer.getvalue()
+
+
+def unknown_band(axes: Axes, reason: str) -> None:
+    """Fill a chart whose data are missing: hatched grey, with the reason in words."""
+    axes.set_yticks([])
+    axes.axhspan(0, 1, facecolor="#f3f4f5", edgecolor=UNKNOWN, hatch="////", linewidth=0)
+    axes.set_ylim(0, 1)
+    axes.text(
+        0.5,
+        0.5,
+        reason,
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        color=QUIET,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 4},
+    )

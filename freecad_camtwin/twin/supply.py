@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a user adds to a job whose source does not say it: spindle speed, tool dimensions, stock.
+
+Only what is unknown is filled, never what the source says; each thing filled in is told in one sentence.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from freecad_camtwin.twin.job import Job, Stock
+from freecad_camtwin.twin.tool import Shape, Tool
+from freecad_camtwin.twin.toolpath import MoveKind
+
+#: Name in ``--tool`` → (field of Tool, factor to its unit).
+_NUMBERS = {
+    "D": ("dc", 1.0),
+    "re": ("re", 1.0),
+    "angle": ("sig", math.pi / 180),
+    "tip": ("tip_dc", 1.0),
+    "length": ("apmx", 1.0),
+    "reach": ("lpr", 1.0),
+    "shank": ("dmm", 1.0),
+    "helix": ("fha", math.pi / 180),
+}
+_WHOLE = {"T": "number", "z": "zefp"}
+_IN_WORDS = {
+    "dc": "diameter",
+    "shape": "shape",
+    "re": "corner radius",
+    "sig": "point angle",
+    "tip_dc": "tip diameter",
+    "apmx": "cutting length",
+    "lpr": "reach",
+    "dmm": "shank diameter",
+    "fha": "helix angle",
+    "zefp": "number of flutes",
+    "material": "tool material",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolWords:
+    """What somebody says about a tool: any of the fields of Tool; ``number`` None speaks of every tool."""
+
+    number: int | None
+    known: Mapping[str, object]  #: field of Tool → value
+
+    @classmethod
+    def from_pairs(cls, words: Mapping[str, str], number: Callable[[str], float]) -> "ToolWords":
+        """Read ``{"T": "1", "D": "6", "z": "2", "shape": "flat"}``; ValueError names a word that is not known.
+
+        Raises ToolError for dimensions that cannot be.
+        """
+        known: dict[str, object] = {}
+        for name, text in words.items():
+            if name in _NUMBERS:
+                field, factor = _NUMBERS[name]
+                known[field] = number(text) * factor
+            elif name in _WHOLE:
+                if number(text) != int(number(text)):
+                    raise ValueError(f"{name}={text} is not a whole number")
+                known[_WHOLE[name]] = int(number(text))
+            elif name == "shape":
+                known["shape"] = _shape(text)
+            elif name in {"label", "material"}:
+                known[name] = text
+            else:
+                names = ", ".join([*_WHOLE, *_NUMBERS, "shape", "label", "material"])
+                raise ValueError(f"a tool has no '{name}'; it has {names}")
+        which = known.pop("number", None)
+        words_of = cls(which if isinstance(which, int) else None, known)
+        words_of.tool(which if isinstance(which, int) else 1)  # refuses dimensions that cannot be
+        return words_of
+
+    def tool(self, number: int | None) -> Tool:
+        """Make a whole tool of what was said; for programs, which bring none of their own."""
+        given = {"dc": None, "shape": None, **self.known}
+        shape, dc = given["shape"], given["dc"]
+        if shape is Shape.BALL and given.get("re") is None and isinstance(dc, float):
+            given["re"] = dc / 2
+        return Tool(number=number, **given)  # type: ignore[arg-type]
+
+
+def _shape(word: str) -> Shape:
+    try:
+        return Shape(word.lower())
+    except ValueError:
+        known = ", ".join(shape.value for shape in Shape if shape is not Shape.PROFILE)
+        raise ValueError(f"'{word}' is not a tool shape; known are {known}") from None
+
+
+def program_tools(words: tuple[ToolWords, ...]) -> tuple[Tool, ...]:
+    """Make the tools of a program: numbered in the order given; a single one without a number serves for all."""
+    if len(words) == 1 and words[0].number is None:
+        return (words[0].tool(None),)
+    return tuple(said.tool(index + 1 if said.number is None else said.number) for index, said in enumerate(words))
+
+
+def supply(
+    job: Job, *, tools: tuple[ToolWords, ...] = (), stock: Stock | None = None, n_rpm: float | None = None
+) -> tuple[Job, tuple[str, ...]]:
+    """Fill what ``job`` does not know with what the user says; return it with a sentence for each thing supplied."""
+    supplied: list[str] = []
+    if n_rpm is not None:
+        job = _with_spindle(job, n_rpm, supplied)
+    if tools:
+        job = replace(job, tools=tuple(_with_words(tool, tools, supplied) for tool in job.tools))
+    if stock is not None and job.stock is None:
+        job = replace(job, stock=stock)
+        supplied.append("The stock was supplied.")
+    return job, tuple(supplied)
+
+
+def _with_spindle(job: Job, n_rpm: float, supplied: list[str]) -> Job:
+    path = job.toolpath
+    unknown = ~(path.n_rpm > 0) & (path.kind != MoveKind.RAPID)
+    if not unknown.any():
+        return job
+    labels = [job.operations[index].label for index in np.unique(path.operation[unknown]) if index >= 0]
+    supplied.append(f"The spindle speed of {_listed(labels)} was supplied: {n_rpm:g} 1/min.")
+    return replace(job, toolpath=replace(path, n_rpm=np.where(path.n_rpm > 0, path.n_rpm, n_rpm)))
+
+
+def _with_words(tool: Tool, words: tuple[ToolWords, ...], supplied: list[str]) -> Tool:
+    for said in words:
+        if said.number is not None and said.number != tool.number:
+            continue
+        new = {name: value for name, value in said.known.items() if getattr(tool, name, "") is None}
+        if new:
+            tool = replace(tool, **new)  # type: ignore[arg-type]
+            names = [_IN_WORDS[field.name] for field in fields(Tool) if field.name in new]
+            supplied.append(f"Of {tool.name} the {_listed(names)} {'were' if len(names) > 1 else 'was'} supplied.")
+    return tool
+
+
+def _listed(words: list[str]) -> str:
+    unique = list(dict.fromkeys(words))
+    if len(unique) > 4:
+        return f"{', '.join(unique[:3])} and {len(unique) - 3} more"
+    return " and ".join([", ".join(unique[:-1]), unique[-1]] if len(unique) > 1 else unique)

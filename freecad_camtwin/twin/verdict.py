@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Verdict sentences: what a person has to know of an analysis, the summary first.
+
+Every number in a sentence comes from the arrays; what is unknown is said to be unknown.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from freecad_camtwin.twin.analysis import Analysis
+from freecad_camtwin.twin.toolpath import Floats
+from freecad_camtwin.twin.words import QUANTITIES, clock
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Neighbouring steps of one operation that exceed one limit."""
+
+    quantity: str
+    operation: int
+    first: int  #: move index
+    last: int  #: move index
+    ratio: float  #: the greatest load over limit
+
+
+def summary(analysis: Analysis) -> dict[str, str]:
+    """The four verdicts: time, load, tool, safety; one sentence each."""
+    return {
+        "time": _time(analysis),
+        "load": _load(analysis),
+        "tool": _tool(analysis),
+        "safety": _safety(analysis),
+    }
+
+
+def operation_verdicts(analysis: Analysis, operation: int) -> tuple[str, ...]:
+    """One sentence per limit that an operation exceeds, the worst first."""
+    sentences = []
+    for stretches in _by_quantity(analysis, operation):
+        worst = max(stretches, key=lambda stretch: stretch.ratio)
+        label, name = analysis.job.operations[operation].label, QUANTITIES[worst.quantity][1]
+        more = len(stretches) - 1
+        where = place(analysis, worst.first, worst.last)
+        reach = _plural(worst.last - worst.first + 1, "reaches", "reach")
+        others = f", and {more} other {_plural(more, 'stretch', 'stretches')} above it" if more else ""
+        sentences.append(
+            (
+                worst.ratio,
+                f"In '{label}' {where} {reach} {_percent(worst.ratio)} of {name}; limit 100 %{others}.",
+            )
+        )
+    return tuple(sentence for _, sentence in sorted(sentences, key=lambda pair: -pair[0]))
+
+
+def exceeding(analysis: Analysis, quantity: str, operation: int) -> list[Stretch]:
+    """Stretches of an operation that exceed the limit of one quantity, in path order."""
+    steps = np.flatnonzero(analysis.operation == operation)
+    ratio = analysis.ratios[quantity][steps]
+    over = np.concatenate([[False], ratio > 1 + 1e-9, [False]])
+    edges = np.flatnonzero(over[1:] != over[:-1])
+    move = analysis.engagement.move[steps]
+    return [
+        Stretch(quantity, operation, int(move[start]), int(move[stop - 1]), float(ratio[start:stop].max()))
+        for start, stop in zip(edges[::2], edges[1::2], strict=True)
+    ]
+
+
+def place(analysis: Analysis, first: int, last: int) -> str:
+    """Name a run of moves as its user finds it: program lines, or moves of the toolpath."""
+    lines = analysis.job.toolpath.line
+    word, low, high = "move", first, last
+    if lines[first] >= 0 and lines[last] >= 0:
+        word, low, high = "line", int(lines[first]), int(lines[last])
+    return f"{word} {low}" if low == high else f"{word}s {low}–{high}"
+
+
+def _by_quantity(analysis: Analysis, operation: int) -> Iterator[list[Stretch]]:
+    for quantity in QUANTITIES:
+        stretches = exceeding(analysis, quantity, operation)
+        if stretches:
+            yield stretches
+
+
+def _time(analysis: Analysis) -> str:
+    cutting = analysis.job.toolpath.is_cutting
+    at_feed = analysis.feed_duration[cutting]
+    unknown = int(np.isnan(at_feed).sum())
+    feed_words = f"length over feed says {clock(float(np.nansum(at_feed)))} for the feed moves alone"
+    if unknown:
+        feed_words += (
+            f", without {unknown} {_plural(unknown, 'move', 'moves')} that {_plural(unknown, 'has', 'have')} no feed"
+        )
+    if analysis.schedule is None or analysis.machine is None:
+        return f"{feed_words[0].upper()}{feed_words[1:]}; a machine profile would tell what its controller makes of it."
+    return f"The job takes {clock(analysis.schedule.total)} on '{analysis.machine.name}'; {feed_words}."
+
+
+def _load(analysis: Analysis) -> str:
+    worst = _peak(analysis.worst_ratio)
+    if worst is not None:
+        step = worst
+        quantity = max(analysis.ratios, key=lambda name: np.nan_to_num(analysis.ratios[name][step], nan=-1.0))
+        return (
+            f"The hardest step reaches {_percent(analysis.worst_ratio[step])} of its limit "
+            f"({QUANTITIES[quantity][1]}, {_where(analysis, step)})."
+        )
+    hardest = _peak(analysis.load.power)
+    if hardest is not None:
+        return (
+            f"The hardest step draws {analysis.load.power[hardest]:.3g} W at the tool ({_where(analysis, hardest)}); "
+            "no limit is known that it could exceed."
+        )
+    return "The load is unknown: " + _listed(unknown_words(analysis)) + " would have to be supplied."
+
+
+def _tool(analysis: Analysis) -> str:
+    parts = []
+    bend, chip = _peak(analysis.load.deflection), _peak(analysis.load.h_ex)
+    if bend is not None:
+        parts.append(f"the tool bends by {analysis.load.deflection[bend]:.3g} mm at most ({_where(analysis, bend)})")
+    if chip is not None:
+        parts.append(f"the thickest chip is {analysis.load.h_ex[chip]:.3g} mm ({_where(analysis, chip)})")
+    if not parts:
+        return "Chip thickness and tool deflection are unknown: " + _listed(unknown_words(analysis)) + " would tell."
+    sentence = "; ".join(parts)
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _safety(analysis: Analysis) -> str:
+    contacts = analysis.engagement.rapid_contacts
+    if not contacts:
+        return "No rapid move touches the simulated stock."
+    move, volume = max(contacts, key=lambda contact: contact[1])
+    return (
+        f"{len(contacts)} rapid {_plural(len(contacts), 'move cuts', 'moves cut')} into material; the worst, "
+        f"{place(analysis, int(move), int(move))}, through {volume:.3g} mm³. Look at the clearance heights."
+    )
+
+
+def unknown_words(analysis: Analysis) -> tuple[str, ...]:
+    """What no operation's source says, each word once, in the order met."""
+    return tuple(dict.fromkeys(word for words in analysis.unknown for word in words))
+
+
+def _where(analysis: Analysis, step: int) -> str:
+    move, operation = int(analysis.engagement.move[step]), int(analysis.operation[step])
+    label = f"'{analysis.job.operations[operation].label}' " if operation >= 0 else ""
+    return f"{label}{place(analysis, move, move)}"
+
+
+def _peak(values: Floats) -> int | None:
+    return int(np.nanargmax(values)) if np.isfinite(values).any() else None
+
+
+def _percent(ratio: float) -> str:
+    return f"{100 * ratio:.0f} %"
+
+
+def _plural(count: int, one: str, many: str) -> str:
+    return one if count == 1 else many
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

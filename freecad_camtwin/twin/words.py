@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How quantities and durations are named and written for people, the same everywhere."""
+
+#: Quantity of Load → (the limit it is held against, its name in a sentence, its unit).
+QUANTITIES = {
+    "power": ("power", "spindle power", "W"),
+    "torque": ("torque", "spindle torque", "N·mm"),
+    "force": ("force", "cutting force", "N"),
+    "deflection": ("deflection", "tool deflection", "mm"),
+    "h_ex": ("h_ex_max", "chip thickness", "mm"),
+}
+
+
+def clock(seconds: float) -> str:
+    """Write a duration: 7.3 s, 12 min 05 s, 2 h 03 min.
+
+    >>> clock(59.96), clock(725), clock(7380)
+    ('60.0 s', '12 min 05 s', '2 h 03 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
