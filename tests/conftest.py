@@ -8,13 +8,9 @@ from typing import Any
 
 import pytest
 
-from kernel_cache import ROOT, use_kernel_cache
-
+ROOT = Path(__file__).resolve().parent.parent
 INSIDE_FREECAD = "FreeCAD" in sys.modules
 collect_ignore = [] if INSIDE_FREECAD else ["freecad", "gui", "inside_freecad.py"]
-
-
-use_kernel_cache()
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,6 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path[:1] = [str(HERE.parent), str(ROOT), str(ROOT / "kernels")]  # as pytest has it, in place of this folder
 
-from kernel_cache import use_kernel_cache  # noqa: E402 - the path stands only now
-
 
 def benchmarks() -> list[str]:
     """Return the names of all benchmarks: the modules here that have a ``main``."""
@@ -28,7 +26,6 @@ def benchmarks() -> list[str]:
 
 def run(name: str) -> bool:
     """Run one benchmark here and publish its rows; tell whether all that is required is reached."""
-    use_kernel_cache()
     from bench import report
 
     return report.publish(name, importlib.import_module(f"bench.{name}").main())
