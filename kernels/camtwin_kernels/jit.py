@@ -27,7 +27,7 @@ _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": _FASTMATH}
 
 
 def _user_cache() -> Path:
-    """Return where CAM Twin keeps what it can make again: CAMTWIN_CACHE, or the place that is usual on this platform."""
+    """Return where CAM Twin keeps what it can make again: CAMTWIN_CACHE, or what is usual on this platform."""
     if os.environ.get("CAMTWIN_CACHE"):
         return Path(os.environ["CAMTWIN_CACHE"])
     if sys.platform == "win32":
