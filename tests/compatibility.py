@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Analyse every document at hand with every FreeCAD at hand, and write docs/compatibility.md.
+
+A cell is a result in a few words or the one sentence that was said instead. The exit code is 1 when any run did
+something else: left with another code than 0 or 3, showed a traceback, said nothing or too much, or changed or
+added a file.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT.parent / "shared" / "data" / "fcstd"
+CACHE = Path(os.environ.get("CAMTWIN_CACHE") or Path.home() / ".cache" / "camtwin")
+PAGE = ROOT / "docs" / "compatibility.md"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one analysis of one document came to."""
+
+    words: str
+    analysed: bool
+    breaches: tuple[str, ...]
+
+
+def documents() -> Iterator[tuple[str, Path]]:
+    """Yield each document with the name it has on the page: those of this repository, then those beside it."""
+    for home in (ROOT / "examples", ROOT / "tests" / "data", DATA):
+        for path in sorted(home.rglob("*.[fF][cC][sS]td")):
+            yield str(path.relative_to(DATA if home == DATA else ROOT)), path
+
+
+def freecads() -> dict[str, str]:
+    """Return the version of every FreeCAD of this machine and the program that starts it without a window."""
+    found = {}
+    for program in ("freecadcmd", *sorted(str(path) for path in (CACHE / "bin").glob("freecadcmd-*"))):
+        ask = "import os, FreeCAD; print('is', *FreeCAD.Version()[:3], flush=True); os._exit(0)"
+        environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+        said = subprocess.run(
+            [program, "-c", ask], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=environment
+        ).stdout
+        versions = [line.split()[1:] for line in said.splitlines() if line.startswith("is ")]
+        if versions:
+            found[".".join(versions[0])] = program
+    return found
+
+
+def folder_state(path: Path) -> dict[str, str]:
+    """Return the names and hashes of all files beside a document, itself among them."""
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in path.parent.iterdir() if p.is_file()}
+
+
+def analyse(document: Path, program: str) -> Outcome:
+    """Run the command line on one document and judge what it did."""
+    before = folder_state(document)
+    call = [".venv/bin/camtwin", "--quiet", "--freecad", program, "analyze", str(document), "--json", "-"]
+    ended = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    breaches = [] if folder_state(document) == before else ["files changed"]
+    if "Traceback" in ended.stdout + ended.stderr:
+        breaches.append("a traceback was shown")
+    if ended.returncode == 0:
+        return Outcome(result_words(json.loads(ended.stdout)), True, tuple(breaches))
+    sentence = " ".join(ended.stderr.split()).replace(str(document), document.name)
+    if ended.returncode != 3:
+        breaches.append(f"exit code {ended.returncode}")
+    if not sentence.startswith("camtwin: ") or len(sentence) > 400:
+        breaches.append(f"not one sentence ({len(ended.stderr)} characters)")
+    return Outcome(sentence.removeprefix("camtwin: ")[-400:], False, tuple(breaches))
+
+
+def result_words(analysis: dict[str, object]) -> str:
+    """Say in a few words what an analysis found."""
+    operations = analysis["operations"]
+    toolpath = analysis["toolpath"]
+    assert isinstance(operations, list)
+    assert isinstance(toolpath, dict)
+    removed = float(str(analysis["removed_volume"] or 0)) / 1000
+    unknown = sorted({word for operation in operations for word in operation["unknown"]})
+    words = f"{analysis['job']}: {len(operations)} operations, {toolpath['moves']} moves, {removed:.3g} cm³"
+    return words + (f"; not known: {', '.join(unknown)}" if unknown else "")
+
+
+def page(versions: list[str], rows: dict[str, list[Outcome]]) -> str:
+    """Return the whole page."""
+    outcomes = [outcome for row in rows.values() for outcome in row]
+    analysed = sum(outcome.analysed for outcome in outcomes)
+    lines = [
+        "# Documents and FreeCAD versions",
+        "",
+        f"`make compatibility` wrote this page: `camtwin analyze` over {len(rows)} real documents in {len(versions)}"
+        f" versions of FreeCAD, {len(outcomes)} runs. {analysed} gave a result, {len(outcomes) - analysed} one sentence"
+        " that says why not. In none may a document be recomputed, saved or changed; the bytes of every document and"
+        " its folder are compared before and after.",
+        "",
+        f"| document | {' | '.join(versions)} |",
+        "|" + "---|" * (len(versions) + 1),
+    ]
+    for name, row in rows.items():
+        cells = [cell(outcome) for outcome in row]
+        if len(set(cells)) == 1 and len(cells) > 1:
+            cells[1:] = ["the same"] * (len(cells) - 1)
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def cell(outcome: Outcome) -> str:
+    """Return an outcome as a table's cell."""
+    words = outcome.words if outcome.analysed else f"*{outcome.words}*"
+    broken = f" **{'; '.join(outcome.breaches)}**" if outcome.breaches else ""
+    return (words + broken).replace("|", "\\|")
+
+
+def main() -> int:
+    """Write the page; return 1 when anything happened that must not."""
+    programs = freecads()
+    if not programs:
+        print("no FreeCAD is found: run make roots, or install freecad", file=sys.stderr)
+        return 1
+    rows = {}
+    for name, path in documents():
+        with ThreadPoolExecutor(2) as pool:
+            rows[name] = list(pool.map(analyse, [path] * len(programs), programs.values()))
+        print(name, "; ".join(word for outcome in rows[name] for word in outcome.breaches), flush=True)
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(list(programs), rows), encoding="utf-8")
+    breaches = sum(bool(outcome.breaches) for row in rows.values() for outcome in row)
+    print(f"{len(rows)} documents, {len(programs)} versions, {breaches} breaches: {PAGE.relative_to(ROOT)}")
+    return 1 if breaches or not rows else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
