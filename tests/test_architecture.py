@@ -100,7 +100,7 @@ def test_a_file_names_its_licence_and_no_machine(path):
     code = path.suffix in {".py", ".xml"} or path.name == "Makefile" or path.parent.name == ".ci"
     if code:
         assert "SPDX-License-Identifier: LGPL-2.1-or-later" in "\n".join(text.splitlines()[:2])
-    # A folder of somebody's machine, as in "/home/somebody/": ours are relative, or begin with ~ or a variable.
+    # A folder of one machine, in somebody's home or elsewhere: ours are relative, or begin with ~ or a variable.
     assert re.findall(r"(?<![\w.~}$-])/(?:home|root|work|Users)/\w\S*", text) == []
 
 
