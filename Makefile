@@ -21,7 +21,7 @@ test: .venv/ready ## all tests: without FreeCAD, and inside this machine's FreeC
 	@.ci/test
 
 test-matrix: .venv/ready ## the tests inside the other FreeCADs, headless and windowed (MATRIX="1.0 1.1")
-	@for version in $(MATRIX); do .ci/freecad $$version headless; .ci/freecad $$version windowed; done
+	@.ci/test $(MATRIX)
 
 bench: .venv/ready ## every benchmark, each with its table and its build/bench/NAME.json
 	@.ci/system freecad controller

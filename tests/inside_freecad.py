@@ -43,7 +43,7 @@ def run() -> None:
             chosen += [str(TESTS / ring) for ring in (("freecad", "gui") if App.GuiUp else ("freecad",))]
         # FreeCAD's own modules warn, so a warning is not an error here.
         warnings = "filterwarnings=default\nignore:.*find_spec:ImportWarning"
-        options = ["-q", "-p", "no:cacheprovider", "-o", warnings, "--rootdir", str(TESTS.parent)]
+        options = ["-p", "no:cacheprovider", "-o", warnings, "--rootdir", str(TESTS.parent)]
         code = int(pytest.main([*options, *chosen]))
     except BaseException:
         traceback.print_exc()
