@@ -42,11 +42,12 @@ class Milling:
     def __init__(self, cutter: Cutter, teeth: int, material: Material, cut: Cut) -> None:
         elements = cutter.elements(cut.slice_z, cut.slice_ap, cut.slice_phi_st, cut.slice_phi_ex)
         motion = _motion(cut.plunge, elements)
+        share = _floor_share(cutter, elements, motion, cut.area)
+        _share_out(cutter, cut, elements, motion, share)
         ratios = np.array(material.ratios)
         self.elements, self.motion = elements, motion
         self.shear, self.edge = np.empty((len(elements), 4)), np.empty((len(elements), 4))
         force.mean_forces(elements, motion, float(teeth), ratios, self.shear, self.edge)
-        share = _floor_share(cutter, elements, motion, cut.area)
         self.chip_max, self.chip_mean = _chips(cutter, elements, motion, share)
         self._weigh(material)
         self._tabulate(teeth, ratios)
@@ -138,14 +139,45 @@ def _thickness(elements: Floats, motion: Floats) -> tuple[Floats, Floats, Floats
     return side, end, np.where((side > 0) | (end > 0), span, 0.0)
 
 
-def _floor_share(cutter: Cutter, elements: Floats, motion: Floats, area: Floats) -> Floats:
-    """Share of the flat of the tip that cuts as the tool descends: the volume that the slices do not explain."""
+def _walls(elements: Floats, motion: Floats) -> Floats:
+    """Volume per length of path that the edges of the slices remove [mm²], (steps,)."""
     side, end, span = _thickness(elements, motion)
     swept = side * (np.cos(elements[..., force.PHI_ST]) - np.cos(elements[..., force.PHI_EX])) + end * span
-    walls = (elements[..., force.RADIUS] * elements[..., force.LENGTH] * swept).sum(axis=1)
+    return np.asarray((elements[..., force.RADIUS] * elements[..., force.LENGTH] * swept).sum(axis=1))
+
+
+def _floor_share(cutter: Cutter, elements: Floats, motion: Floats, area: Floats) -> Floats:
+    """Share of the flat of the tip that cuts as the tool descends, (steps,).
+
+    In a plunge it removes what the slices do not explain. On a ramp it is the part of a disc that lies under material
+    which the leading edge meets over an arc α: (α - sin α·cos α)/π.
+    """
     whole = math.pi * cutter.floor**2 * motion[:, 1]
-    cuts = (motion[:, 1] > LEAST_PLUNGE) & (whole > 0)
-    return np.where(cuts, np.clip((area - walls) / np.where(cuts, whole, 1.0), 0.0, 1.0), 0.0)
+    descends = (motion[:, 1] > LEAST_PLUNGE) & (whole > 0)
+    share = np.zeros(len(area))
+    plunges = descends & (motion[:, 0] == 0)
+    share[plunges] = ((area - _walls(elements, motion)) / np.where(whole > 0, whole, 1.0))[plunges]
+    ramps = descends & ~plunges
+    arc = _thickness(elements[ramps], motion[ramps])[2].max(axis=1, initial=0.0)
+    share[ramps] = np.minimum((arc - np.sin(arc) * np.cos(arc)) / math.pi, area[ramps] / whole[ramps])
+    return np.clip(share, 0.0, 1.0)
+
+
+def _share_out(cutter: Cutter, cut: Cut, elements: Floats, motion: Floats, share: Floats) -> None:
+    """Lower the slices of a ramp in place until they and the floor remove no more than its volume.
+
+    The dexels see columns, and give all that is removed from one to the height of its slice, although sides, rounding
+    and floor have each taken a part.
+    """
+    descends = np.flatnonzero(motion[:, 1] > LEAST_PLUNGE)
+    z = cut.slice_z[descends]
+    st, ex = elements[descends, :, force.PHI_ST], elements[descends, :, force.PHI_EX]
+    left = cut.area[descends] - share[descends] * math.pi * cutter.floor**2 * motion[descends, 1]
+    ap = np.nan_to_num(cut.slice_ap[descends])
+    for _ in range(4):  # heights bear on volume almost linearly: the fourth pass changes less than a hundredth
+        walls = _walls(elements[descends], motion[descends])
+        ap = ap * np.clip(left / np.where(walls > 0, walls, 1.0), 0.0, 1.0)[:, None]
+        elements[descends] = cutter.elements(z, ap, st, ex)
 
 
 def _chips(cutter: Cutter, elements: Floats, motion: Floats, share: Floats) -> tuple[Floats, Floats]:
