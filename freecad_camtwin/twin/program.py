@@ -71,7 +71,7 @@ def read_program(
     renumbered = np.searchsorted(used, toolpath.operation)
     return Job(
         label=path.stem,
-        toolpath=replace(toolpath, operation=renumbered),
+        toolpath=replace(toolpath, operation=renumbered.astype(np.int32)),
         tools=known,
         operations=tuple(operations[at] for at in used),
         stock=stock,
@@ -106,7 +106,7 @@ def _tool_by_block(run: Interpreter) -> NDArray[np.int64]:
     """Number of the tool in the spindle during each block, 0 for none. Where no M6 is used, T itself changes it."""
     changes = [(event.line - 1, int(event.value)) for event in run.record.events if event.kind == EventKind.TOOL_CHANGE]
     if not changes:
-        changes = [(block, number) for _, block, number in run.selected]
+        changes = run.selected
     return _held(changes, len(run.blocks), 0)
 
 
@@ -136,7 +136,7 @@ def _tools(run: Interpreter, numbers: Sequence[int], given: Sequence[Tool]) -> t
 def _described_tools(run: Interpreter) -> dict[int, Tool]:
     """Tools that the program's comments describe, by number."""
     found: dict[int, Tool] = {}
-    for _, _, comment in run.comments:
+    for _, comment in run.comments:
         match = _FUSION_TOOL.match(comment)
         if match:
             tool = _fusion_tool(match, run.units or 1.0)
@@ -170,7 +170,7 @@ def _operations(
     does, and in a program without tools its file. Empty ones are dropped by the caller.
     """
     begins = {int(block): "" for block in np.flatnonzero(np.diff(numbers)) + 1}
-    for _, block, comment in run.comments:
+    for block, comment in run.comments:
         match = _BEGIN.match(comment)
         if match:
             begins[block] = match[1]

@@ -53,7 +53,7 @@ NO_TIME = 9
 UNUSED = 10
 
 _NEWLINE, _SPACE, _TAB, _PLUS, _MINUS, _POINT, _ZERO, _NINE = 10, 32, 9, 43, 45, 46, 48, 57
-_NOTHING, _G, _N = -1, 100, 101
+_NOTHING, _WRONG, _G, _N = -1, -2, 100, 101
 _COLUMN_OF = np.full(256, _NOTHING, np.int64)
 for _letter, _column in zip("XYZIJKRFGN", (X, Y, Z, I, J, K, R, F, _G, _N), strict=True):
     _COLUMN_OF[ord(_letter)] = _COLUMN_OF[ord(_letter.lower())] = _column
@@ -74,7 +74,7 @@ def _number(text: Bytes, at: int) -> tuple[float, int, bool]:
     A mantissa below 2^53 over a power of ten up to 10^22 is one division of two exact numbers, so it rounds
     as Python's own ``float`` does. Longer numbers are left to that. Blanks inside a number mean nothing.
     """
-    sign, mantissa, digits, decimals = 1.0, 0, 0, -1
+    sign, mantissa, digits, decimals = 0.0, 0, 0, -1
     while at < text.size:
         c = text[at]
         if _ZERO <= c <= _NINE:
@@ -83,13 +83,27 @@ def _number(text: Bytes, at: int) -> tuple[float, int, bool]:
             decimals += decimals >= 0
         elif c == _POINT and decimals < 0:
             decimals = 0
-        elif (c == _MINUS or c == _PLUS) and digits == 0 and decimals < 0 and sign == 1.0:
+        elif (c == _MINUS or c == _PLUS) and digits == 0 and decimals < 0 and sign == 0.0:  # noqa: SIM109
             sign = -1.0 if c == _MINUS else 1.0
         elif c != _SPACE and c != _TAB:
             break
         at += 1
     exact = 0 < digits <= 15
-    return sign * mantissa / _POWERS_OF_TEN[max(decimals, 0) if exact else 0], at, exact
+    value = mantissa / _POWERS_OF_TEN[max(decimals, 0) if exact else 0]
+    return (-value if sign < 0 else value), at, exact
+
+
+@inner
+def _take_word(column: int, number: float, first: bool, values: Floats) -> int:
+    """Put one word into its line's row: the motion it names, or _NOTHING, or _WRONG if the line is not plain."""
+    if column == _G:
+        return int(number) if number in (0.0, 1.0, 2.0, 3.0) else _WRONG
+    if column == _N:
+        return _NOTHING if first else _WRONG
+    if column == _NOTHING or not math.isnan(values[column]):
+        return _WRONG
+    values[column] = number
+    return _NOTHING
 
 
 @kernel
@@ -108,31 +122,22 @@ def scan(text: Bytes, starts: Ints, values: Floats, motion: NDArray[np.int8], pl
     at = 0
     for line in range(plain.size):
         starts[line] = at
-        good = True
-        words = 0
-        while good and at < text.size and text[at] != _NEWLINE:
-            if text[at] == _SPACE or text[at] == _TAB:
+        good, first = True, True
+        while at < text.size and text[at] != _NEWLINE:
+            if not good or text[at] == _SPACE or text[at] == _TAB:
                 at += 1
                 continue
             column = _COLUMN_OF[text[at]]
             number, at, good = _number(text, at + 1)
-            words += 1
-            if column == _G:
-                good = good and motion[line] < 0 and (number == 0 or number == 1 or number == 2 or number == 3)
-                motion[line] = int(number) if good else -1
-            elif column == _N:
-                good = good and words == 1
-            elif column == _NOTHING:
-                good = False
-            else:
-                good = good and math.isnan(values[line, column])
-                values[line, column] = number
+            named = _take_word(column, number, first, values[line])
+            first = False
+            good = good and named != _WRONG and (named < 0 or motion[line] < 0)
+            if named >= 0:
+                motion[line] = named
         plain[line] = good
         if not good:
             motion[line] = -1
             values[line, :] = math.nan
-            while at < text.size and text[at] != _NEWLINE:
-                at += 1
         at += 1
     starts[plain.size] = at
 
@@ -235,13 +240,13 @@ def _length(move: Floats, is_arc: bool) -> float:
         spoke = move[START + axis] - move[CENTRE + axis]
         square += 0.0 if math.isnan(gap) else gap * gap
         arm += 0.0 if math.isnan(spoke) else spoke * spoke
-    return math.sqrt(arm) * abs(move[SWEEP]) if is_arc else math.sqrt(square)
+    return float(math.sqrt(arm) * abs(move[SWEEP]) if is_arc else math.sqrt(square))
 
 
 @inner
 def _absent(words: Floats) -> bool:
     """Whether none of the words is given."""
-    for word in words:
+    for word in words:  # noqa: SIM110, numba has no generators here
         if not math.isnan(word):
             return False
     return True
@@ -259,10 +264,10 @@ def _speed(words: Floats, modes: Floats, move: Floats) -> float:
     """How fast the block asks its move to go [mm/s]; NaN for a rapid, but for a stored one its own F."""
     mode = modes[MOTION]
     if mode == 0:
-        return words[F] * modes[FEED_SCALE] if modes[STORED] and words[F] > 0 else math.nan
+        return float(words[F] * modes[FEED_SCALE] if modes[STORED] and words[F] > 0 else math.nan)
     if modes[INVERSE_TIME]:
-        return _length(move, mode >= 2) * words[F] / 60
-    return modes[FEED] * modes[PER_REVOLUTION]
+        return float(_length(move, mode >= 2) * words[F] / 60)
+    return float(modes[FEED] * modes[PER_REVOLUTION])
 
 
 @inner

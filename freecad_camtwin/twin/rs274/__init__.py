@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """RS-274/NGC, the language of G-code, as LinuxCNC understands it: from text or stored commands to a toolpath.
 
-``blocks`` takes a program or a list of commands apart, ``interpreter`` carries it out, ``cycles`` knows what a
-canned cycle does, ``record`` holds the moves, ``refusals`` says what is not followed and why.
+``blocks`` takes a program or a list of commands apart, ``interpreter`` carries it out, ``frame`` knows what coordinates
+count from, ``cycles`` what a canned cycle does, ``record`` holds the moves, ``refusals`` says what is not followed.
 """
 
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ def interpret(
     tool = np.array([stream.tool for stream in streams], np.int32)[owner] if commands else owner
     speed = np.array([np.nan if stream.n_rpm is None else stream.n_rpm for stream in streams], float)[owner]
     path = interpreter.record.toolpath(operation=operation, command=command, tool=tool, n_rpm=speed)
-    return path, tuple(interpreter.warnings)
+    return path, interpreter.warnings
 
 
 def interpret_program(

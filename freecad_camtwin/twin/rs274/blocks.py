@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The two things that hold G-code, a posted program's text and FreeCAD's stored commands, as one table of blocks."""
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ _SPACES = re.compile(r"[ \t\r\f\v]+")
 _WORD = re.compile(r"([A-Z@^])([+-]?(?:\d+\.?\d*|\.\d+))")
 _COMMENT = re.compile(r"\(([^()]*)\)|;(.*)")
 _PROGRAM_NAME = re.compile(r"O\d+")
+_LETTERS = frozenset("XYZIJKRFSTHDLPQN")
 _REFUSED = {
     "#": "uses parameters (#)",
     "[": "uses an expression in brackets",
@@ -99,8 +101,14 @@ def blocks_of_commands(commands: Sequence[Command], where: Callable[[int], str])
             plain[block] = 1
             motion[block] = number
             for letter, value in parameters.items():
-                values[block, column[letter]] = value
+                values[block, column[letter]] = _finite(value, letter, where(block))
     return Blocks(values, motion, plain, lambda block: _words_of_command(commands[block], where(block)), where, True)
+
+
+def _finite(value: float, letter: str, where: str) -> float:
+    if not math.isfinite(value):
+        raise ProgramError(f"{where}: {letter} is not a number; recompute the operation")
+    return value
 
 
 _PLAIN_NAMES = {f"{letter}{zero}{n}": n for letter in "Gg" for zero in ("", "0") for n in range(4)}
@@ -152,7 +160,7 @@ def _words_of_command(command: Command, where: str) -> Words:
             continue
         if letter in _REFUSED:
             raise ProgramError(f"{where}: the path {_REFUSED[letter]}, which is not followed here; use three axes")
-        _add_word(found, letter, float(value), where)
+        _add_word(found, letter, _finite(float(value), letter, where), where)
     return found
 
 
@@ -162,6 +170,8 @@ def _add_word(found: Words, letter: str, value: float, where: str) -> None:
         found.g.append(round(value * 10))
     elif letter == "M":
         found.m.append(round(value))
+    elif letter not in _LETTERS:
+        raise ProgramError(f"{where}: {letter} is not a word that is followed here; leave it out")
     elif letter in found.values:
         raise ProgramError(f"{where}: {letter} is given twice in one block; keep one of them")
     else:

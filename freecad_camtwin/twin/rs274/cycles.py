@@ -1,10 +1,25 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Canned drilling cycles, stroke by stroke, as LinuxCNC makes them."""
+"""Canned drilling cycles, move by move, as LinuxCNC makes them.
 
-from collections.abc import Iterator
+          ○───────▶○  1  above the next hole, at the height where the last one ended
+                   ┆  2  rapid to the R plane
+      R ───────────┼───
+                   │  3  feed to the bottom, in pecks with G73 and G83
+                   ▼  4  dwell with G82 and G89, then out: to R with G99, to the height before the cycle with G98
+
+A tool that stands below R rises to R first, where it is.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-#: What a stroke is, and the depth it goes to [mm] or the seconds it dwells.
+import numpy as np
+from numpy.typing import NDArray
+
+#: What happens: a feed move or a rapid to a point (3,) [mm], or a dwell in seconds.
+Action = tuple[Literal["feed", "rapid"], NDArray[np.float64]] | tuple[Literal["dwell"], float]
+#: The same along the drill's axis alone: heights [mm].
 Stroke = tuple[Literal["feed", "rapid", "dwell"], float]
 
 #: How far above the last peck the rapid back into the hole ends: LinuxCNC's 0.010 inch [mm].
@@ -14,23 +29,55 @@ PECK_CLEARANCE = 0.254
 NEEDS = {73: "Q", 81: "", 82: "P", 83: "Q", 85: "", 89: "P"}
 
 
-def strokes(number: int, r: float, bottom: float, clear: float, peck: float, dwell: float) -> Iterator[Stroke]:
-    """Yield what G73, G81, G82, G83, G85 or G89 does in one hole, once the tool stands at the R plane.
+@dataclass(frozen=True, slots=True)
+class Drilling:
+    """One canned cycle with its words."""
 
-    r, bottom, clear: heights of the R plane, the hole's bottom, and where the tool ends [mm]
-    peck: depth of each peck, Q [mm]; dwell: seconds at the bottom, P
-    """
-    if number in (73, 83):
-        depth = r - peck
-        while depth > bottom:
-            yield "feed", depth
-            if number == 83:
-                yield "rapid", r
-            yield "rapid", depth + PECK_CLEARANCE
-            depth -= peck
-    yield "feed", bottom
-    if number in (82, 89):
-        yield "dwell", dwell
-    if number in (85, 89):
-        yield "feed", r
-    yield "rapid", clear
+    number: int  #: 73, 81, 82, 83, 85 or 89
+    r: float  #: height of the R plane [mm]
+    bottom: float  #: height of the hole's bottom [mm]
+    peck: float = 0.0  #: depth of one peck, Q [mm]
+    dwell: float = 0.0  #: seconds at the bottom, P
+    to_r: bool = True  #: whether the tool ends at R (G99) or at the height before the cycle (G98)
+
+    def strokes(self, clear: float) -> Iterator[Stroke]:
+        """Yield what happens in a hole once the tool stands at R, up to height ``clear``."""
+        if self.number in (73, 83):
+            depth = self.r - self.peck
+            while depth > self.bottom:
+                yield "feed", depth
+                if self.number == 83:
+                    yield "rapid", self.r
+                yield "rapid", depth + PECK_CLEARANCE
+                depth -= self.peck
+        yield "feed", self.bottom
+        if self.number in (82, 89):
+            yield "dwell", self.dwell
+        if self.number in (85, 89):
+            yield "feed", self.r
+        yield "rapid", clear
+
+    def actions(
+        self, position: NDArray[np.float64], normal: int, holes: Sequence[NDArray[np.float64]]
+    ) -> Iterator[Action]:
+        """Yield what happens from ``position`` (3,) on; of each hole (3,) the height, on axis ``normal``, is free."""
+        height = position[normal]
+        if not height >= self.r:  # below, or at a height that the program never named
+            height = self.r
+            yield "rapid", _at(position, normal, height)
+        clear = self.r if self.to_r else height
+        for hole in holes:
+            yield "rapid", _at(hole, normal, height)
+            yield "rapid", _at(hole, normal, self.r)
+            for kind, value in self.strokes(clear):
+                if kind == "dwell":
+                    yield "dwell", value
+                else:
+                    yield kind, _at(hole, normal, value)
+            height = clear
+
+
+def _at(point: NDArray[np.float64], normal: int, height: float) -> NDArray[np.float64]:
+    point = point.copy()
+    point[normal] = height
+    return point

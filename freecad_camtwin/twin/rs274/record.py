@@ -50,6 +50,7 @@ class Record:
         """Add a rapid (``feed`` None) or a line; one that goes nowhere is none."""
         if np.abs(np.nan_to_num(end - start, nan=1.0)[~np.isnan(end)]).max(initial=0.0) < 1e-9:
             return
+        self.reserve(1)
         at = self.made
         self.moves[at] = *start, *end, np.nan, np.nan, np.nan, 0.0, np.nan if feed is None else feed
         self.kinds[at] = MoveKind.RAPID if feed is None else MoveKind.LINE
