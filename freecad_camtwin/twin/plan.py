@@ -39,7 +39,6 @@ class Reason(StrEnum):
     MACHINE = "machine feed"
     MINIMUM = "minimum feed"
     AIR = "air"
-    LOOK_AHEAD = "look-ahead"
 
 
 def commands_hash(commands: Iterable[Command]) -> str:

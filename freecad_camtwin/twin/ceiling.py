@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How fast each step may go: the greatest feed at which no load exceeds its limit or its reference.
+
+Two kinds of bound hold a step. A *limit* is a number that somebody gave or that machine and tool bear. A
+*reference* is what the operation's own programmed feed did, sustained, in its hardest stretch: it needs no
+material and no spindle speed, and a plan that stays at or below it asks nothing of the tool that the
+programmer did not. Chip thickness, chip section and removal rate are linear in the feed; forces come from the
+load model, are nearly so, and are solved for by bisection with chords.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freecad_camtwin.twin.engagement import Engagement
+from freecad_camtwin.twin.job import Job
+from freecad_camtwin.twin.limits import LOADS, OperationLimits
+from freecad_camtwin.twin.load import Load, LoadModel
+from freecad_camtwin.twin.plan import Reason
+from freecad_camtwin.twin.stretches import Track
+from freecad_camtwin.twin.tool import Shape
+from freecad_camtwin.twin.toolpath import Floats
+
+#: A reason's place here is its code in arrays.
+REASONS = tuple(Reason)
+CODE = {reason: code for code, reason in enumerate(REASONS)}
+_LIMIT_CODES = {
+    "h_ex_max": CODE[Reason.CHIP_LIMIT],
+    "force": CODE[Reason.FORCE],
+    "torque": CODE[Reason.TORQUE],
+    "power": CODE[Reason.POWER],
+    "deflection": CODE[Reason.DEFLECTION],
+}
+#: Radial thinning is followed down to this share of dc: 2·√(a - a²) of it is the thinnest chip reckoned with.
+THINNEST_AE = 0.05
+_THINNEST = 2 * (THINNEST_AE - THINNEST_AE**2) ** 0.5
+#: A programmed feed may stay where it exceeds a limit by this, or its own operation's reference by that.
+LIMIT_SLACK, REFERENCE_SLACK = 1.005, 1.10
+_ITERATIONS = 4
+
+Mask = NDArray[np.bool_]
+Codes = NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What of every step does not depend on the feed, gathered once; all (steps,)."""
+
+    job: Job
+    engagement: Engagement
+    model: LoadModel
+
+    @cached_property
+    def operation(self) -> NDArray[np.int32]:
+        """Operation of every step, -1 for none."""
+        return np.asarray(self.job.toolpath.operation[self.engagement.move])
+
+    @cached_property
+    def feed(self) -> Floats:
+        """Programmed feed [mm/s], NaN where unknown and for rapids."""
+        path = self.job.toolpath
+        feed = np.where(path.is_cutting & (path.feed > 0), path.feed, np.nan)
+        return np.asarray(feed[self.engagement.move])
+
+    @cached_property
+    def removes(self) -> Mask:
+        """Whether the step takes any material."""
+        return np.asarray((self.engagement.volume > 0) & np.isfinite(self.feed))
+
+    @cached_property
+    def is_resolved(self) -> Mask:
+        """Whether it takes more than the cell can blur: below that its width is not known well enough to speed up."""
+        return np.asarray(self.removes & (np.nan_to_num(self.engagement.ae) >= self.engagement.cell))
+
+    @cached_property
+    def sinks(self) -> Mask:
+        """Whether the tool goes down into material: plunges and drilling, and ramps of tools with a flat end."""
+        shapes = [tool.shape for tool in self.job.tools]
+        gentle = np.array([shape is Shape.BALL for shape in shapes] + [False])[self._tool]
+        drills = np.array([shape is Shape.DRILL for shape in shapes] + [False])[self._tool]
+        cycle = self.job.toolpath.cycle[self.engagement.move] > 0
+        return np.asarray((self.engagement.plunge > np.where(gentle, 0.5, 0.02)) | drills | cycle)
+
+    @cached_property
+    def _tool(self) -> NDArray[np.int32]:
+        return np.asarray(self.job.toolpath.tool[self.engagement.move])
+
+    @cached_property
+    def dc(self) -> Floats:
+        """Diameter of the tool [mm], 1 where unknown."""
+        return np.asarray(np.array([tool.dc or 1.0 for tool in self.job.tools] + [1.0])[self._tool])
+
+    @cached_property
+    def track(self) -> Track:
+        """Where the steps lie along the path."""
+        return Track.of(self.job.toolpath, self.engagement.move, self.engagement.length)
+
+    @cached_property
+    def thickness(self) -> Floats:
+        """Largest chip thickness per feed per tooth, not less than ``THINNEST_AE`` makes it."""
+        return np.asarray(np.maximum(np.nan_to_num(self.model.thickness, nan=1.0), _THINNEST))
+
+    @cached_property
+    def per_revolution(self) -> Floats:
+        """Revolutions per second, so that feed over it is what chips go by; 1 where a speed is not known."""
+        return np.nan_to_num(self.model.n_rpm, nan=60.0) / 60
+
+    @cached_property
+    def teeth(self) -> Floats:
+        """Effective cutting edges, NaN where unknown."""
+        return np.array([float(tool.zefp or np.nan) for tool in self.job.tools] + [np.nan])[self._tool]
+
+    @cached_property
+    def section(self) -> Floats:
+        """Depth times chip thickness per feed per tooth, summed over slices [mm]: what forces go by."""
+        low, high = np.nan_to_num(self.engagement.slice_phi_st), np.nan_to_num(self.engagement.slice_phi_ex)
+        front = (low <= np.pi / 2) & (high >= np.pi / 2)
+        sine = np.where(front, 1.0, np.maximum(np.sin(low), np.sin(high)))
+        return np.asarray((np.nan_to_num(self.engagement.slice_ap) * np.where(high > low, sine, 0.0)).sum(axis=1))
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One quantity and what it is held to, (steps,); inf where nothing holds it."""
+
+    quantity: str  #: a column of Load, or "chip", "section", "removal" (linear in the feed)
+    value: Floats
+    code: int  #: of the reason
+    slack: float  #: how far a programmed feed may exceed it and stay
+
+
+class Holder:
+    """All bounds of all steps, and the feed at which the first of them is met."""
+
+    def __init__(self, cut: Cut, limits: Sequence[OperationLimits], relative: Mask) -> None:
+        """``relative`` says of every operation, (operations,), whether its own programmed load holds it."""
+        self.cut = cut
+        self.programmed = cut.model.at(cut.feed)
+        self.bounds = [
+            *self._limits(limits),
+            *self._references(limits, relative),
+        ]
+        self.bounds = [bound for bound in self.bounds if np.isfinite(bound.value).any()]
+        self._needs_model = any(bound.quantity not in ("chip", "section", "removal") for bound in self.bounds)
+
+    def _spread(self, values: Sequence[float]) -> Floats:
+        """Hand each step its operation's value; inf outside all operations."""
+        return np.array([*values, np.inf])[self.cut.operation]
+
+    def _limits(self, limits: Sequence[OperationLimits]) -> Iterator[Bound]:
+        for name in LOADS:
+            value = self._spread([_or_inf(getattr(own, name)) for own in limits])
+            quantity = "h_ex" if name == "h_ex_max" else name
+            yield Bound(quantity, value, _LIMIT_CODES[name], LIMIT_SLACK)
+            if quantity == "h_ex":
+                # The same limit once more on chips that are reckoned no thinner than THINNEST_AE makes them.
+                teeth = np.where(np.isfinite(self.cut.model.n_rpm), self.cut.teeth, np.nan)
+                yield Bound("chip", value * teeth, _LIMIT_CODES[name], LIMIT_SLACK)
+
+    def _references(self, limits: Sequence[OperationLimits], relative: Mask) -> list[Bound]:
+        """The sustained hardest load of operations that are planned by it; of others the chip, if nothing limits it."""
+        by_chip = relative | np.array([own.h_ex_max is None for own in limits], bool)
+        bounds = []
+        for quantity in ("chip", "section", "removal", "force", "torque", "power", "deflection"):
+            # What sinks in is not compared with what cuts sideways.
+            own = np.where(self.cut.sinks, np.nan, self.value(quantity, self.cut.feed, self.programmed))
+            wanted = by_chip if quantity == "chip" else relative
+            value = self._spread([self._sustained(own, i) if wish else np.inf for i, wish in enumerate(wanted)])
+            value = np.where(self.cut.sinks, np.inf, value)
+            reason = Reason.CHIP_THINNING if quantity == "chip" else Reason.REFERENCE
+            bounds.append(Bound(quantity, value, CODE[reason], REFERENCE_SLACK))
+        return bounds
+
+    def _sustained(self, value: Floats, operation: int) -> float:
+        cut = self.cut
+        within = (cut.operation == operation) & cut.is_resolved & ~cut.sinks & np.isfinite(value)
+        if not within.any():
+            return np.inf
+        distance = float(np.max(cut.dc[within])) / 2
+        return float(cut.track.sustained(np.nan_to_num(value), distance, within))
+
+    def value(self, quantity: str, feed: Floats, load: Load | None) -> Floats:
+        """One quantity of every step at ``feed``; sinking steps have no chip of a known thickness."""
+        cut = self.cut
+        if quantity == "removal":
+            return np.asarray(cut.model.area * feed)
+        if quantity in ("chip", "section"):
+            shape = cut.thickness if quantity == "chip" else cut.section
+            return np.asarray(np.where(cut.sinks, np.nan, shape * feed / cut.per_revolution))
+        return np.asarray(getattr(load, quantity))
+
+    def ratio(self, feed: Floats) -> tuple[Floats, Floats, Codes]:
+        """Load over bound at ``feed``, each (steps,): the greatest, the greatest after slack, the greatest's code."""
+        worst, slack, code, _ = self.ratios(feed)
+        return worst, slack, code
+
+    def ratios(self, feed: Floats) -> tuple[Floats, Floats, Codes, Codes]:
+        """As ``ratio``, and the code of the greatest after slack."""
+        worst = np.zeros(feed.size)
+        slack = np.zeros(feed.size)
+        code = np.full(feed.size, CODE[Reason.REFERENCE], np.int8)
+        after = code.copy()
+        load = self.cut.model.at(feed) if self._needs_model else None
+        for bound in self.bounds:
+            share = np.where(self.cut.removes, np.nan_to_num(self.value(bound.quantity, feed, load) / bound.value), 0.0)
+            code[share > worst] = bound.code
+            after[share / bound.slack > slack] = bound.code
+            worst = np.maximum(worst, share)
+            slack = np.maximum(slack, share / bound.slack)
+        return worst, slack, code, after
+
+    def fastest(self, low: Floats, high: Floats, target: float) -> tuple[Floats, Codes]:
+        """The greatest feed from ``low`` to ``high`` whose ratio is at most ``target``; inf where ``high`` is free.
+
+        A bracket is narrowed by its chord, and its safe end is the answer: so it never exceeds the target, however
+        the load is curved. Where even ``low`` exceeds it, ``low`` is the answer.
+        """
+        above, _, code = self.ratio(high)
+        free = above <= target
+        below, _, _ = self.ratio(low)
+        safe, over = low.copy(), high.copy()
+        for _ in range(_ITERATIONS):
+            if (free | (over - safe <= 1e-3 * over)).all():
+                break
+            with np.errstate(divide="ignore", invalid="ignore"):
+                chord = safe + (over - safe) * np.clip((target * (1 - 1e-6) - below) / (above - below), 0.0, 1.0)
+            middle = np.where(np.isfinite(chord), chord, safe)
+            here, _, reason = self.ratio(middle)
+            fits = here <= target
+            code = np.where(free, code, reason).astype(np.int8)
+            safe, below = np.where(fits, np.maximum(middle, safe), safe), np.where(fits, here, below)
+            over, above = np.where(fits, over, middle), np.where(fits, above, here)
+        return np.where(free, np.inf, safe), code
+
+
+def _or_inf(value: float | None) -> float:
+    return np.inf if value is None else value

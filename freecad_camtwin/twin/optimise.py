@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""From load to feed plan: the feeds of the steps, written as changes of commands, with reasons, totals and words.
+
+A long move is split where its feed changes, not into pieces shorter than the options' ``shortest``; a raised feed
+that the machine does not reach in its stretch is lowered to what it does reach.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import pairwise
+
+import numpy as np
+
+from freecad_camtwin.twin.ceiling import REASONS, Cut, Holder, Mask
+from freecad_camtwin.twin.engagement import Engagement
+from freecad_camtwin.twin.job import Job
+from freecad_camtwin.twin.limits import OperationLimits
+from freecad_camtwin.twin.load import LoadModel
+from freecad_camtwin.twin.machine import Machine
+from freecad_camtwin.twin.motion import schedule
+from freecad_camtwin.twin.plan import Binding, Change, FeedPlan, OperationPlan, Reason, Totals
+from freecad_camtwin.twin.planned import Pieces, split
+from freecad_camtwin.twin.step_feeds import PlanOptions, StepFeeds, plan_steps, planned_relative
+from freecad_camtwin.twin.stretches import Indices, median, quantise
+from freecad_camtwin.twin.toolpath import Floats, Toolpath
+
+#: A stretch that stays above a limit by more than this is listed.
+TOLERATED = 1.02
+#: Engaged this much further than the operation mostly is, a tool is in a corner.
+_CORNER = 1.15
+
+
+def plan_feeds(
+    job: Job,
+    engagement: Engagement,
+    model: LoadModel,
+    limits: Sequence[OperationLimits],
+    machine: Machine | None = None,
+    options: PlanOptions | None = None,
+) -> FeedPlan:
+    """Plan the feeds of ``job``. Rapids stay as they are; an operation without programmed feeds stays as it is.
+
+    With a ``machine`` its controller's clock tells the saving and no feed is written that it does not reach.
+    """
+    chosen = options or PlanOptions()
+    cut = Cut(job, engagement, model)
+    relative = planned_relative(cut, limits, chosen)
+    holder = Holder(cut, limits, relative)
+    steps = plan_steps(cut, holder, limits, chosen)
+    parts = _parts(cut, steps, chosen.shortest)
+    if machine is not None:
+        parts = _within_reach(job.toolpath, parts, machine, chosen.band)
+    bindings = list(_bindings(cut, holder, steps))
+    changes = list(_changes(cut, steps, parts))
+    return FeedPlan(
+        toolpath=job.toolpath.hash,
+        operations=tuple(
+            OperationPlan(
+                label=operation.label,
+                name=operation.name,
+                uuid=operation.uuid,
+                base_hash=operation.base_hash,
+                changes=tuple(change for owner, change in changes if owner == index),
+                bindings=tuple(binding for owner, binding in bindings if owner == index),
+                note=_note(cut, index, limits[index], bool(relative[index])),
+            )
+            for index, operation in enumerate(job.operations)
+        ),
+        relative=bool(relative.any()),
+        sentence=_sentence(job, relative),
+        totals=_totals(job.toolpath, parts, machine),
+        options=asdict(chosen),
+        warnings=tuple(note for own in limits for note in own.notes),
+    )
+
+
+@dataclass(frozen=True)
+class Parts(Pieces):
+    """The pieces of all moves, and for each what decided its feed."""
+
+    step: Indices  #: (pieces,) a step in it, -1 for a piece without steps
+    run: Indices  #: (pieces,) the run whose feed it shares, -1 without
+
+
+_COLUMNS = tuple(item.name for item in fields(Parts))
+
+
+def _parts(cut: Cut, steps: StepFeeds, shortest: float) -> Parts:
+    """Cut every move where the feed of its steps changes."""
+    path = cut.job.toolpath
+    used = np.flatnonzero(np.isfinite(steps.feed))
+    move = cut.engagement.move[used].astype(np.int64)
+    stop = _fractions(move, cut.engagement.length[used])
+    feed = steps.feed[used]
+    fresh = np.ones(used.size, bool)
+    fresh[1:] = (np.diff(move) != 0) | (np.diff(feed) != 0)
+    last = np.flatnonzero(np.append(fresh[1:], True)) if used.size else np.zeros(0, np.int64)
+    head = np.flatnonzero(fresh)
+    begin = np.where(np.diff(move[head], prepend=-1) != 0, 0.0, np.concatenate([[0.0], stop[last][:-1]])[: head.size])
+    parts = Parts(move[head].astype(np.int32), begin, stop[last], feed[head], used[head], steps.run[used[head]])
+    parts = _lengthened(parts, path.length, shortest)
+    without = np.ones(path.moves, bool)
+    without[parts.move] = False
+    rest = np.flatnonzero(without)
+    none = np.full(rest.size, -1)
+    whole = Parts(rest.astype(np.int32), np.zeros(rest.size), np.ones(rest.size), path.feed[rest], none, none)
+    return _in_order(parts, whole)
+
+
+def _in_order(*groups: Parts) -> Parts:
+    columns = {name: np.concatenate([getattr(group, name) for group in groups]) for name in _COLUMNS}
+    order = np.lexsort((columns["start"], columns["move"]))
+    return Parts(**{name: column[order] for name, column in columns.items()})
+
+
+def _fractions(move: Indices, length: Floats) -> Floats:
+    """Where each step ends, as a fraction of its move's length; the last one of a move at exactly 1."""
+    if not move.size:
+        return np.zeros(0)
+    end = np.cumsum(length)
+    begin = np.flatnonzero(np.diff(move, prepend=-1))
+    size = np.diff(np.append(begin, move.size))
+    before = np.repeat(end[begin] - length[begin], size)
+    whole = np.repeat(np.add.reduceat(length, begin), size)
+    share = np.round(np.divide(end - before, whole, out=np.ones_like(end), where=whole > 0), 6)
+    share[begin + size - 1] = 1.0
+    return np.asarray(np.minimum(share, 1.0))
+
+
+def _lengthened(parts: Parts, length: Floats, shortest: float) -> Parts:
+    """Give up pieces that are too short for an F word of their own; feeds only ever fall."""
+    count = np.bincount(parts.move, minlength=length.size)
+    short = (parts.end - parts.start) * length[parts.move] < shortest
+    crowded = np.zeros(length.size, bool)
+    crowded[parts.move[short]] = True
+    of = (crowded & (count > 1))[parts.move]
+    if not of.any():
+        return parts
+    rows = []
+    begin = np.flatnonzero(of)
+    for group in np.split(begin, np.flatnonzero(np.diff(parts.move[begin])) + 1):
+        least = shortest / float(length[parts.move[group[0]]])
+        borders = [0.0, *parts.end[group].tolist()]
+        rows += [
+            (piece, low, high)
+            for piece, low, high in _merged(borders, parts.feed[group].tolist(), group.tolist(), least)
+        ]
+    index = np.array([row[0] for row in rows])
+    fixed = Parts(
+        parts.move[index], np.array([row[1] for row in rows]), np.array([row[2] for row in rows]),
+        parts.feed[index], parts.step[index], parts.run[index],
+    )  # fmt: skip
+    kept = Parts(**{name: getattr(parts, name)[~of] for name in _COLUMNS})
+    return _in_order(kept, fixed)
+
+
+def _merged(borders: list[float], feeds: list[float], names: list[int], least: float) -> list[tuple[int, float, float]]:
+    """Merge the pieces of one move until each is at least ``least`` long, as (name, start, end)."""
+    while len(feeds) > 1:
+        sizes = [high - low for low, high in pairwise(borders)]
+        k = min(range(len(sizes)), key=sizes.__getitem__)
+        if sizes[k] >= least * (1 - 1e-9):
+            break
+        near = [j for j in (k - 1, k + 1) if 0 <= j < len(feeds)]
+        slower = [j for j in near if feeds[j] <= feeds[k]]
+        if slower:
+            into = max(slower, key=feeds.__getitem__)
+            del borders[max(k, into)], feeds[k], names[k]
+            continue
+        # Slower than its neighbours: it grows, first into the one before it.
+        j = near[0]
+        if sizes[j] >= 2 * least - sizes[k]:
+            borders[max(k, j)] += (least - sizes[k]) * (1 if j > k else -1)
+        else:
+            del borders[max(k, j)], feeds[j], names[j]
+    return list(zip(names, borders[:-1], borders[1:], strict=True))
+
+
+def _within_reach(path: Toolpath, parts: Parts, machine: Machine, band: float) -> Parts:
+    """Lower raised feeds to what the machine reaches somewhere in their run; to the programmed one if near it."""
+    before = path.feed[parts.move]
+    raised = parts.feed > before
+    if not raised.any():
+        return parts
+    reached = schedule(split(path, parts), machine).reachable
+    _, group = np.unique(np.stack([parts.run, np.nan_to_num(parts.feed)]), axis=1, return_inverse=True)
+    group = group.ravel()
+    best = np.zeros(group.max() + 1)
+    np.maximum.at(best, group, reached)
+    top = quantise(best[group] * 1.02)
+    lower = raised & (top < parts.feed)
+    feed = np.where(lower, np.where(top < before * (1 + band), before, np.maximum(top, before)), parts.feed)
+    return replace(parts, feed=feed, step=np.where(lower, -2 - parts.step, parts.step))
+
+
+def _changes(cut: Cut, steps: StepFeeds, parts: Parts) -> Iterator[tuple[int, Change]]:
+    """Every stretch whose feed differs from the programmed one, with its operation, in path order."""
+    path = cut.job.toolpath
+    before = path.feed[parts.move]
+    differs = np.flatnonzero((parts.step != -1) & (np.abs(parts.feed - before) > 1e-6 * before))
+    wide = _in_corner(cut)
+    pending: tuple[int, Change] | None = None
+    cycles: set[tuple[int, int, int]] = set()
+    for i in differs.tolist():
+        move = int(parts.move[i])
+        where = (int(path.operation[move]), int(path.command[move]), int(path.line[move]))
+        in_cycle = bool(path.cycle[move])
+        if where[0] < 0 or (in_cycle and where in cycles):
+            continue
+        cycles |= {where} if in_cycle else set()
+        start, end = (0.0, 1.0) if in_cycle else (float(parts.start[i]), float(parts.end[i]))
+        feed, old = round(float(parts.feed[i]), 6), float(before[i])
+        reason = _reason(steps, int(parts.step[i]), feed > old, wide)
+        if pending and pending[1].move == move and pending[1].end == start and pending[1].feed_after == feed:
+            pending = (where[0], replace(pending[1], end=end))
+            continue
+        if pending:
+            yield pending
+        pending = (where[0], Change(where[1], where[2], move, start, end, old, feed, reason))
+    if pending:
+        yield pending
+
+
+def _reason(steps: StepFeeds, step: int, raised: bool, wide: Mask) -> Reason:
+    if step < -1:
+        return Reason.ACCELERATION
+    reason: Reason = REASONS[steps.code[step]]
+    if reason is Reason.CHIP_LIMIT and raised:
+        return Reason.CHIP_THINNING
+    if reason in (Reason.CHIP_THINNING, Reason.REFERENCE) and not raised:
+        return Reason.CORNER if wide[steps.decider[step]] else Reason.REFERENCE
+    return reason
+
+
+def _in_corner(cut: Cut) -> Mask:
+    """Where the tool wraps clearly more material than it mostly does in its operation, (steps,)."""
+    span = cut.engagement.phi_ex - cut.engagement.phi_st
+    usual = np.full(len(cut.job.operations) + 1, np.inf)
+    for index in range(len(cut.job.operations)):
+        of = (cut.operation == index) & cut.is_resolved & ~cut.sinks
+        if of.any():
+            usual[index] = median(span[of], cut.engagement.length[of])
+    return np.asarray(span > _CORNER * usual[cut.operation])
+
+
+def _bindings(cut: Cut, holder: Holder, steps: StepFeeds) -> Iterator[tuple[int, Binding]]:
+    """Where the planned feed stays above a bound, one per neighbourhood: its worst step."""
+    path = cut.job.toolpath
+    worst, slack, _, code = holder.ratios(np.nan_to_num(steps.feed, nan=1.0))
+    over = np.flatnonzero((slack > TOLERATED / 1.005) & np.isfinite(steps.feed) & (cut.operation >= 0))
+    if not over.size:
+        return
+    apart = (np.diff(over) > 1) | (np.diff(code[over]) != 0) | (np.diff(cut.operation[over]) != 0)
+    for group in np.split(over, np.flatnonzero(apart) + 1):
+        step = int(group[slack[group].argmax()])
+        move = int(cut.engagement.move[step])
+        reason = REASONS[code[step]]
+        yield (
+            int(cut.operation[step]),
+            Binding(
+                command=int(path.command[move]),
+                line=int(path.line[move]),
+                move=move,
+                limit=Reason.REFERENCE if reason is Reason.CHIP_THINNING else reason,
+                ratio=round(float(worst[step]), 4),
+                feed=round(float(steps.feed[step]), 6),
+            ),
+        )
+
+
+def _totals(path: Toolpath, parts: Parts, machine: Machine | None) -> Totals:
+    before = path.feed[parts.move]
+    length = path.length[parts.move] * (parts.end - parts.start)
+    cutting = path.is_cutting[parts.move]
+    changed = cutting & (np.abs(parts.feed - before) > 1e-6 * before)
+    lengths = {
+        "changed_length": round(float(length[changed].sum()), 3),
+        "cutting_length": round(float(length[cutting].sum()), 3),
+    }
+    if not np.isfinite(before[cutting]).all() or (before[cutting] <= 0).any():
+        return Totals(**lengths, clock="feed")
+    if machine is None:
+        times = [float((length[cutting] / feed[cutting]).sum()) for feed in (before, parts.feed)]
+        return Totals(round(times[0], 3), round(times[1], 3), clock="feed", **lengths)
+    after = split(path, parts)
+    return Totals(
+        round(schedule(path, machine).total, 3), round(schedule(after, machine).total, 3), clock="controller", **lengths
+    )
+
+
+def _note(cut: Cut, index: int, own: OperationLimits, relative: bool) -> str:
+    """What an operation was planned for, as a sentence."""
+    label = cut.job.operations[index].label
+    path = cut.job.toolpath
+    moves = path.is_cutting & (path.operation == index)
+    if not moves.any():
+        return f"'{label}' has no feed moves."
+    if not (path.feed[moves] > 0).any():
+        return f"'{label}' has no programmed feed, so it keeps what it has: give its tool controller a feed."
+    unknown = [word for word in cut.model.unknown[index] if word in ("spindle speed", "number of flutes", "material")]
+    if not relative:
+        return f"'{label}' is as fast as its limits allow."
+    why = f"its {' and '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} not known" if unknown else ""
+    stated = " Its stated limits of the load cannot be reckoned." if unknown and own.is_explicit else ""
+    return (
+        f"'{label}' is held to the load of its own programmed feed"
+        f"{': ' + why if why else ', since no limit of its load is stated'}.{stated}"
+    )
+
+
+def _sentence(job: Job, relative: Mask) -> str:
+    """What the whole plan holds to."""
+    if not relative.any():
+        return "The fastest feeds within the stated limits and what machine and tool are known to bear."
+    names = ", ".join(f"'{operation.label}'" for operation, own in zip(job.operations, relative, strict=True) if own)
+    whose = "all operations" if relative.all() else names
+    return (
+        f"A relative plan for {whose}: nowhere more load than the programmed feed gives in the hardest sustained "
+        "stretch (within a tenth), nor more than machine and tool are known to bear."
+    )

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Stretches of the path: what happens within a distance of each step, and where a feed may stay the same."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freecad_camtwin.twin.toolpath import Floats, Toolpath
+
+Indices = NDArray[np.int64]
+
+#: The most that ``quantise`` takes off a feed, as a share.
+ROUNDING = 0.02
+
+
+@dataclass(frozen=True)
+class Track:
+    """Where the steps lie along the path. A rapid, or the next operation, ends a segment: nothing looks across it."""
+
+    start: Floats  #: (steps,) distance travelled at the start of each step [mm]
+    end: Floats  #: (steps,) at its end
+    first: Indices  #: (steps,) the first step of its segment
+    last: Indices  #: (steps,) the last step of its segment
+
+    @classmethod
+    def of(cls, toolpath: Toolpath, move: NDArray[np.integer], length: Floats) -> "Track":
+        """Lay the steps of ``move`` with ``length`` [mm] end to end."""
+        end = np.cumsum(length)
+        rapids = np.cumsum(~toolpath.is_cutting)[move]
+        operation = toolpath.operation[move]
+        fresh = np.ones(move.size, bool)
+        fresh[1:] = (np.diff(rapids) != 0) | (np.diff(operation) != 0)
+        bounds = np.flatnonzero(np.append(fresh, True))
+        size = np.diff(bounds)
+        return cls(end - length, end, np.repeat(bounds[:-1], size), np.repeat(bounds[1:] - 1, size))
+
+    def around(self, behind: Floats, ahead: Floats) -> tuple[Indices, Indices]:
+        """The first and the last step that lie within ``behind`` before each step and ``ahead`` after it."""
+        low = np.searchsorted(self.end, self.start - behind, side="right")
+        high = np.searchsorted(self.start, self.end + ahead, side="left") - 1
+        own = np.arange(self.start.size)
+        return np.maximum(np.minimum(low, own), self.first), np.minimum(np.maximum(high, own), self.last)
+
+    def sustained(self, value: Floats, distance: float, within: NDArray[np.bool_]) -> float:
+        """The greatest value that holds over at least ``distance``; steps outside ``within`` interrupt it.
+
+        Where no stretch is that long, the median by length; NaN where nothing is within.
+        """
+        if not within.any():
+            return float("nan")
+        floor = np.where(within, value, -np.inf)
+        high = np.searchsorted(self.end, self.start + distance * (1 - 1e-9), side="left")
+        whole = high <= self.last
+        if whole.any():
+            low = np.flatnonzero(whole)
+            best = floor[window_argmin(floor, low, high[whole])].max()
+            if np.isfinite(best):
+                return float(best)
+        return median(value[within], (self.end - self.start)[within])
+
+
+def median(value: Floats, weight: Floats) -> float:
+    """The value that half of the weight does not exceed."""
+    order = np.argsort(value)
+    share = np.cumsum(weight[order])
+    return float(value[order][np.searchsorted(share, share[-1] / 2)])
+
+
+def window_argmin(value: Floats, low: Indices, high: Indices) -> Indices:
+    """Index of the least of ``value[low : high + 1]`` for every pair, by a sparse table (Bender, Farach-Colton 2000).
+
+    Level k holds the winner of every window of 2^k; two of them that overlap cover any window.
+    """
+    level = np.log2(np.maximum(high - low + 1, 1)).astype(np.int64)
+    winner = np.empty_like(low)
+    table = np.arange(value.size)
+    for k in range(int(level.max(initial=0)) + 1):
+        if k:
+            half = 1 << (k - 1)
+            one, two = table[:-half], table[half:]
+            table = np.where(value[two] < value[one], two, one)
+        of = np.flatnonzero(level == k)
+        one, two = table[low[of]], table[high[of] - (1 << k) + 1]
+        winner[of] = np.where(value[two] < value[one], two, one)
+    return winner
+
+
+def runs(value: Floats, length: Floats, apart: NDArray[np.bool_], band: float, shortest: float) -> Indices:
+    """Number the runs of neighbouring steps within which a feed may stay the same, shape (steps,).
+
+    A run's greatest value is at most ``1 + band`` times its least, and neighbours whose least values are that near
+    become one. ``apart`` marks steps that must start a run.
+    A run shorter than ``shortest`` [mm] joins its neighbour with the greater value not above its own, if it has one:
+    only what is slower than both of its neighbours may be short.
+    """
+    fresh = _starts(value, apart, band)
+    _join_short(fresh, value, length, apart, shortest)
+    begin = np.flatnonzero(fresh)
+    if begin.size:
+        least = np.minimum.reduceat(value, begin)
+        fresh[begin] = _starts(least, apart[begin], band)
+    return np.cumsum(fresh) - 1
+
+
+def _starts(value: Floats, apart: NDArray[np.bool_], band: float) -> NDArray[np.bool_]:
+    """Where a new run must begin, going from left to right."""
+    fresh = np.zeros(value.size, bool)
+    least = most = 0.0
+    for i, (x, must) in enumerate(zip(value.tolist(), apart.tolist(), strict=True)):
+        if must or i == 0 or max(x, most) > min(x, least) * (1 + band):
+            fresh[i] = True
+            least = most = x
+        else:
+            least, most = min(x, least), max(x, most)
+    return fresh
+
+
+def _join_short(
+    fresh: NDArray[np.bool_], value: Floats, length: Floats, apart: NDArray[np.bool_], shortest: float
+) -> None:
+    """Clear ``fresh`` at one border of every run that is too short to be worth an F word."""
+    begin = np.flatnonzero(fresh)
+    if not begin.size:
+        return
+    least = np.minimum.reduceat(value, begin).tolist()
+    size = np.add.reduceat(length, begin).tolist()
+    bound = apart[begin].tolist()
+    kept: list[int] = []  # runs as they stand, left to right
+    for i in range(len(begin)):
+        joins = kept and not bound[i]
+        left = least[kept[-1]] if joins else np.inf
+        if kept and not bound[i] and size[kept[-1]] < shortest and least[i] <= left:
+            # The short one before is not slower than this: it ends here.
+            fresh[begin[i]] = False
+            size[kept[-1]] += size[i]
+            least[kept[-1]] = least[i]
+            continue
+        right = least[i + 1] if i + 1 < len(begin) and not bound[i + 1] else np.inf
+        if joins and size[i] < shortest and left <= least[i] and not left < right <= least[i]:
+            fresh[begin[i]] = False
+            size[kept[-1]] += size[i]
+            continue
+        kept.append(i)
+
+
+def quantise(feed: Floats) -> Floats:
+    """Round feeds [mm/s] down to what a person would write in mm/min: a 1, 2 or 5 in steps of at most 2 %.
+
+    A feed that is already round, to a millionth, stays as it is.
+    """
+    per_minute = (feed + 6e-7) * 60
+    exponent = np.log10(np.maximum(per_minute, 1e-6) * 0.02)
+    decade = 10.0 ** np.floor(exponent)
+    share = exponent - np.floor(exponent)
+    step = decade * np.select([share >= np.log10(5), share >= np.log10(2)], [5.0, 2.0], 1.0)
+    return np.asarray(np.round(np.floor(per_minute / step) * step / 60, 6))
