@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A digital twin for FreeCAD's CAM workbench: predict the load of a cut, watch the machine, mend the feeds."""
+"""A digital twin for FreeCAD's CAM workbench: predict the load of a cut, watch the machine, mend the feeds.
 
+Inside FreeCAD, ``attach``, ``analyze``, ``plan_feeds``, ``apply``, ``post`` and ``clear`` work on a job object;
+they are fetched from ``document.api`` when first used, so that importing this package needs no FreeCAD.
+"""
+
+import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -11,3 +17,15 @@ __version__ = "0.1.0"
 _KERNELS = str(Path(__file__).resolve().parent.parent / "kernels")
 if _KERNELS not in sys.path:
     sys.path.append(_KERNELS)
+
+_API = ("analyze", "apply", "attach", "clear", "plan_feeds", "post")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _API:
+        return getattr(importlib.import_module("freecad_camtwin.document.api"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_API])

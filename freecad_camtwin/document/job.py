@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from freecad_camtwin.document import stored, structure, tools, twin_data, versions
+from freecad_camtwin.document import dressup, stored, structure, tools, twin_data, versions
 from freecad_camtwin.document.commands import commands_of
 from freecad_camtwin.document.stock import read_stock
 from freecad_camtwin.errors import DocumentError
@@ -99,6 +99,10 @@ def _operation(
     controller = structure.controller(top)
     tool = _tool(controller, tool_index, found)
     root = structure.root(top)
+    if read is not base and structure.is_marked(read, structure.FEED_DRESSUP):
+        wanted, sentence = dressup.planned_commands(read)
+        if sentence or commands_hash(wanted) != commands_hash(commands):
+            warnings.append(sentence or f"the stored path of {top.Label!r} is not that of its plan: recompute it")
     if any(name in _FEED_MOVES for name, _ in commands):
         _report(top, commands, controller, tool, found, warnings)
     operation = Operation(
@@ -106,8 +110,8 @@ def _operation(
         type=_type(root, file),
         tool=tool,
         name=read.Name,
-        base_name=base.Name,
-        base_hash=commands_hash(commands if read is base else commands_of(base)),
+        base_name=read.Name,
+        base_hash=commands_hash(commands),
         uuid=twin_data.uuid_of(root),
         limits=twin_data.limits_of(root),
     )

@@ -4,6 +4,10 @@
 | action | takes | answers |
 |---|---|---|
 | read | document, output (.npz), job?, bare? | jobs: [{label, name, operations, file or error}], can_be_saved, … |
+| attach | document, output, job?, material?, machine?, objective?, stage? | saved, output |
+| apply | document, plan, job?, output?, post?, gcode?, post_args? | saved, output, gcode, operations, … |
+| clear | document, output, job?, keep_twin?, post?, gcode? | saved, output, gcode, removed |
+| post | document, post, gcode, job?, post_args? | gcode |
 | doctor | | freecad_version, python, packages, posts |
 
 The document is copied before FreeCAD opens it: its bytes and its folder stay as they are.
@@ -20,10 +24,13 @@ from typing import Any
 
 import FreeCAD
 
-from freecad_camtwin.document import stored, structure, versions
+from freecad_camtwin.document import api, dressup, feeds, observer, stored, structure, versions
+from freecad_camtwin.document.files import save_document, write_text
 from freecad_camtwin.document.job import lost_proxies, open_document, read_stored
-from freecad_camtwin.errors import CamTwinError, DocumentError
+from freecad_camtwin.document.post import post
+from freecad_camtwin.errors import CamTwinError, DocumentError, PlanError
 from freecad_camtwin.twin.job_file import save_stored
+from freecad_camtwin.twin.plan import FeedPlan
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
@@ -50,6 +57,7 @@ def opened(path: str) -> Iterator[tuple[Any, stored.StoredDocument]]:
         except OSError as error:
             raise DocumentError(f"{path} cannot be copied: {error.strerror or error}") from error
         document = open_document(str(copy))
+        observer.heal(document)
         try:
             yield document, file
         finally:
@@ -82,11 +90,88 @@ def _read(request: Request) -> Answer:
                 entry["error"] = str(error)
             jobs.append(entry)
         lost = lost_proxies(document, file)
-        return _about(file) | {
-            "jobs": jobs,
-            "can_be_saved": not lost,
-            "mends_with": stored.needs(lost, file.wrote) if lost else None,
-        }
+        return _about(file) | {"jobs": jobs} | _could_be_saved(lost, file)
+
+
+def _one(document: Any, request: Request) -> Any:
+    return structure.find_job(document, request.get("job"))
+
+
+def _attach(request: Request) -> Answer:
+    with opened(request["document"]) as (document, file):
+        _must_be_saveable(document, file, request)
+        settings = {name: request[name] for name in ("material", "machine", "objective", "stage") if request.get(name)}
+        api.attach(_one(document, request), **settings)
+        return _about(file) | _saved(document, request)
+
+
+def _apply(request: Request) -> Answer:
+    plan = FeedPlan.from_json(_text(request["plan"]))
+    with opened(request["document"]) as (document, file):
+        job = _one(document, request)
+        dressup.refresh(job)
+        lost = lost_proxies(document, file)
+        if lost and not request.get("gcode"):
+            _must_be_saveable(document, file, request)
+        if lost:
+            feeds.apply_in_memory(job, plan)
+        else:
+            api.apply(job, plan)
+        answer = _about(file) | _posted(job, request) | _could_be_saved(lost, file)
+        answer["operations"] = [{"label": item.label, "changes": len(item.changes)} for item in plan.operations]
+        return answer | ({"saved": False} if lost else _saved(document, request))
+
+
+def _clear(request: Request) -> Answer:
+    with opened(request["document"]) as (document, file):
+        _must_be_saveable(document, file, request)
+        job = _one(document, request)
+        removed = api.clear(job, keep_twin=bool(request.get("keep_twin")))
+        return _about(file) | {"removed": removed} | _posted(job, request) | _saved(document, request)
+
+
+def _post(request: Request) -> Answer:
+    with opened(request["document"]) as (document, file):
+        job = _one(document, request)
+        dressup.refresh(job)
+        return _about(file) | _posted(job, request) | _could_be_saved(lost_proxies(document, file), file)
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError(f"the feed plan {path} cannot be read: {error}") from error
+
+
+def _must_be_saveable(document: Any, file: stored.StoredDocument, request: Request) -> None:
+    lost = lost_proxies(document, file)
+    if lost:
+        raise DocumentError(
+            f"{Path(request['document']).name} was saved by FreeCAD {file.wrote}; saving it with "
+            f"{versions.version_text()} would ruin it: use {stored.needs(lost, file.wrote)}, "
+            "or ask for its program alone"
+        )
+
+
+def _could_be_saved(lost: list[str], file: stored.StoredDocument) -> Answer:
+    return {"can_be_saved": not lost, "mends_with": stored.needs(lost, file.wrote) if lost else None}
+
+
+def _posted(job: Any, request: Request) -> Answer:
+    """Post to the file that the request names, if it names one."""
+    if not request.get("gcode"):
+        return {"gcode": None}
+    write_text(request["gcode"], post(job, request.get("post") or job.PostProcessor, request.get("post_args")))
+    return {"gcode": request["gcode"]}
+
+
+def _saved(document: Any, request: Request) -> Answer:
+    """Save to the file that the request names, if it names one."""
+    if not request.get("output"):
+        return {"saved": False, "output": None}
+    save_document(document, request["output"], request["document"])
+    return {"saved": True, "output": request["output"]}
 
 
 def _about(file: stored.StoredDocument) -> Answer:
@@ -105,4 +190,11 @@ def _doctor(_request: Request) -> Answer:
     }
 
 
-_ACTIONS: dict[str, Callable[[Request], Answer]] = {"read": _read, "doctor": _doctor}
+_ACTIONS: dict[str, Callable[[Request], Answer]] = {
+    "read": _read,
+    "attach": _attach,
+    "apply": _apply,
+    "clear": _clear,
+    "post": _post,
+    "doctor": _doctor,
+}

@@ -128,6 +128,6 @@ def planned(obj: Any) -> Any:
 def twin(job: Any) -> Any | None:
     """The twin of a job, if one is attached."""
     for obj in job.Document.Objects:
-        if is_marked(obj, TWIN) and obj.Job is job:
+        if is_marked(obj, TWIN) and obj.Job == job:
             return obj
     return None

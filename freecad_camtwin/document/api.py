@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What macros and headless scripts call: six functions on a job object.
+
+    import freecad_camtwin as camtwin
+    camtwin.attach(job, material="6061", machine="vmc")
+    plan = camtwin.plan_feeds(job)
+    camtwin.apply(job, plan)
+    program = camtwin.post(job, "linuxcnc")
+
+Each change is one undo step. Nothing is recomputed but the objects that we add.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from freecad_camtwin.document import dressup, feeds, twin_object
+from freecad_camtwin.document import post as posting
+from freecad_camtwin.document.job import read_job
+from freecad_camtwin.errors import DocumentError, InputError
+from freecad_camtwin.twin.plan import FeedPlan
+
+if TYPE_CHECKING:
+    from freecad_camtwin.twin.analysis import Analysis
+    from freecad_camtwin.twin.optimise import PlanOptions
+
+
+def attach(
+    job: Any,
+    *,
+    material: str | None = None,
+    machine: str | None = None,
+    objective: str | None = None,
+    stage: str | None = None,
+) -> Any:
+    """Give a job its twin, or change the twin that it has; None leaves a setting as it is. Returns the twin."""
+    settings = {"Material": material, "Machine": machine, "Objective": objective, "Stage": stage}
+    choices = {"Objective": twin_object.OBJECTIVES, "Stage": twin_object.STAGES}
+    for name, values in choices.items():
+        if settings[name] is not None and settings[name] not in values:
+            raise InputError(f"{settings[name]!r} is no {name.lower()}; choose one of {', '.join(values)}")
+    with feeds.transaction(job.Document, "Attach twin"):
+        twin = twin_object.attach(job)
+        for name, value in settings.items():
+            if value is not None:
+                setattr(twin, name, value)
+    return twin
+
+
+def analyze(job: Any, **options: Any) -> "Analysis":
+    """Say how hard every step of a job cuts, from what it would post. For the options see ``twin.analysis.analyze``."""
+    found: Analysis = _analysis().analyze(read_job(job), **options)
+    return found
+
+
+def plan_feeds(job: Any, *, plan_options: "PlanOptions | None" = None, **options: Any) -> FeedPlan:
+    """Plan the fastest feeds within all limits, for the operations as they are without our feeds.
+
+    ``plan_options``: see ``twin.optimise.PlanOptions``; all others are those of ``analyze``.
+    """
+    found: Analysis = _analysis().analyze(read_job(job, bare=True), **options)
+    from freecad_camtwin.twin import optimise
+
+    return optimise.plan_feeds(found.job, found.engagement, found.model, found.limits, found.machine, plan_options)
+
+
+def apply(job: Any, plan: FeedPlan) -> list[Any]:
+    """Lay the plan's feeds over the operations as dressups, and return these. PlanError where it does not fit."""
+    with feeds.transaction(job.Document, "Write planned feeds"):
+        return feeds.apply(job, plan)
+
+
+def post(job: Any, name: str, arguments: str | None = None) -> str:
+    """The job as a program, by the post processor that FreeCAD calls ``name``, such as "linuxcnc" or "grbl"."""
+    dressup.refresh(job)
+    return posting.post(job, name, arguments)
+
+
+def clear(job: Any, *, keep_twin: bool = False) -> int:
+    """Take our feeds off a job without a trace, and return off how many operations; the twin goes, too, unless kept."""
+    if job.Proxy is None:
+        raise DocumentError(f"job {job.Label!r} was made by another FreeCAD version, which alone can change it")
+    with feeds.transaction(job.Document, "Clear planned feeds"):
+        removed = dressup.undress(job)
+        if not keep_twin:
+            twin_object.detach(job)
+    return removed
+
+
+def _analysis() -> Any:
+    """The analysis and all that it needs; a sentence where FreeCAD's Python lacks a package."""
+    try:
+        from freecad_camtwin.twin import analysis
+    except ImportError as error:
+        raise DocumentError(
+            f"the Python of this FreeCAD has no package {error.name!r}: install it with the Addon Manager, "
+            "or use the command line"
+        ) from error
+    return analysis

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Results onto the disk in one stroke: whole, or not at all.
+
+FreeCAD without windows saves a document without its looks (``GuiDocument.xml`` and what that names): colours,
+visibility, the tree's icons would be gone. They are carried over from the document that was read.
+"""
+
+import os
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from freecad_camtwin.errors import OutputError
+
+_LOOKS = "GuiDocument.xml"
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str], source: str | os.PathLike[str] | None = None) -> Iterator[Path]:
+    """A path beside ``path`` to write to; at the end it takes its place. OutputError where that cannot be.
+
+    ``source``: a file that must not be overwritten.
+    """
+    target = Path(path)
+    try:
+        if source is not None and target.exists() and target.samefile(source):
+            raise OutputError(f"{target} is the input itself; choose another name for the result")
+        if target.exists() and not target.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+            raise OutputError(f"{target} is read-only; choose another name, or allow writing to it")
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".camtwin-") as folder:
+            part = Path(folder) / target.name
+            yield part
+            os.replace(part, target)
+    except OSError as error:
+        raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file in one stroke, lines ended as they are."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", newline="")
+
+
+def save_document(document: Any, path: str | os.PathLike[str], source: str | os.PathLike[str]) -> None:
+    """Save an open document to ``path`` with the looks of ``source``, the file it was read from."""
+    with replacing(path, source) as part:
+        try:
+            document.saveCopy(str(part))
+        except (OSError, RuntimeError) as error:
+            raise OutputError(f"FreeCAD cannot save {path}: {error}") from error
+        _check(part, Path(path))
+        _carry_looks_over(Path(source), part)
+
+
+def _check(part: Path, target: Path) -> None:
+    """FreeCAD says nothing when the disk is full: see that the file is whole."""
+    try:
+        with zipfile.ZipFile(part) as archive:
+            if "Document.xml" in archive.namelist() and archive.testzip() is None:
+                return
+    except (zipfile.BadZipFile, FileNotFoundError):
+        pass
+    raise OutputError(f"FreeCAD could not save {target} as a whole; is the disk full?")
+
+
+def _carry_looks_over(source: Path, part: Path) -> None:
+    """Append the looks of ``source`` and the files that they name, in their order: FreeCAD reads them in sequence."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(part, "a", zipfile.ZIP_DEFLATED) as new:
+        names = old.namelist()
+        present = set(new.namelist())
+        if _LOOKS not in names or _LOOKS in present:
+            return
+        for name in names[names.index(_LOOKS) :]:
+            if name not in present:
+                new.writestr(name, old.read(name))

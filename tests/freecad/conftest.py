@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Documents and jobs that the tests inside FreeCAD ask for."""
+
+import shutil
+from pathlib import Path
+
+import FreeCAD as App
+import pytest
+
+from freecad_camtwin.document import observer, structure
+from freecad_jobs import build_job
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+
+
+@pytest.fixture
+def document():
+    made = App.newDocument("test")
+    yield made
+    for name in list(App.listDocuments()):
+        App.closeDocument(name)
+
+
+@pytest.fixture
+def job(document):
+    """A job with one profile."""
+    return build_job(document)
+
+
+@pytest.fixture
+def whole_job(document):
+    """A job with profile, pocket, adaptive and drilling."""
+    return build_job(document, whole=True)
+
+
+@pytest.fixture
+def reopened(tmp_path):
+    """Saves a document, closes it, opens it again and returns its first job."""
+
+    def save_and_open(job, name="again.FCStd"):
+        path = tmp_path / name
+        job.Document.saveCopy(str(path))
+        App.closeDocument(job.Document.Name)
+        document = App.openDocument(str(path))
+        observer.heal(document)
+        return structure.find_job(document)
+
+    return save_and_open
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A copy of a document of tests/data."""
+
+    def copy(name):
+        return Path(shutil.copy(DATA / name, tmp_path / Path(name).name))
+
+    return copy
