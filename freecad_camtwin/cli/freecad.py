@@ -14,11 +14,11 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from freecad_camtwin.errors import CamTwinError, FreeCADError, InputError
+from freecad_camtwin.errors import CamTwinError, DocumentError, FreeCADError, InputError
 from freecad_camtwin.twin.job import Job
 
 #: The names under which distributions install the program without a window.
@@ -90,19 +90,36 @@ class FreeCAD:
             if not answer.is_file():
                 raise FreeCADError(f"{self._told(ended)} Its last line: {_last_line(ended)}")
             said: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
-        if "error" in said:
-            kind = _ERRORS.get(said["error"]["kind"], FreeCADError)
-            raise kind(said["error"]["message"])
-        return said
+        if "error" not in said:
+            return said
+        kind = _ERRORS.get(said.get("kind", ""))
+        if kind is None:
+            raise FreeCADError(
+                f"FreeCAD ({self._version_words()}) failed over {request.get('document')}: {said['error']}"
+            )
+        raise kind(said["error"])
 
-    def read(self, document: Path, job: str | None = None) -> Job:
-        """Read a job of a document from its stored paths."""
+    def read(self, document: Path, job: str | None = None, *, bare: bool = False) -> Job:
+        """Read a job from its stored paths: the one called ``job``, or the first that can be read.
+
+        ``bare`` leaves out feeds that were laid over its operations.
+        """
         from freecad_camtwin.twin.job_file import load_job
 
         with tempfile.TemporaryDirectory(prefix="camtwin-") as folder:
             target = Path(folder) / "job.npz"
-            self.ask({"do": "read", "document": str(document.absolute()), "job": job, "out": str(target)})
-            return load_job(target)
+            words = {"action": "read", "document": str(document.absolute()), "output": str(target)}
+            said = self.ask({**words, "job": job, "bare": bare})
+            entries = said["jobs"]
+            chosen = next((entry for entry in entries if "file" in entry), None)
+            if chosen is None:
+                raise DocumentError(entries[0]["error"])
+            found = load_job(chosen["file"])
+        others = [f"'{entry['label']}'" for entry in entries if entry is not chosen]
+        if others:
+            sentence = f"The document has more jobs: {', '.join(others)}; choose one with --job."
+            found = replace(found, warnings=(*found.warnings, sentence))
+        return found
 
     def _told(self, ended: subprocess.CompletedProcess[str]) -> str:
         if ended.returncode < 0:

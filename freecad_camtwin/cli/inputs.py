@@ -72,12 +72,12 @@ def is_document(source: Path) -> bool:
         return False
 
 
-def read(request: Request, settings: Settings) -> Read:
-    """Read the job and fill in what the user supplied."""
+def read(request: Request, settings: Settings, *, bare: bool = False) -> Read:
+    """Read the job and fill in what the user supplied; ``bare``: as it is without feeds of ours."""
     sha256 = checked(request.source)
     if request.is_document:
         with working(f"Reading {request.source.name} in FreeCAD", quiet=settings.quiet):
-            job = FreeCAD.find(settings.freecad).read(request.source, request.job)
+            job = FreeCAD.find(settings.freecad).read(request.source, request.job, bare=bare)
         source_hash = job.toolpath.hash
         job, supplied = supply(job, tools=request.tools, stock=request.stock, n_rpm=request.spindle_rpm)
         return Read(job, sha256, source_hash, supplied)

@@ -29,6 +29,10 @@ Environment:
 #: Command → (module, attribute). A module is imported when its command is called, so help comes at once.
 _COMMANDS = {
     "analyze": ("freecad_camtwin.cli.analyze", "analyze"),
+    "optimize": ("freecad_camtwin.cli.optimize", "optimize"),
+    "attach": ("freecad_camtwin.cli.post", "attach"),
+    "post": ("freecad_camtwin.cli.post", "post"),
+    "clear": ("freecad_camtwin.cli.post", "clear"),
     "cycle-time": ("freecad_camtwin.cli.cycle_time", "cycle_time"),
     "machine": ("freecad_camtwin.cli.machine", "machine"),
     "materials": ("freecad_camtwin.cli.materials", "materials"),

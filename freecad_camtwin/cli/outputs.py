@@ -69,6 +69,7 @@ class Outputs:
 
     def __init__(self) -> None:
         self._pending: list[tuple[Path, Path]] = []
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +87,8 @@ class Outputs:
         finally:
             for temporary, _ in self._pending:
                 temporary.unlink(missing_ok=True)
+            if self._folder is not None:
+                self._folder.cleanup()
 
     def place(self, target: Path) -> Path:
         """Return the path to write to, beside ``target`` and with its suffix; it takes its place at the end."""
@@ -98,6 +101,14 @@ class Outputs:
             raise refuse(target, error) from error
         self._pending.append((Path(name), target))
         return Path(name)
+
+    def scratch(self, name: str, content: bytes = b"") -> Path:
+        """Return a file for the time of the block only, with ``content``."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="camtwin-")
+        path = Path(self._folder.name) / name
+        path.write_bytes(content)
+        return path
 
     def write(self, target: Path, content: bytes) -> None:
         """Write ``content`` to a file, or at once to standard output where the name is ``-``."""

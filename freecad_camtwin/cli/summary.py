@@ -4,9 +4,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from freecad_camtwin.cli.text import say, table
 from freecad_camtwin.twin import analysis_json
 from freecad_camtwin.twin.analysis import Analysis
+from freecad_camtwin.twin.toolpath import Floats
 from freecad_camtwin.twin.verdict import summary
 from freecad_camtwin.twin.words import clock
 
@@ -32,6 +35,19 @@ def print_analysis(analysis: Analysis) -> None:
     print_operations(analysis, entries)
     for sentence in (*analysis.supplied, *analysis.warnings):
         say(f"note: {sentence}")
+
+
+def worst_load(analysis: Analysis) -> str:
+    """The greatest load in a few words: over its limit where there is one, else as power."""
+    known = [entry for entry in (_greatest(ratio) for ratio in analysis.ratios.values()) if entry is not None]
+    if known:
+        return f"{100 * max(known):.0f} % of its limit"
+    power = _greatest(analysis.load.power)
+    return "unknown" if power is None else f"{power:.3g} W"
+
+
+def _greatest(values: Floats) -> float | None:
+    return float(np.nanmax(values)) if np.isfinite(values).any() else None
 
 
 def print_operations(analysis: Analysis, entries: Sequence[dict[str, Any]]) -> None:

@@ -56,8 +56,8 @@ def figure(analysis: Analysis, after: Analysis | None = None) -> Figure:
     strips = drawn.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
     for axes, row in zip(strips, rows, strict=True):
         _strip(axes, analysis, after, row)
-    _, place, unit = _place(analysis)
-    strips[-1].set_xlabel(unit + (", at the programmed feeds" if after is not None else ""))
+    _, place, unit = _place(analysis, after is not None)
+    strips[-1].set_xlabel(unit)
     strips[-1].set_xlim(0, max(float(place[-1]) if len(place) else 1.0, 1e-9))
     _name_operations(strips[0], analysis, place)
     for axes in strips:
@@ -68,10 +68,13 @@ def figure(analysis: Analysis, after: Analysis | None = None) -> Figure:
     return drawn
 
 
-def _place(analysis: Analysis) -> tuple[Floats, Floats, str]:
-    """Where every step begins and ends on the horizontal axis, (steps,) each, and what that axis says."""
+def _place(analysis: Analysis, comparing: bool) -> tuple[Floats, Floats, str]:
+    """Where every step begins and ends on the horizontal axis, (steps,) each, and what that axis says.
+
+    Two sets of feeds meet at the same place of the path, never at the same time.
+    """
     length = analysis.engagement.length
-    if analysis.schedule is None:
+    if analysis.schedule is None or comparing:
         end = np.cumsum(length) / 1000
         return end - length / 1000, end, "cutting path, m"
     move = analysis.engagement.move
@@ -82,7 +85,7 @@ def _place(analysis: Analysis) -> tuple[Floats, Floats, str]:
 
 
 def _strip(axes: Axes, analysis: Analysis, after: Analysis | None, row: str) -> None:
-    begin, place, _ = _place(analysis)
+    begin, place, _ = _place(analysis, after is not None)
     values, name, unit, limit = _row(analysis, row)
     axes.set_title(f"{name}, {unit}")
     if not np.isfinite(values).any():
@@ -90,7 +93,7 @@ def _strip(axes: Axes, analysis: Analysis, after: Analysis | None, row: str) -> 
         return
     _band(axes, banded(begin, place, values), style.BEFORE if after is not None else style.AFTER, "as programmed")
     if after is not None:
-        _band(axes, banded(begin, place, _row(after, row)[0]), style.AFTER, "as planned")
+        _band(axes, banded(*_place(after, comparing=True)[:2], _row(after, row)[0]), style.AFTER, "as planned")
     if np.isfinite(limit).any():
         axes.step(place, limit, where="pre", color=style.OVER, linewidth=1.0, linestyle=(0, (4, 2)), label="limit")
     top = np.nanmax([np.nanmax(values), np.nanmax(_row(after, row)[0]) if after is not None else np.nan])

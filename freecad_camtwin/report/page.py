@@ -177,7 +177,7 @@ def _tool_figure(analysis: Analysis) -> str:
 def _charts_caption(analysis: Analysis, after: Analysis | None) -> str:
     words = "Line: mean; band: least to greatest in each column. Stripes: operations."
     if after is not None:
-        words += " Both drawn at the same place of the path, on the clock of the programmed feeds."
+        return f"{words} Both are drawn at the same place of the path."
     return words if analysis.schedule is not None else f"{words} Over path length, as no machine profile gives a clock."
 
 

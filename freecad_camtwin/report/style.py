@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 INK = "#1c2733"
 QUIET = "#66727f"
@@ -64,7 +65,8 @@ def styled() -> Iterator[None]:
 
 def figure(width: float, height: float) -> Figure:
     """Return an empty figure [inches] that needs no window and no global state."""
-    made = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    layout = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.06)
+    made = Figure(figsize=(width, height), layout=layout, facecolor="white")
     FigureCanvasAgg(made)
     return made
 

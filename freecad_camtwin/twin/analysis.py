@@ -52,6 +52,19 @@ class Analysis:
         """Per operation, in words, what its load could not be computed without; empty where all is known."""
         return self.model.unknown
 
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """The four verdicts on time, load, tool and safety, then one sentence for every limit that is exceeded."""
+        from freecad_camtwin.twin import verdict
+
+        return verdict.all_verdicts(self)
+
+    def to_json(self, *, path: str = "", sha256: str | None = None) -> str:
+        """Write the schema ``camtwin.analysis/1``; ``path`` and ``sha256`` name the input file."""
+        from freecad_camtwin.twin import analysis_json
+
+        return analysis_json.to_json(self, path=path, sha256=sha256)
+
     @cached_property
     def duration(self) -> Floats:
         """Seconds of every move, shape (moves,): of the controller, or length over feed; NaN where unknown."""

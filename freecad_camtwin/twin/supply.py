@@ -5,8 +5,9 @@ Only what is unknown is filled, never what the source says; each thing filled in
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -104,10 +105,12 @@ def supply(
 ) -> tuple[Job, tuple[str, ...]]:
     """Fill what ``job`` does not know with what the user says; return it with a sentence for each thing supplied."""
     supplied: list[str] = []
+    told: dict[str, list[str]] = defaultdict(list)
     if n_rpm is not None:
         job = _with_spindle(job, n_rpm, supplied)
     if tools:
-        job = replace(job, tools=tuple(_with_words(tool, tools, supplied) for tool in job.tools))
+        job = replace(job, tools=tuple(_with_words(tool, tools, told) for tool in job.tools))
+        supplied += [f"The {what} of {_listed(names)} was supplied." for what, names in told.items()]
     if stock is not None and job.stock is None:
         job = replace(job, stock=stock)
         supplied.append("The stock was supplied.")
@@ -124,15 +127,15 @@ def _with_spindle(job: Job, n_rpm: float, supplied: list[str]) -> Job:
     return replace(job, toolpath=replace(path, n_rpm=np.where(path.n_rpm > 0, path.n_rpm, n_rpm)))
 
 
-def _with_words(tool: Tool, words: tuple[ToolWords, ...], supplied: list[str]) -> Tool:
+def _with_words(tool: Tool, words: tuple[ToolWords, ...], told: dict[str, list[str]]) -> Tool:
     for said in words:
         if said.number is not None and said.number != tool.number:
             continue
         new = {name: value for name, value in said.known.items() if getattr(tool, name, "") is None}
         if new:
             tool = replace(tool, **new)  # type: ignore[arg-type]
-            names = [_IN_WORDS[field.name] for field in fields(Tool) if field.name in new]
-            supplied.append(f"Of {tool.name} the {_listed(names)} {'were' if len(names) > 1 else 'was'} supplied.")
+            for name in filter(new.__contains__, _IN_WORDS):
+                told[_IN_WORDS[name]].append(tool.name)
     return tool
 
 

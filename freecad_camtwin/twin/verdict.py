@@ -35,6 +35,13 @@ def summary(analysis: Analysis) -> dict[str, str]:
     }
 
 
+def all_verdicts(analysis: Analysis) -> tuple[str, ...]:
+    """The summary, then what each operation exceeds."""
+    operations = range(len(analysis.job.operations))
+    exceeded = [sentence for index in operations for sentence in operation_verdicts(analysis, index)]
+    return (*summary(analysis).values(), *exceeded)
+
+
 def operation_verdicts(analysis: Analysis, operation: int) -> tuple[str, ...]:
     """One sentence per limit that an operation exceeds, the worst first."""
     sentences = []

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""``camtwin optimize``: better feeds, written into a copy of the document or program and into nothing else."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from freecad_camtwin.cli.freecad import FreeCAD
+from freecad_camtwin.cli.inputs import Read, Request, analyzed, read
+from freecad_camtwin.cli.options import FILE, Settings, source_options
+from freecad_camtwin.cli.outputs import Outputs, check_target
+from freecad_camtwin.cli.progress import working
+from freecad_camtwin.cli.text import say
+from freecad_camtwin.errors import InputError
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Where the results of one call go; None: not wanted."""
+
+    output: Path
+    plan: Path | None = None
+    post: str | None = None
+    gcode: Path | None = None
+    html: Path | None = None
+
+    def checked(self, request: Request) -> "Wanted":
+        """Refuse what cannot be written, before any work; UsageError where the words do not go together."""
+        if not request.is_document and (self.post or self.gcode):
+            raise click.UsageError("--post and --gcode are for documents; of a program, -o is the mended program.")
+        if self.post is not None and self.gcode is None:
+            raise click.UsageError("--post needs --gcode F, the file to post to.")
+        targets = [each for each in (self.output, self.plan, self.gcode, self.html) if each is not None]
+        for target in targets:
+            check_target(target, request.source)
+        if len({target.absolute() for target in targets}) < len(targets):
+            raise click.UsageError("two results would go to the same file.")
+        return self
+
+
+@click.command(short_help="Write better feeds into a document or a program.")
+@source_options
+@click.option("-o", "--output", required=True, type=FILE, metavar="OUT", help="The mended document or program.")
+@click.option("--post", metavar="NAME", help="FreeCAD's post processor: linuxcnc, grbl … (default: the job's own).")
+@click.option("--gcode", type=FILE, metavar="F", help="Also post the mended document to this file.")
+@click.option("--plan", type=FILE, metavar="F.json", help="Write the feed plan as text.")
+@click.option("--html", type=FILE, metavar="F", help="Write a report: before and after.")
+@click.option(
+    "--objective",
+    type=click.Choice(["auto", "limits", "programmed"]),
+    default="auto",
+    show_default=True,
+    help="Hold to the limits, or to the load of the programmed feeds; auto: to limits that somebody stated.",
+)
+@click.option("--air", is_flag=True, help="Also speed up feed moves through air.")
+@click.pass_obj
+def optimize(
+    settings: Settings,
+    /,
+    output: Path,
+    post: str | None,
+    gcode: Path | None,
+    plan: Path | None,
+    html: Path | None,
+    objective: str,
+    air: bool,
+    **said: Any,
+) -> None:
+    """Plan the fastest feeds within all limits and write them into OUT; INPUT stays as it is.
+
+    In a document the feeds lie over the operations as dressups, which 'camtwin clear' takes off again. A document that
+    this FreeCAD cannot save without ruining it keeps its operations: then only its mended program is written.
+    """
+    request = Request(**said)
+    wanted = Wanted(output, plan, post, gcode, html).checked(request)
+    found = read(request, settings, bare=True)
+    before, _ = analyzed(request, settings, found)
+    from freecad_camtwin.twin.optimise import plan_feeds
+    from freecad_camtwin.twin.step_feeds import PlanOptions
+
+    with working("Planning feeds", quiet=settings.quiet):
+        options = PlanOptions(objective=objective, air=air)
+        feeds = plan_feeds(before.job, before.engagement, before.model, before.limits, before.machine, options)
+    after = _with_feeds(request, settings, found, feeds)
+    with Outputs() as outputs:
+        notes = _write(request, settings, wanted, before, feeds, outputs)
+        if wanted.plan is not None:
+            outputs.write(wanted.plan, feeds.to_json().encode())
+        if wanted.html is not None:
+            from freecad_camtwin.report import page
+
+            with working("Drawing", quiet=settings.quiet):
+                outputs.write(wanted.html, page.html(before, after, feeds).encode())
+    if not settings.quiet:
+        _print(before, after, feeds, notes)
+
+
+def _with_feeds(request: Request, settings: Settings, found: Read, feeds: Any) -> Any:
+    """Simulate the planned feeds afresh, on the split path."""
+    from freecad_camtwin.twin.planned import planned_toolpath
+
+    job = replace(found.job, toolpath=planned_toolpath(found.job.toolpath, feeds))
+    return analyzed(request, settings, replace(found, job=job))[0]
+
+
+def _write(
+    request: Request, settings: Settings, wanted: Wanted, before: Any, feeds: Any, outputs: Outputs
+) -> list[str]:
+    """Write the mended document or program; return sentences about what was written."""
+    if not request.is_document:
+        from freecad_camtwin.twin.rewrite import rewrite
+
+        outputs.write(wanted.output, rewrite(request.source.read_bytes(), before.job, feeds))
+        return [f"{wanted.output}: the program with its new feeds."]
+    freecad = FreeCAD.find(settings.freecad)
+    words: dict[str, Any] = {"action": "apply", "document": str(request.source.absolute()), "job": before.job.name}
+    words["plan"] = str(outputs.scratch("plan.json", feeds.to_json().encode()))
+    notes = []
+    gcode = wanted.gcode
+    if before.job.can_be_saved:
+        words["output"] = str(outputs.place(wanted.output))
+        notes.append(f"{wanted.output}: the document with its new feeds.")
+    else:
+        gcode = gcode or wanted.output.with_suffix(".ngc")
+        mends = before.job.mends_with or "the FreeCAD that wrote it"
+        notes.append(
+            f"{wanted.output} was not written: this FreeCAD would ruin the document by saving it. "
+            f"{mends} can mend the document itself."
+        )
+    if gcode is not None:
+        words |= {"gcode": str(outputs.place(gcode)), "post": wanted.post or ("linuxcnc" if not wanted.gcode else None)}
+        notes.append(f"{gcode}: the program with its new feeds.")
+    with working("Writing the feeds in FreeCAD", quiet=settings.quiet):
+        said = freecad.ask(words)
+    if before.job.can_be_saved and not said.get("saved"):
+        raise InputError(f"{request.source} could not be saved by FreeCAD: nothing was written.")
+    return notes
+
+
+def _print(before: Any, after: Any, feeds: Any, notes: list[str]) -> None:
+    from freecad_camtwin.cli.summary import worst_load
+
+    say(f"Plan:   {feeds.sentence}")
+    say(f"Feeds:  {feeds.changes} stretches changed over {len(feeds.operations)} operations.")
+    say(f"Time:   {feeds.totals.sentence}")
+    say(f"Load:   before {worst_load(before)}; after {worst_load(after)}.")
+    bound = sum(len(operation.bindings) for operation in feeds.operations)
+    if bound:
+        say(f"  ! {bound} stretches stay above a limit, as the least feed holds there; the plan lists them.")
+    for sentence in dict.fromkeys((*before.supplied, *feeds.warnings, *before.warnings)):
+        say(f"note: {sentence}")
+    for sentence in notes:
+        say(sentence)
