@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# The first example compiles a kernel, and machines are noisy: no example is late.
+hypothesis.settings.register_profile("camtwin", deadline=None)
+hypothesis.settings.load_profile("camtwin")
 
 ROOT = Path(__file__).resolve().parent.parent
 INSIDE_FREECAD = "FreeCAD" in sys.modules
