@@ -67,6 +67,19 @@ _RADIUS_TOLERANCE = 0.00127
 _SPIRAL_SHARE = 0.001
 
 
+def first_modes(stored: bool, spiral: float) -> Floats:
+    """What is in force before the first block: mm, G90, G91.1, G94, G17, and neither a motion nor a feed."""
+    modes = np.zeros(MODES)
+    modes[MOTION] = -1
+    modes[SCALE] = 1.0
+    modes[FEED] = np.nan
+    modes[FEED_SCALE] = 1.0 if stored else 1 / 60
+    modes[PER_REVOLUTION] = 1.0
+    modes[STORED] = stored
+    modes[SPIRAL] = spiral
+    return modes
+
+
 @inner
 def _number(text: Bytes, at: int) -> tuple[float, int, bool]:
     """Read the number at ``at``: (value, index after it, whether it could be read here exactly).

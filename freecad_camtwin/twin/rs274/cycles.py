@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Canned drilling cycles, move by move, as LinuxCNC makes them.
 
-          ○───────▶○  1  above the next hole, at the height where the last one ended
+          ○───────▶○  1  above the next hole: at the height where the tool is, or if that is not above R, where it
+                   ┆     is to end
                    ┆  2  rapid to the R plane
       R ───────────┼───
                    │  3  feed to the bottom, in pecks with G73 and G83
-                   ▼  4  dwell with G82 and G89, then out: to R with G99, to the height before the cycle with G98
+                   ▼  4  dwell with G82 and G89, then out: with G98 to the level, with G99 to R
 
-A tool that stands below R rises to R first, where it is.
+The level is the height before the first of a series of cycles; a motion of another kind ends the series. Where it lies
+below R, the tool rises to R first, where it is, and R takes its place.
 """
 
 from collections.abc import Iterator, Sequence
@@ -38,7 +40,7 @@ class Drilling:
     bottom: float  #: height of the hole's bottom [mm]
     peck: float = 0.0  #: depth of one peck, Q [mm]
     dwell: float = 0.0  #: seconds at the bottom, P
-    to_r: bool = True  #: whether the tool ends at R (G99) or at the height before the cycle (G98)
+    to_r: bool = True  #: whether the tool ends at R (G99) or at the level (G98)
 
     def strokes(self, clear: float) -> Iterator[Stroke]:
         """Yield what happens in a hole once the tool stands at R, up to height ``clear``."""
@@ -53,28 +55,29 @@ class Drilling:
         yield "feed", self.bottom
         if self.number in (82, 89):
             yield "dwell", self.dwell
-        if self.number in (85, 89):
+        if self.number == 85:
             yield "feed", self.r
-        yield "rapid", clear
+        yield ("feed" if self.number == 89 else "rapid"), clear
 
     def actions(
-        self, position: NDArray[np.float64], normal: int, holes: Sequence[NDArray[np.float64]]
+        self, position: NDArray[np.float64], level: float, normal: int, holes: Sequence[NDArray[np.float64]]
     ) -> Iterator[Action]:
         """Yield what happens from ``position`` (3,) on; of each hole (3,) the height, on axis ``normal``, is free."""
         height = position[normal]
-        if not height >= self.r:  # below, or at a height that the program never named
-            height = self.r
-            yield "rapid", _at(position, normal, height)
-        clear = self.r if self.to_r else height
+        if not level >= self.r:  # below, or a height that the program never named
+            level = height = self.r
+            yield "rapid", _at(position, normal, level)
+        clear = self.r if self.to_r else level
+        travel = height if height > self.r else clear
         for hole in holes:
-            yield "rapid", _at(hole, normal, height)
+            yield "rapid", _at(hole, normal, travel)
             yield "rapid", _at(hole, normal, self.r)
             for kind, value in self.strokes(clear):
                 if kind == "dwell":
                     yield "dwell", value
                 else:
                     yield kind, _at(hole, normal, value)
-            height = clear
+            travel = clear
 
 
 def _at(point: NDArray[np.float64], normal: int, height: float) -> NDArray[np.float64]:

@@ -45,16 +45,10 @@ class Interpreter:
         self.units: float | None = None  # mm per unit, once G20 or G21 said so
         self.frame = Frame(start, machine)
         self._warnings: dict[str, None] = {}  # in order, each once
-        self._modes = np.zeros(kernels.MODES)
-        self._modes[kernels.MOTION] = -1
-        self._modes[kernels.SCALE] = 1.0
-        self._modes[kernels.FEED] = np.nan
-        self._modes[kernels.FEED_SCALE] = 1.0 if blocks.stored else 1 / 60
-        self._modes[kernels.PER_REVOLUTION] = 1.0
-        self._modes[kernels.STORED] = blocks.stored
-        self._modes[kernels.SPIRAL] = _SPIRAL[1.0]
+        self._modes = kernels.first_modes(blocks.stored, _SPIRAL[1.0])
         self._to_r = True  # LinuxCNC starts with G99
         self._cycle: dict[str, float] = {}  # words of the canned cycle in force
+        self._level = np.nan  # height before the series of cycles in force
         self._tool = 0
         self._speed = np.nan
         self._turning = 0  # M3, M4, M5; 0 as long as none was given
@@ -98,14 +92,13 @@ class Interpreter:
     def _refuse(self, block: int, sentence: str) -> ProgramError:
         return ProgramError(f"{self.blocks.where(block)}: {sentence}")
 
-    def _warn(self, sentence: str) -> None:
-        self._warnings.setdefault(sentence)
-
     def _assume_zero(self, block: int) -> None:
         """Take unknown axes as program zero, where an arc or an incremental move has to start somewhere."""
         if not self.frame.assume_zero():
             raise self._refuse(block, refusals.FROM_REFERENCE)
-        self._warn(f"{self.blocks.where(block)} starts from a place that the program never named; its zero was taken")
+        self._warnings.setdefault(
+            f"{self.blocks.where(block)} starts from a place that the program never named; its zero was taken"
+        )
 
     # -- one block that is not plain ----------------------------------------------------------------------------
 
@@ -229,7 +222,9 @@ class Interpreter:
     def _select_system(self, words: Words) -> None:
         for g in words.g:
             if g in refusals.SYSTEMS and not self.frame.select(refusals.SYSTEMS[g]) and self.record.made:
-                self._warn("the program changes work offsets without saying where they lie; all were taken as one")
+                self._warnings.setdefault(
+                    "the program changes work offsets without saying where they lie; all were taken as one"
+                )
 
     def _set_path_mode(self, words: Words, block: int) -> None:
         for g in words.g:
@@ -313,7 +308,9 @@ class Interpreter:
             self._straight(block, self.frame.in_machine(point, given), feed)
             return
         self.frame.lose(given)
-        self._warn(f"{self.blocks.where(block)} goes where only the machine knows; the way there is left out")
+        self._warnings.setdefault(
+            f"{self.blocks.where(block)} goes where only the machine knows; the way there is left out"
+        )
 
     def _straight(self, block: int, end: NDArray[np.float64], feed: float | None, cycle: int = 0) -> None:
         self.record.straight(block, self.frame.position, end, feed, cycle)
@@ -323,7 +320,7 @@ class Interpreter:
     def _feed(self) -> float:
         return float(self._modes[kernels.FEED] * self._modes[kernels.PER_REVOLUTION])
 
-    # -- motion -------------------------------------------------------------------------------------------------
+    # -- motion -----------------------------------------------------------------------------------------------
 
     def _motion_of(self, words: Words) -> int:
         """The motion a block makes: its own, else the one in force; -1 for none."""
@@ -333,9 +330,9 @@ class Interpreter:
 
     def _move(self, words: Words, block: int) -> None:
         """Make the block's motion: by the kernel, by a cycle, or in machine coordinates."""
-        motion = self._motion_of(words)
-        if motion != self._modes[kernels.MOTION]:
-            self._modes[kernels.MOTION] = motion
+        motion, before = self._motion_of(words), int(self._modes[kernels.MOTION])
+        self._modes[kernels.MOTION] = motion
+        if motion != before:
             self._cycle = {}
         given = set(words.values)
         if not given & set("XYZ") and not (2 <= motion <= 3 and given & set("IJK")):
@@ -343,6 +340,8 @@ class Interpreter:
         if motion < 0:
             raise self._refuse(block, "X, Y or Z without a motion in force; put G0 or G1 in front")
         if motion in cycles.NEEDS:
+            if before not in cycles.NEEDS:
+                self._level = np.nan
             self._drill(words, block, motion)
         elif 530 in words.g:
             self._move_in_machine_coordinates(words, block, motion)
@@ -373,13 +372,15 @@ class Interpreter:
         incremental = bool(self._modes[kernels.INCREMENTAL])
         if incremental and np.isnan(self.frame.position).any():
             self._assume_zero(block)
+        if np.isnan(self._level):
+            self._level = float(self.frame.position[normal])
         drilling = self._drilling(words, block, number, normal)
         points = self._points(words)
         points[normal] = np.nan
         holes = [self.frame.target(points, incremental)]
         for _ in range(round(words.values.get("L", 1.0)) - 1):
             holes.append(holes[-1] + np.nan_to_num(points) if incremental else holes[-1])
-        for kind, value in drilling.actions(self.frame.position.copy(), normal, holes):
+        for kind, value in drilling.actions(self.frame.position.copy(), self._level, normal, holes):
             if kind == "dwell":
                 self.record.event(EventKind.DWELL, float(value), self._line(block))
             else:
@@ -394,7 +395,7 @@ class Interpreter:
             if letter not in held or (letter == "Q" and held["Q"] <= 0):
                 raise self._refuse(block, f"G{number} needs {letter}; give it in the cycle's first block")
         incremental = bool(self._modes[kernels.INCREMENTAL])
-        base = float(self.frame.position[normal] if incremental else self.frame.offset[normal])
+        base = self._level if incremental else float(self.frame.offset[normal])
         r = held["R"] * scale + base
         bottom = held[depth] * scale + (r if incremental else base)
         if r < bottom:
