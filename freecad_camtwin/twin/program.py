@@ -60,20 +60,18 @@ def read_program(
     run = interpret_program(_read(path), start=start, machine=machine)
     if run.record.made == 0:
         raise ProgramError(f"{path.name} makes no move; check that it is the program you mean")
-    numbers = _tool_by_block(run)
-    known = _tools(run, sorted({int(number) for number in numbers} - {0}), tools)
+    changes = _tool_changes(run)
+    known = _tools(run, sorted({number for _, number in changes} - {0}), tools)
     index = {tool.number: at for at, tool in enumerate(known)}
     alone = 0 if len(known) == 1 and known[0].number is None else -1
-    tool = np.array([index.get(int(number), alone) if number else alone for number in numbers], np.int32)
-    operations, operation = _operations(run, numbers, tool, path.stem)
+    tool = _held([(block, index.get(number, alone)) for block, number in changes], len(run.blocks), alone)
+    operations, operation = _operations(run, changes, tool, path.stem)
     toolpath = run.record.toolpath(line=np.arange(1, len(run.blocks) + 1), tool=tool, operation=operation)
-    used = np.unique(toolpath.operation)
-    renumbered = np.searchsorted(used, toolpath.operation)
     return Job(
         label=path.stem,
-        toolpath=replace(toolpath, operation=renumbered.astype(np.int32)),
+        toolpath=toolpath,
         tools=known,
-        operations=tuple(operations[at] for at in used),
+        operations=tuple(operations),
         stock=stock,
         warnings=_warnings(run),
         source=str(path),
@@ -102,19 +100,17 @@ def _warnings(run: Interpreter) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _tool_by_block(run: Interpreter) -> NDArray[np.int64]:
-    """Number of the tool in the spindle during each block, 0 for none. Where no M6 is used, T itself changes it."""
+def _tool_changes(run: Interpreter) -> list[tuple[int, int]]:
+    """Block and tool number of every tool change. Where no M6 is used, T itself is the change."""
     changes = [(event.line - 1, int(event.value)) for event in run.record.events if event.kind == EventKind.TOOL_CHANGE]
-    if not changes:
-        changes = run.selected
-    return _held(changes, len(run.blocks), 0)
+    return changes or run.selected
 
 
-def _held(changes: Sequence[tuple[int, int]], blocks: int, first: int) -> NDArray[np.int64]:
+def _held(changes: Sequence[tuple[int, int]], blocks: int, first: int) -> NDArray[np.int32]:
     """What holds during each block, given (block, value) of each change in order, and the value before them."""
     starts = [0, *(block for block, _ in changes)]
     values = [first, *(value for _, value in changes)]
-    return np.repeat(values, np.diff([*starts, blocks]))
+    return np.repeat(np.array(values, np.int32), np.diff([*starts, blocks]))
 
 
 def _tools(run: Interpreter, numbers: Sequence[int], given: Sequence[Tool]) -> tuple[Tool, ...]:
@@ -162,23 +158,25 @@ def _fusion_tool(match: re.Match[str], scale: float) -> Tool:
 
 
 def _operations(
-    run: Interpreter, numbers: NDArray[np.int64], tool: NDArray[np.int32], name: str
-) -> tuple[list[Operation], NDArray[np.int64]]:
-    """The program's stretches and the stretch of every block.
+    run: Interpreter, changes: Sequence[tuple[int, int]], tool: NDArray[np.int32], name: str
+) -> tuple[list[Operation], NDArray[np.int32]]:
+    """The program's stretches that move, and the stretch of every block.
 
     A stretch begins at a tool change, or at FreeCAD's comment "begin operation: …", which names it; else its tool
-    does, and in a program without tools its file. Empty ones are dropped by the caller.
+    does, and before the first of both the program's file.
     """
-    begins = {int(block): "" for block in np.flatnonzero(np.diff(numbers)) + 1}
+    labels = {0: name}
+    tools = [0, *(number for _, number in changes)]
+    labels.update(
+        {block: f"T{number}" for before, (block, number) in zip(tools, changes, strict=False) if number != before}
+    )
     for block, comment in run.comments:
         match = _BEGIN.match(comment)
         if match:
-            begins[block] = match[1]
-    changes = [(block, at + 1) for at, block in enumerate(sorted(begins))]
-    stretch = _held(changes, len(run.blocks), 0)
-    operations = [Operation(label=name, type="Program", tool=int(tool[0]) if len(tool) else -1)]
-    label = ""
-    for block in sorted(begins):
-        label = begins[block] or f"T{numbers[block]}"
-        operations.append(Operation(label=label, type="Program", tool=int(tool[block])))
-    return operations, stretch
+            labels[block] = match[1]
+    begins = np.array(sorted(labels))
+    stretch = np.searchsorted(begins, np.arange(len(run.blocks)), side="right") - 1
+    moving = np.unique(stretch[run.record.blocks[: run.record.made]])
+    operations = [Operation(labels[int(block)], "Program", tool=int(tool[block])) for block in begins[moving]]
+    # A stretch without moves is none: number the others through. (Its blocks get a number that no move asks for.)
+    return operations, np.searchsorted(moving, stretch).astype(np.int32)
