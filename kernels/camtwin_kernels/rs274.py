@@ -365,7 +365,8 @@ def follow(
             if status != DONE:
                 return status
             move[SPEED] = _speed(words, modes, move)
-            position[:] = move[END : END + 3]
+            for axis in range(3):
+                position[axis] = move[END + axis]
             if mode >= 2 or not _stays(move):
                 kinds[cursor[2]] = min(int(mode), 2)
                 blocks[cursor[2]] = block
