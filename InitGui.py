@@ -12,7 +12,11 @@ class CamTwinWorkbench(Gui.Workbench):
 
     def Initialize(self):
         # Imported here, not above: FreeCAD reads this file at every start, whether the workbench is used or not.
-        import freecad_camtwin.gui  # noqa: F401
+        from freecad_camtwin.gui import commands
+
+        names = commands.register()
+        self.appendToolbar("CAM Twin", names)
+        self.appendMenu("CAM Twin", names)
 
     def GetClassName(self):
         return "Gui::PythonWorkbench"

@@ -165,6 +165,12 @@ def undress(job: Any) -> int:
 
 def undress_one(job: Any, obj: Any) -> None:
     """Take one feed dressup away."""
+    release(job, obj)
+    job.Document.removeObject(obj.Name)
+
+
+def release(job: Any, obj: Any) -> None:
+    """Give what is under a feed dressup its place in the job back."""
     base = structure.below(obj)
     if obj in job.Operations.Group:
         _exchange(job, obj, base)
@@ -173,4 +179,3 @@ def undress_one(job: Any, obj: Any) -> None:
         if structure.is_path(other) and structure.below(other) == obj:
             other.Base = base
     obj.Base = None
-    job.Document.removeObject(obj.Name)

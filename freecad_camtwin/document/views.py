@@ -11,10 +11,10 @@ import FreeCAD
 
 from freecad_camtwin.document.properties import MARK
 
-_attachers: dict[str, Callable[[Any], None]] = {}
+_attachers: dict[str, Callable[[Any], object]] = {}
 
 
-def provide(kind: str, attach: Callable[[Any], None]) -> None:
+def provide(kind: str, attach: Callable[[Any], object]) -> None:
     """Let ``attach`` give a view object its provider, for objects of this kind."""
     _attachers[kind] = attach
 

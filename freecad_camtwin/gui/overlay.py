@@ -23,7 +23,8 @@ def colours(load: NDArray[np.float64], top: float) -> NDArray[np.uint32]:
     rgba = colormaps["cividis"](share)
     rgba[~(load > 0), :3] = _AIR
     channels = np.rint(rgba * 255).astype(np.uint32)
-    return (channels[:, 0] << 24) | (channels[:, 1] << 16) | (channels[:, 2] << 8) | channels[:, 3]
+    shifts = np.array([24, 16, 8, 0], np.uint32)
+    return np.asarray((channels << shifts).sum(axis=1, dtype=np.uint32))
 
 
 class Overlay:

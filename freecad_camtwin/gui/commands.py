@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The workbench's commands: what the user can ask for. They choose, delegate and show; none of them computes."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import FreeCAD as App
+import FreeCADGui as Gui
+from PySide import QtCore, QtGui
+
+from freecad_camtwin.document import api, structure, views
+from freecad_camtwin.document.feeds import transaction
+from freecad_camtwin.document.files import write_text
+from freecad_camtwin.document.job import read_stored
+from freecad_camtwin.errors import CamTwinError
+from freecad_camtwin.gui.background import Task, is_busy
+from freecad_camtwin.gui.selection import selected_job
+from freecad_camtwin.gui.state import state_of, watch_documents
+from freecad_camtwin.gui.view_feed_dressup import ViewFeedDressup
+from freecad_camtwin.gui.view_twin import ViewTwin
+from freecad_camtwin.report.page import html
+from freecad_camtwin.twin.analysis import Analysis, analyze
+from freecad_camtwin.twin.optimise import plan_feeds
+from freecad_camtwin.twin.plan import FeedPlan
+from freecad_camtwin.twin.stored_job import StoredJob, interpret
+
+
+def translate(context: str, text: str) -> str:
+    """FreeCAD's translation of a text."""
+    return str(App.Qt.translate(context, text))
+
+
+_ICONS = Path(__file__).parent / "icons"
+_DEFAULT_POST = "linuxcnc"
+_MESSAGE_MS = 15000
+
+
+class JobCommand:
+    """A command on one CAM job. Where it cannot work it is grey, and its tool tip says why."""
+
+    name = ""
+    menu = ""
+    tip = ""
+
+    def GetResources(self) -> dict[str, str]:
+        return {"MenuText": self.menu, "ToolTip": self.tip, "Pixmap": str(_ICONS / f"{self.name}.svg")}
+
+    def IsActive(self) -> bool:
+        reason = self.reason()
+        for action in Gui.Command.get(self.name).getAction():
+            action.setToolTip(f"<b>{self.menu}</b><br>{reason or self.tip}")
+        return reason is None
+
+    def reason(self) -> str | None:
+        """Why the command cannot work now, one sentence; None when it can."""
+        if is_busy():
+            return translate("CamTwin", "An analysis is running: wait for it or cancel it.")
+        try:
+            return self.obstacle(selected_job())
+        except CamTwinError as error:
+            return str(error)
+
+    def obstacle(self, _job: Any) -> str | None:
+        """Why it cannot work on this job; None when it can."""
+        return None
+
+    def Activated(self) -> None:
+        with _told():
+            self.run(selected_job())
+
+    def run(self, job: Any) -> None:
+        """Do it."""
+        raise NotImplementedError
+
+
+class Attach(JobCommand):
+    """Give the job a twin."""
+
+    name = "CamTwin_Attach"
+    menu = translate("CamTwin", "Attach Twin")
+    tip = translate("CamTwin", "Give the job a twin: material, machine, limits, and an identity for each operation")
+
+    def obstacle(self, job: Any) -> str | None:
+        return translate("CamTwin", "The job has a twin already.") if structure.twin(job) else None
+
+    def run(self, job: Any) -> None:
+        api.attach(job)
+
+
+class Analyse(JobCommand):
+    """Say how hard every step of the job cuts, and draw it."""
+
+    name = "CamTwin_Analyse"
+    menu = translate("CamTwin", "Analyse")
+    tip = translate("CamTwin", "Simulate the cut, and colour the toolpath by its load")
+
+    def run(self, job: Any) -> None:
+        stored = read_stored(job)  # here and not in the thread, which must not see the document
+        title = translate("CamTwin", "Simulating the cut of '{}'").format(job.Label)
+        Task(title, lambda progress: _analysis(stored, progress), lambda found: self.show(job, found), tell)
+
+    def show(self, job: Any, analysis: Analysis) -> None:
+        """Draw the analysis, and say its verdicts in the report view."""
+        state_of(job).show(job.Document, analysis)
+        for sentence in (*analysis.verdicts, *analysis.warnings):
+            note(sentence)
+
+
+class PlanFeeds(JobCommand):
+    """Write better feeds over the job."""
+
+    name = "CamTwin_PlanFeeds"
+    menu = translate("CamTwin", "Plan Feeds")
+    tip = translate("CamTwin", "Plan the fastest feeds within every limit, and lay them over the operations")
+
+    def run(self, job: Any) -> None:
+        stored = read_stored(job, bare=True)
+        title = translate("CamTwin", "Planning feeds for '{}'").format(job.Label)
+        Task(title, lambda progress: _plan(stored, progress), lambda plan: self.apply(job, plan), tell)
+
+    def apply(self, job: Any, plan: FeedPlan) -> None:
+        """Lay the plan over the job as one step that can be undone, and show the new load."""
+        with _told(), transaction(job.Document, translate("CamTwin", "Plan feeds")):
+            api.apply(job, plan)
+        note(plan.sentence)
+        Analyse().Activated()
+
+
+def _analysis(stored: StoredJob, progress: Callable[[float], None]) -> Analysis:
+    return analyze(interpret(stored), progress=progress)
+
+
+def _plan(stored: StoredJob, progress: Callable[[float], None]) -> FeedPlan:
+    found = _analysis(stored, progress)
+    return plan_feeds(found.job, found.engagement, found.model, found.limits, found.machine)
+
+
+class Clear(JobCommand):
+    """Take back all that was added."""
+
+    name = "CamTwin_Clear"
+    menu = translate("CamTwin", "Clear")
+    tip = translate("CamTwin", "Remove the planned feeds, the twin and the colours from the job, without a trace")
+
+    def obstacle(self, job: Any) -> str | None:
+        planned = any(structure.feed_dressup(obj) for obj in structure.operations(job))
+        if planned or structure.twin(job) or state_of(job).analysis:
+            return None
+        return translate("CamTwin", "There is nothing to clear: the job has no twin, no planned feeds and no analysis.")
+
+    def run(self, job: Any) -> None:
+        state_of(job).hide()
+        api.clear(job)
+
+
+class Post(JobCommand):
+    """Write the job as a program."""
+
+    name = "CamTwin_Post"
+    menu = translate("CamTwin", "Post")
+    tip = translate("CamTwin", "Write the program of the job as it stands, planned feeds included")
+
+    def run(self, job: Any) -> None:
+        path = ask_path(translate("CamTwin", "Write the program"), f"{job.Label}.ngc", "*.ngc *.nc *.gcode")
+        if path:
+            write_text(path, api.post(job, job.PostProcessor or _DEFAULT_POST))
+            note(translate("CamTwin", "Wrote {}.").format(path))
+
+
+class Report(JobCommand):
+    """Write what the analysis found as one page."""
+
+    name = "CamTwin_Report"
+    menu = translate("CamTwin", "Report")
+    tip = translate("CamTwin", "Write the analysis as one HTML page with its pictures, and open it")
+
+    def obstacle(self, job: Any) -> str | None:
+        return None if state_of(job).analysis else translate("CamTwin", "Analyse the job first.")
+
+    def run(self, job: Any) -> None:
+        path = ask_path(translate("CamTwin", "Write the report"), f"{job.Label}.html", "*.html")
+        analysis = state_of(job).analysis
+        if path and analysis:
+            write_text(path, html(analysis))
+            show_page(path)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except CamTwinError as error:
+        tell(str(error))
+
+
+def note(sentence: str) -> None:
+    """Write one sentence into the report view."""
+    App.Console.PrintMessage(f"CAM Twin: {sentence}\n")
+
+
+def tell(sentence: str) -> None:
+    """Show one sentence that the user must see: in red in the report view, and in the status bar."""
+    App.Console.PrintError(f"CAM Twin: {sentence}\n")
+    Gui.getMainWindow().statusBar().showMessage(sentence, _MESSAGE_MS)
+
+
+def ask_path(title: str, name: str, pattern: str) -> str:
+    """Ask where to write a file; empty when the user changes their mind."""
+    chosen = QtGui.QFileDialog.getSaveFileName(Gui.getMainWindow(), title, name, pattern)
+    return str(chosen[0])
+
+
+def show_page(path: str) -> None:
+    """Open a page in the user's browser."""
+    QtGui.QDesktopServices.openUrl(QtCore.QUrl.fromLocalFile(path))
+
+
+COMMANDS: tuple[type[JobCommand], ...] = (Attach, Analyse, PlanFeeds, Clear, Post, Report)
+
+
+def register() -> list[str]:
+    """Register every command with FreeCAD, and return their names in the toolbar's order."""
+    watch_documents()
+    views.provide(structure.FEED_DRESSUP, ViewFeedDressup)
+    views.provide(structure.TWIN, ViewTwin)
+    for command in COMMANDS:
+        Gui.addCommand(command.name, command())
+    return [command.name for command in COMMANDS]

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How a feed dressup looks in the tree. Saved files name this module and class: never move or rename them."""
+
+from pathlib import Path
+from typing import Any
+
+from freecad_camtwin.document import dressup, structure
+from freecad_camtwin.document.properties import Proxy
+
+_ICON = str(Path(__file__).parent / "icons" / "CamTwin_PlanFeeds.svg")
+
+
+class ViewFeedDressup(Proxy):
+    """View provider of a feed dressup: the operation hangs below it, and comes back when it is deleted."""
+
+    def __init__(self, view: Any) -> None:
+        view.Proxy = self
+
+    def attach(self, view: Any) -> None:
+        self._obj = view.Object
+
+    def getIcon(self) -> str:
+        return _ICON
+
+    def claimChildren(self) -> list[Any]:
+        base = structure.below(self._obj)
+        return [base] if base is not None else []
+
+    def onDelete(self, view: Any, _names: Any = None) -> bool:
+        """Put the operation back in its place before FreeCAD deletes what lay over it."""
+        job = structure.job_of(view.Object)
+        if job is not None:
+            dressup.release(job, view.Object)
+        return True
