@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from camtwin_kernels import engagement as kernel
 from camtwin_kernels import engagement_angles as angles
 from camtwin_kernels import engagement_shapes as shapes
+from camtwin_kernels import stock as stock_kernel
 from freecad_camtwin.errors import StockError, ToolError
 from freecad_camtwin.twin.job import Job
 from freecad_camtwin.twin.stock import QUANTUM, HeightField
@@ -279,20 +280,21 @@ def _cut(
     """Run the kernel over stretches of moves and measure what their steps took."""
     view = field.view()
     slices = steps.sliced.shape[2]
+    scratches = [_scratch(len(view.top)) for _ in range(threads)]
     with ThreadPoolExecutor(threads) as pool:
         for m0, m1 in _stretches(moves.first):
             part = slice(int(moves.first[m0]), int(moves.first[m1]))
-            low = np.minimum(steps.start[part, 2], steps.end[part, 2])
+            low = np.minimum(steps.start[part, 2], steps.end[part, 2]) - field.lower[2]
             cutter = moves.cutter[steps.move[part]]
-            levels = _levels(cutters, cutter, low, field.upper[2], slices)
+            levels = _levels(cutters, cutter, low, field.upper[2] - field.lower[2], slices)
             cuts = [_empty_cut(levels) for _ in range(threads)]
             runs = [
-                pool.submit(kernel.cut_moves, view, cutters, moves, m0, m1, cut, thread, threads)
-                for thread, cut in enumerate(cuts)
+                pool.submit(kernel.cut_moves, view, cutters, moves, m0, m1, cut, scratch, thread, threads)
+                for thread, (cut, scratch) in enumerate(zip(cuts, scratches, strict=True))
             ]
             for run in runs:
                 run.result()
-            low_quanta = np.maximum(np.floor(low / QUANTUM + 0.5), view.floor).astype(np.int32)
+            low_quanta = np.maximum(np.floor(low / QUANTUM + 0.5), 0).astype(np.int32)
             span = steps.end[part] - steps.start[part]
             angles.measure(
                 _join(cuts), cutters, cutter, low_quanta, np.hypot(span[:, 0], span[:, 1]), span[:, 2].copy(),
@@ -300,6 +302,14 @@ def _cut(
             )  # fmt: skip
             if progress is not None:
                 progress(m1 / len(moves.is_arc))
+
+
+def _scratch(tiles: int) -> kernel.Scratch:
+    """Return one thread's own memory."""
+    lists = np.empty((3, tiles + 1), np.int32)
+    return kernel.Scratch(
+        np.empty(stock_kernel.CELLS, np.int32), np.zeros(kernel.RATIOS, np.float32), lists[0], lists[1], lists[2]
+    )
 
 
 def _stretches(first: NDArray[np.int64]) -> list[tuple[int, int]]:

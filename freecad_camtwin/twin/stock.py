@@ -48,7 +48,7 @@ def memory_estimate(width: float, depth: float, cell: float) -> int:
 class HeightField:
     """The material under every cell of a square grid, tile by tile (see ``camtwin_kernels.stock``)."""
 
-    height: NDArray[np.int32]  #: (tiles, 128) top of the material in QUANTUM
+    height: NDArray[np.int32]  #: (tiles, 128) top of the material above the stock's underside in QUANTUM
     rows: int  #: rows of tiles
     columns: int  #: columns of tiles
     lower: tuple[float, float, float]  #: least corner of the stock [mm]
@@ -78,19 +78,16 @@ class HeightField:
             )
         columns = math.ceil(width / cell / kernel.COLUMNS - 1e-9)
         rows = math.ceil(depth / cell / kernel.ROWS - 1e-9)
-        height = np.full((rows * columns, kernel.CELLS), _quanta(stock.lower[2]), np.int32)
+        height = np.zeros((rows * columns, kernel.CELLS), np.int32)
         field = cls(height, rows, columns, stock.lower, stock.upper, cell)
         field._fill(stock)
         return field
 
     def _fill(self, stock: Stock) -> None:
-        top = _quanta(stock.upper[2])
+        top = math.floor((stock.upper[2] - stock.lower[2]) / QUANTUM + 0.5)
         if stock.kind == "solid" and stock.triangles is not None:
-            view = self.view()
             triangles = np.ascontiguousarray(stock.triangles, dtype=np.float64)
-            kernel.raise_to_triangles(
-                self.height, view.xs, view.ys, self.columns, view.x0, view.y0, self.cell, triangles
-            )
+            kernel.raise_to_triangles(self.height, self.columns, *stock.lower, self.cell, triangles)
             return
         middle = [(low + high) / 2 for low, high in zip(stock.lower, stock.upper, strict=True)]
         radius = (stock.upper[0] - stock.lower[0]) / 2
@@ -105,21 +102,15 @@ class HeightField:
 
     def samples(self, row: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return x and y of the sample points of one row of tiles [mm], shape (columns, 128) each."""
-        xs, ys = kernel.samples(self.cell)
-        corner = self.lower[0] + np.arange(self.columns)[:, None] * kernel.COLUMNS * self.cell
-        x = corner + xs
-        y = np.broadcast_to(self.lower[1] + row * kernel.ROWS * self.cell + ys, x.shape)
-        return x, y
+        tiles = np.arange(self.columns)[:, None]
+        x = self.lower[0] + (tiles * kernel.COLUMNS + kernel.XS.astype(np.float64)) * self.cell
+        y = self.lower[1] + (row * kernel.ROWS + kernel.YS.astype(np.float64)) * self.cell
+        return x, np.broadcast_to(y, x.shape)
 
     def view(self) -> kernel.Field:
         """Return what kernels see: they cut into ``height`` itself."""
-        xs, ys = kernel.samples(self.cell)
-        x0, y0, floor = self.lower
         top = self.height.max(axis=1)
-        highest = _quanta(self.upper[2])
-        return kernel.Field(
-            self.height, top, xs, ys, self.rows, self.columns, x0, y0, self.cell, _quanta(floor), highest
-        )
+        return kernel.Field(self.height, top, self.rows, self.columns, *self.lower, self.cell, self.upper[2])
 
     def copy(self) -> "HeightField":
         """Return a field that can be cut without touching this one."""
@@ -128,7 +119,7 @@ class HeightField:
     @property
     def quanta(self) -> int:
         """Sum of all material heights above the stock's underside, an exact whole number."""
-        return int(self.height.sum(dtype=np.int64)) - _quanta(self.lower[2]) * self.height.size
+        return int(self.height.sum(dtype=np.int64))
 
     @property
     def volume(self) -> float:
@@ -142,9 +133,9 @@ class HeightField:
         ny = min(rows.shape[0], math.ceil((self.upper[1] - self.lower[1]) / self.cell - 1e-9))
         nx = min(rows.shape[1], math.ceil((self.upper[0] - self.lower[0]) / self.cell - 1e-9))
         shown = rows[:ny, :nx]
-        heights = (shown * np.float32(QUANTUM)).astype(np.float32)
-        heights[shown <= _quanta(self.lower[2])] = np.nan
-        return heights
+        heights = shown * np.float32(QUANTUM) + np.float32(self.lower[2])
+        heights[shown == 0] = np.nan
+        return np.asarray(heights, np.float32)
 
     def save(self, path: Path) -> None:
         """Write the state as a compressed .npz."""
@@ -175,7 +166,3 @@ class HeightField:
         if height.shape != (rows * columns, kernel.CELLS):
             raise StockError(f"{path} is not a whole saved stock")
         return cls(height, rows, columns, lower, upper, cell)
-
-
-def _quanta(z: float) -> int:
-    return math.floor(z / QUANTUM + 0.5)

@@ -61,8 +61,8 @@ from camtwin_kernels.engagement_shapes import (
     cut_flat,
     cut_ramp,
 )
-from camtwin_kernels.jit import inner, kernel
-from camtwin_kernels.stock import COLUMNS, ROWS, Field
+from camtwin_kernels.jit import lean_kernel, lean_part
+from camtwin_kernels.stock import CELLS, COLUMNS, ROWS, XS, YS, Field
 
 I = np.int32  # noqa: E741
 F = np.float32
@@ -111,7 +111,17 @@ class Cut(NamedTuple):
     slice_left: NDArray[np.int32]  #: (steps, slices)
 
 
-@inner
+class Scratch(NamedTuple):
+    """What one thread writes its intermediate results to."""
+
+    old: NDArray[np.int32]  #: (128,) a tile as it was
+    row: NDArray[np.float32]  #: (RATIOS,) contact points at the present slope
+    i: NDArray[np.int32]  #: (tiles + 1,) tiles under a stroke: column,
+    j: NDArray[np.int32]  #: (tiles + 1,) row,
+    top: NDArray[np.int32]  #: (tiles + 1,) maximum
+
+
+@lean_part
 def position(moves: Moves, m: int, f: float) -> tuple[float, float, float]:
     """Return where fraction ``f`` of move ``m`` is; on an arc the radius goes evenly from its first to its last."""
     x0, y0, z0 = moves.start[m, 0], moves.start[m, 1], moves.start[m, 2]
@@ -137,42 +147,26 @@ def position(moves: Moves, m: int, f: float) -> tuple[float, float, float]:
     return pb, pn, pa
 
 
-@inner
-def _reach(shape: int, size: NDArray[np.float64], depth: float) -> float:
-    """Return the cutter's radius ``depth`` above its tip [mm]."""
-    if shape == FLAT:
-        return float(size[RADIUS])
-    if shape == CONE:
-        return float(min(size[RADIUS], size[TIP_RADIUS] + depth / size[STEEPNESS]))
-    corner = size[CORNER]
-    if depth >= corner:
-        return float(size[RADIUS])
-    return float(size[TIP_RADIUS] + math.sqrt(depth * (2.0 * corner - depth)))
-
-
-@inner
-def _flank(shape: int, size: NDArray[np.float64], radius: float) -> float:
-    """Return how far above its tip the cutter's surface is at ``radius`` at least [mm]."""
-    beyond = radius - size[TIP_RADIUS]
-    if shape == FLAT or beyond <= 0.0:
-        return 0.0
-    if shape == CONE:
-        return float(beyond * size[STEEPNESS])
-    corner = size[CORNER]
-    return float(corner - math.sqrt(max(corner * corner - beyond * beyond, 0.0)))
-
-
-@inner
+@lean_part
 def _behind(shape: int, size: NDArray[np.float64], slope: float) -> float:
     """Return how far behind its start, along the motion, a contiguous stroke can still cut [mm]."""
     if slope >= 0.0:
         return 0.0
-    if shape == FLAT or shape == CONE:
+    if shape in (FLAT, CONE):
         return float(size[RADIUS])
     return float(size[TIP_RADIUS] - size[CORNER] * slope / math.sqrt(1.0 + slope * slope))
 
 
-@inner
+@lean_part
+def _side(radius: float, back: float, forward: float, across: float) -> float:
+    """Return how far a disc, cut off ``back`` behind its centre, reaches along an axis [mm].
+
+    ``forward`` and ``across`` are the motion's components along and across that axis.
+    """
+    return radius if forward > 0.0 else min(radius, radius * abs(across) - back * forward)
+
+
+@lean_part
 def _contact_row(table: NDArray[np.float32], slope: float, row: NDArray[np.float32]) -> None:
     """Fill ``row`` (RATIOS,) with the contact points of a bull nose on a slope, between two rows of its table."""
     if slope == 0.0:
@@ -186,9 +180,9 @@ def _contact_row(table: NDArray[np.float32], slope: float, row: NDArray[np.float
         row[i] = table[k, i] + (table[k + 1, i] - table[k, i]) * part
 
 
-@inner
+@lean_part
 def _slice_tile(
-    height: Any, t: int, old: Any, xs: Any, ys: Any, w0: Any, ex: Any, ey: Any, step: int, highest: int, cut: Cut
+    height: Any, t: int, old: Any, w0: Any, along: Any, across: Any, step: int, highest: int, cut: Cut
 ) -> None:
     """Share what one tile lost among the axial slices of its step."""
     for k in range(cut.slice_volume.shape[1]):
@@ -199,10 +193,10 @@ def _slice_tile(
         total = I(0)
         right = I(-NOTHING_LEFT)
         left = NOTHING_LEFT
-        for i in range(U(ROWS * COLUMNS)):
+        for i in range(U(CELLS)):
             lost = I(min(old[i], high) - max(height[t, i], low))
             is_cut = (lost > I(0)) & (old[i] > height[t, i])
-            side = I((w0 + ys[i] * ex - xs[i] * ey) * F(QUANTA))
+            side = I(w0 + YS[i] * along - XS[i] * across)
             total = I(total + (lost if is_cut else I(0)))
             right = min(right, side if is_cut else I(-NOTHING_LEFT))
             left = max(left, side if is_cut else NOTHING_LEFT)
@@ -212,11 +206,10 @@ def _slice_tile(
             cut.slice_left[step, k] = max(cut.slice_left[step, k], left)
 
 
-@inner
-def _stroke(
+@lean_part
+def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is worth a function too long
     field: Field,
-    old: NDArray[np.int32],
-    row: NDArray[np.float32],
+    scratch: Scratch,
     shape: int,
     size: NDArray[np.float64],
     p0: tuple[float, float, float],
@@ -228,124 +221,136 @@ def _stroke(
     threads: int,
 ) -> None:
     """Cut one straight stroke from ``p0`` to ``p1`` into the tile rows of ``thread``."""
-    c = field.cell
-    x0, y0, z0 = p0
-    x1, y1, z1 = p1
-    length = math.hypot(x1 - x0, y1 - y0)
+    old, row, list_i, list_j, list_top = scratch.old, scratch.row, scratch.i, scratch.j, scratch.top
+    height, tops, columns = field.height, field.top, field.columns
+    x0, y0 = p0[0] - field.x0, p0[1] - field.y0
+    dx, dy = p1[0] - p0[0], p1[1] - p0[1]
+    z0, z1 = (p0[2] - field.z0) * QUANTA, (p1[2] - field.z0) * QUANTA
+    zlow = min(z0, z1)
+    low = I(max(math.floor(zlow + 0.5), 0.0))
+    length = math.hypot(dx, dy)
     ex, ey, slope = 1.0, 0.0, 0.0
     if length > 1e-9:
-        ex, ey, slope = (x1 - x0) / length, (y1 - y0) / length, (z1 - z0) / length
+        ex, ey, slope = dx / length, dy / length, (p1[2] - p0[2]) / length
     else:
-        length, z0 = 0.0, min(z0, z1)
-    zlow = min(z0, z1)
-    low = I(max(math.floor(zlow * QUANTA + 0.5), field.floor))
+        length, z0 = 0.0, zlow
     radius = size[RADIUS]
-    half_x, half_y = 0.5 * COLUMNS * c, 0.5 * ROWS * c
-    half = math.hypot(half_x, half_y)
-    per_x, per_y = 1.0 / (COLUMNS * c), 1.0 / (ROWS * c)
+    width, depth = COLUMNS * field.cell, ROWS * field.cell
+    half_x, half_y = 0.5 * width, 0.5 * depth
 
-    # The tiles under the stroke: all around a cutter that comes from nowhere, else only before its start.
-    back = radius if not is_contiguous else min(_behind(shape, size, slope), radius)
-    side_x = radius * abs(ey) + back * abs(ex) if back < radius else radius
-    side_y = radius * abs(ex) + back * abs(ey) if back < radius else radius
-    side_x, side_y = min(side_x, radius), min(side_y, radius)
-    west = min(x0, x1) - (radius if ex < 0.0 else side_x) - field.x0
-    east = max(x0, x1) + (radius if ex > 0.0 else side_x) - field.x0
-    south = min(y0, y1) - (radius if ey < 0.0 else side_y) - field.y0
-    north = max(y0, y1) + (radius if ey > 0.0 else side_y) - field.y0
+    # The tiles under the stroke: all around a cutter that comes from nowhere, else those before its start.
+    back = min(_behind(shape, size, slope), radius) if is_contiguous else radius
+    west = x0 + min(dx, 0.0) - _side(radius, back, -ex, ey)
+    east = x0 + max(dx, 0.0) + _side(radius, back, ex, ey)
+    south = y0 + min(dy, 0.0) - _side(radius, back, -ey, ex)
+    north = y0 + max(dy, 0.0) + _side(radius, back, ey, ex)
     if east < 0.0 or north < 0.0:
         return
-    i0, i1 = max(0, int(west * per_x)), min(field.columns - 1, int(east * per_x))
-    j0, j1 = max(0, int(south * per_y)), min(field.rows - 1, int(north * per_y))
+    i0, i1 = max(0, int(west / width)), min(columns - 1, int(east / width))
+    j0, j1 = max(0, int(south / depth)), min(field.rows - 1, int(north / depth))
 
-    reach = radius
-    if shape != FLAT:  # a cutter that is shallow in the material is narrow there
-        highest = LOWEST
-        for j in range(j0, j1 + 1):
-            if threads > 1 and j % threads != thread:
-                continue
-            for t in range(j * field.columns + i0, j * field.columns + i1 + 1):
-                highest = max(highest, field.top[U(t)])
-        if highest <= low:
-            return
-        reach = min(radius, _reach(shape, size, (highest - low) / QUANTA))
-    far2 = (reach + half) * (reach + half)
-    behind = -1e30
-    inside2 = -1.0
-    if is_contiguous:
-        behind = -_behind(shape, size, slope) - half - 1e-5
-        if shape == FLAT and slope >= 0.0 and radius > half + 1e-5:
-            inside2 = (radius - half - 1e-5) ** 2
+    # One flat loop without branches: tiles are few, and a branch that nobody can predict costs as much as ten.
+    j0 += (thread - j0) % threads
+    rows = (j1 - j0) // threads + 1 if j1 >= j0 else 0
+    count = 0
+    i, j = i0, j0
+    for _ in range(rows * max(i1 - i0 + 1, 0)):
+        top = tops[U(j * columns + i)]
+        list_i[U(count)], list_j[U(count)], list_top[U(count)] = i, j, top
+        count += int(top > low)
+        is_last = i == i1
+        i = i0 if is_last else i + 1
+        j = j + threads if is_last else j
+    if count == 0:
+        return
 
-    fex, fey, fl, fslope = F(ex), F(ey), F(length), F(slope)
-    fr2 = F(radius * radius * (1.0 + 1e-6))
-    rise = F(z0 - zlow)
-    base = I(math.floor(zlow * QUANTA + 0.5))
-    sine = F(slope / math.sqrt(1.0 + slope * slope))
-    tip, corner, steep = F(size[TIP_RADIUS]), F(size[CORNER]), F(size[STEEPNESS])
-    lean = F(0.0)
-    if shape == CONE and slope != 0.0:
+    inside2 = radius * radius if is_contiguous and shape == FLAT and slope >= 0.0 else -1.0
+    ahead = -back - 1e-5 if is_contiguous else -1e30
+    # A tile's half extents along and across the motion.
+    half_u = half_x * abs(ex) + half_y * abs(ey)
+    half_w = half_x * abs(ey) + half_y * abs(ex)
+    tip_radius, corner_radius = size[TIP_RADIUS], size[CORNER]
+    widening = 1.0 / size[STEEPNESS] if shape == CONE else 0.0
+    for k in range(U(count)):
+        cx = (list_i[k] + 0.5) * width - x0
+        cy = (list_j[k] + 0.5) * depth - y0
+        u = cx * ex + cy * ey
+        w = cy * ex - cx * ey
+        du = max(abs(u - min(max(u, 0.0), length)) - half_u, 0.0)
+        dw = max(abs(w) - half_w, 0.0)
+        deep = (list_top[k] - low) / QUANTA
+        round_deep = min(deep, corner_radius)
+        reach = tip_radius + math.sqrt(round_deep * (2.0 * corner_radius - round_deep)) + deep * widening
+        reach = min(reach, radius)
+        far_x, far_y = abs(cx) + half_x, abs(cy) + half_y
+        is_near = du * du + dw * dw <= reach * reach
+        is_ahead = (u + half_u >= ahead) & (far_x * far_x + far_y * far_y >= inside2)
+        list_top[k] = I(is_near & is_ahead)
+    work = 0
+    for k in range(U(count)):
+        list_i[U(work)], list_j[U(work)] = list_i[k], list_j[k]
+        work += list_top[k]
+
+    is_sliced = cut.slice_volume.shape[1] > 0
+    along, across = F(ex * field.cell * QUANTA), F(ey * field.cell * QUANTA)
+    stretch, rise = F(length * QUANTA), F(slope)
+    r2 = F(radius * radius * (1.0 + 1e-6) * QUANTA * QUANTA)
+    lift = F(z0 + 0.5)
+    tip, corner = F(size[TIP_RADIUS] * QUANTA), F(size[CORNER] * QUANTA)
+    third = F(size[STEEPNESS])
+    if shape == BALL:
+        third = F(slope / math.sqrt(1.0 + slope * slope))
+    elif shape == CONE and slope != 0.0:
         tangent = size[STEEPNESS] ** 2 - slope * slope
-        lean = F(abs(slope) / math.sqrt(tangent)) if tangent > 0.0 else F(1e6)
-    for j in range(j0, j1 + 1):
-        if threads > 1 and j % threads != thread:
-            continue
-        ay = field.y0 + j * ROWS * c - y0
-        cy = ay + half_y
-        for i in range(i0, i1 + 1):
-            t = U(j * field.columns + i)
-            top = field.top[t]
-            if top <= low:
-                continue
-            ax = field.x0 + i * COLUMNS * c - x0
-            cx = ax + half_x
-            u = cx * ex + cy * ey
-            w = cy * ex - cx * ey
-            q = u - min(max(u, 0.0), length)
-            d2 = w * w + q * q
-            if (u < behind) | (u * u + w * w < inside2) | (d2 > far2):
-                continue
-            if shape != FLAT and (top - low) <= QUANTA * _flank(shape, size, math.sqrt(d2) - half):
-                continue
-            u0 = F(ax * ex + ay * ey)
-            w0 = F(ay * ex - ax * ey)
-            if shape == FLAT:
-                if slope == 0.0:
-                    got = cut_flat(
-                        field, t, old, u0, w0, fex, fey, fl, fr2, base, rise, fslope, tip, corner, steep, row
-                    )
-                else:
-                    got = cut_ramp(
-                        field, t, old, u0, w0, fex, fey, fl, fr2, base, rise, fslope, tip, corner, steep, row
-                    )
-            elif shape == BALL:
-                got = cut_ball(field, t, old, u0, w0, fex, fey, fl, fr2, base, rise, fslope, tip, corner, sine, row)
-            elif shape == BULL:
-                got = cut_bull(field, t, old, u0, w0, fex, fey, fl, fr2, base, rise, fslope, tip, corner, steep, row)
+        corner = F(abs(slope) / math.sqrt(tangent)) if tangent > 0.0 else F(1e6)
+    for k in range(U(work)):
+        i, j = list_i[k], list_j[k]
+        t = U(j * columns + i)
+        ax, ay = i * width - x0, j * depth - y0
+        u0 = F((ax * ex + ay * ey) * QUANTA)
+        w0 = F((ay * ex - ax * ey) * QUANTA)
+        if is_sliced:
+            for e in range(U(CELLS)):
+                old[e] = height[t, e]
+        if shape == FLAT:
+            if slope == 0.0:
+                got = cut_flat(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
             else:
-                got = cut_cone(field, t, old, u0, w0, fex, fey, fl, fr2, base, rise, fslope, tip, lean, steep, row)
-            total, right, left, highest_cut, new_top = got
-            if total == 0:
-                continue
-            field.top[t] = new_top
-            cut.volume[step] += total
-            cut.right[step] = min(cut.right[step], right)
-            cut.left[step] = max(cut.left[step], left)
-            cut.top[step] = max(cut.top[step], highest_cut)
-            if cut.slice_volume.shape[1] > 0:
-                _slice_tile(field.height, t, old, field.xs, field.ys, w0, fex, fey, step, highest_cut, cut)
+                got = cut_ramp(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
+        elif shape == BALL:
+            got = cut_ball(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
+        elif shape == BULL:
+            got = cut_bull(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
+        else:
+            got = cut_cone(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
+        total, right, left, highest_cut, new_top = got
+        if total == 0:
+            continue
+        tops[t] = new_top
+        cut.volume[step] += total
+        cut.right[step] = min(cut.right[step], right)
+        cut.left[step] = max(cut.left[step], left)
+        cut.top[step] = max(cut.top[step], highest_cut)
+        if is_sliced:
+            _slice_tile(height, t, old, w0, along, across, step, highest_cut, cut)
 
 
-@kernel
+@lean_kernel
 def cut_moves(
-    field: Field, cutters: Cutters, moves: Moves, m0: int, m1: int, cut: Cut, thread: int, threads: int
+    field: Field,
+    cutters: Cutters,
+    moves: Moves,
+    m0: int,
+    m1: int,
+    cut: Cut,
+    scratch: Scratch,
+    thread: int,
+    threads: int,
 ) -> None:
     """Cut moves ``m0`` to ``m1`` into ``field`` and fill ``cut``, whose first row is the first step of ``m0``.
 
     ``cut`` comes with volume 0, top and left NOTHING_LEFT, right -NOTHING_LEFT, and its levels.
     """
-    old = np.empty(ROWS * COLUMNS, np.int32)
-    row = np.zeros(RATIOS, np.float32)
     lx, ly, lz, last_cutter = 1e30, 1e30, 1e30, -1
     row_slope, row_cutter = 0.0, -1
     offset = moves.first[m0]
@@ -365,13 +370,13 @@ def cut_moves(
             run = math.hypot(p1[0] - p0[0], p1[1] - p0[1])
             slope = (p1[2] - p0[2]) / run if run > 1e-9 else 0.0
             if shape == BULL and (slope != row_slope or cutter != row_cutter):
-                _contact_row(cutters.contact[cutter], slope, row)
+                _contact_row(cutters.contact[cutter], slope, scratch.row)
                 row_slope, row_cutter = slope, cutter
             is_plunge = run <= 1e-9 and p1[2] < p0[2]
-            if min(p0[2], p1[2]) * QUANTA < field.highest:
+            if min(p0[2], p1[2]) < field.highest:
                 step = moves.first[m] - offset + piece // moves.strokes[m]
                 _stroke(
-                    field, old, row, shape, size, p0, p1, is_contiguous and not is_plunge, step, cut, thread, threads
+                    field, scratch, shape, size, p0, p1, is_contiguous and not is_plunge, step, cut, thread, threads
                 )
             p0 = p1
             is_contiguous = True

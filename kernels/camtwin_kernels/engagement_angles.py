@@ -20,13 +20,13 @@ from typing import Any
 
 from camtwin_kernels.engagement import CORNER, QUANTA, RADIUS, STEEPNESS, TIP_RADIUS, Cut, Cutters, position
 from camtwin_kernels.engagement_shapes import CONE, FLAT
-from camtwin_kernels.jit import inner, kernel
+from camtwin_kernels.jit import lean_kernel, lean_part
 
 PAD = 0.3
 SNAP = 1.0
 
 
-@inner
+@lean_part
 def _angles(right: float, left: float, radius: float, cell: float) -> tuple[float, float]:
     """Return φ_st and φ_ex of material between two sides of a cutter [rad]."""
     first = left + PAD * cell
@@ -36,7 +36,7 @@ def _angles(right: float, left: float, radius: float, cell: float) -> tuple[floa
     return phi_st, max(phi_ex, phi_st)
 
 
-@inner
+@lean_part
 def radius_at(shape: int, size: Any, height: float) -> float:
     """Return the cutter's radius at ``height`` above its tip [mm]."""
     if shape == FLAT:
@@ -49,13 +49,13 @@ def radius_at(shape: int, size: Any, height: float) -> float:
     return float(size[TIP_RADIUS] + math.sqrt(max(height * (2.0 * corner - height), 0.0)))
 
 
-@kernel
+@lean_kernel
 def measure(
     cut: Cut, cutters: Cutters, cutter: Any, low: Any, run: Any, rise: Any, cell: float, whole: Any, sliced: Any
 ) -> None:
     """Fill what each step took.
 
-    cutter, low, run, rise: (steps,) its cutter, lowest tip [quanta], length in the plane and dz [mm]
+    cutter, low, run, rise: (steps,) its cutter, lowest tip [quanta above the underside], length in the plane and dz [mm]
     whole: (5, steps) volume [mm³], ap, ae [mm], phi_st, phi_ex [rad]
     sliced: (4, steps, slices) z, ap [mm], phi_st, phi_ex [rad]
     """
@@ -97,7 +97,7 @@ def measure(
             sliced[2, s, k], sliced[3, s, k] = phi_st, phi_ex
 
 
-@kernel
+@lean_kernel
 def lay(moves: Any, move: Any, start: Any, end: Any) -> None:
     """Fill ``move`` (steps,) with each step's move, and ``start`` and ``end`` (steps, 3) with its ends [mm]."""
     for m in range(moves.start.shape[0]):

@@ -40,42 +40,41 @@ from typing import Any
 
 import numpy as np
 
-from camtwin_kernels.jit import inner
-from camtwin_kernels.stock import COLUMNS, ROWS
+from camtwin_kernels.jit import lean_part
+from camtwin_kernels.stock import CELLS, XS, YS
 
 FLAT, BALL, BULL, CONE = 0, 1, 2, 3
 
 I = np.int32  # noqa: E741
 F = np.float32
 U = np.uint64
-ZERO, HALF, QUANTA = np.float32(0.0), np.float32(0.5), np.float32(16384.0)
+ZERO, HALF = np.float32(0.0), np.float32(0.5)
 BIG, SMALL = np.int32(2**30), np.int32(-(2**30))
-CELLS = ROWS * COLUMNS
 LAST_RATIO = np.int32(255)
 RATIO_SCALE = np.float32(256.0)
 
 
-@inner
+@lean_part
 def rough_root(x: Any) -> Any:
     """Return √x to 0.2 %, for x ≥ 0."""
-    bits = np.int32((np.float32(x).view(np.int32) >> I(1)) + I(0x1FBB4000))
-    guess = np.int32(bits).view(np.float32)
-    return HALF * (guess + x / guess)
+    bits = np.int32(I(0x5F375A86) - I(np.float32(x).view(np.int32) >> I(1)))
+    inverse = np.int32(bits).view(np.float32)
+    return x * inverse * (F(1.5) - HALF * x * inverse * inverse)
 
 
-@inner
+@lean_part
 def _clamp(t: Any, length: Any) -> Any:
     t = t if t > ZERO else ZERO
     return t if t < length else length
 
 
-@inner
+@lean_part
 def _flat(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any) -> Any:
     q = u - _clamp(u, length)
     return r2 - w * w - q * q, ZERO
 
 
-@inner
+@lean_part
 def _ramp(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any) -> Any:
     q = u - _clamp(u, length)
     rest = r2 - w * w
@@ -84,7 +83,7 @@ def _ramp(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: An
     return rest - q * q, slope * t
 
 
-@inner
+@lean_part
 def _ball(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, sine: Any, row: Any) -> Any:
     rest = r2 - w * w
     rest0 = rest if rest > ZERO else ZERO
@@ -94,7 +93,7 @@ def _ball(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: An
     return deep, corner + slope * t - math.sqrt(deep if deep > ZERO else ZERO)
 
 
-@inner
+@lean_part
 def _bull(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any) -> Any:
     near = u - _clamp(u, length)
     w2 = w * w
@@ -110,7 +109,7 @@ def _bull(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: An
     return rest - near * near, corner + slope * t - math.sqrt(under if under > ZERO else ZERO)
 
 
-@inner
+@lean_part
 def _cone(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, lean: Any, steep: Any, row: Any) -> Any:
     near = u - _clamp(u, length)
     w2 = w * w
@@ -131,26 +130,22 @@ def _cone(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, lean: Any,
 def _tile_cutter(lowest: Callable[..., Any]) -> Callable[..., Any]:
     """Return the loop over a tile for one shape; ``lowest`` gives (≥ 0 where the cutter passes, height above base)."""
 
-    @inner
+    @lean_part
     def cut(
-        field: Any, t: Any, old: Any, u0: Any, w0: Any, ex: Any, ey: Any, length: Any, r2: Any,
-        base: Any, rise: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any,
+        height: Any, t: Any, u0: Any, w0: Any, along: Any, across: Any, length: Any, r2: Any,
+        lift: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any,
     ) -> Any:  # fmt: skip
         total, right, left, highest, top = I(0), BIG, SMALL, SMALL, SMALL
-        height, xs, ys, floor = field.height, field.xs, field.ys, I(field.floor)
         for i in range(U(CELLS)):
-            x = xs[i]
-            y = ys[i]
-            w = w0 + y * ex - x * ey
-            deep, above = lowest(u0 + x * ex + y * ey, w, length, r2, slope, tip, corner, third, row)
-            z = I(base + I((rise + above) * QUANTA + HALF))
-            z = max(z, floor)
+            u = u0 + XS[i] * along + YS[i] * across
+            w = w0 + YS[i] * along - XS[i] * across
+            deep, above = lowest(u, w, length, r2, slope, tip, corner, third, row)
+            z = I(max(lift + above, ZERO))
             before = height[t, i]
             is_cut = (deep >= ZERO) & (before > z)
             after = z if is_cut else before
-            old[i] = before
             height[t, i] = after
-            side = I(w * QUANTA)
+            side = I(w)
             total = I(total + I(before - after))
             right = min(right, side if is_cut else BIG)
             left = max(left, side if is_cut else SMALL)

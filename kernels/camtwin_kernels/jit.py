@@ -14,16 +14,17 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
-from numba.core import config
+from numba.core import config  # type: ignore[attr-defined]
 
 F = TypeVar("F", bound=Callable[..., object])
 
 # No "nnan" and no "ninf": unknown feeds and speeds travel through the kernels as NaN.
 _FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
-_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": _FASTMATH}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": _FASTMATH}
+_LEAN = {"_nrt": False}
 
 
 def _user_cache() -> Path:
@@ -66,15 +67,27 @@ CACHE_FOLDER = _cache_folder()
 
 def kernel(function: F) -> F:
     """Compile ``function`` to machine code, free of the GIL, cached between sessions."""
+    return _compile(function, CACHE_FOLDER, {})
+
+
+def lean_kernel(function: F) -> F:
+    """Compile like ``kernel``, but without reference counts: for what calls its parts millions of times.
+
+    Counting is atomic and costs as much as the work on a tile. Such a kernel cannot allocate; none should.
+    """
+    return _compile(function, CACHE_FOLDER, _LEAN)
+
+
+def lean_part(function: F) -> F:
+    """Compile ``function`` as a part of lean kernels, which carry it in their cache."""
+    return _compile(function, "", _LEAN)
+
+
+def _compile(function: F, folder: str, options: dict[str, Any]) -> F:
     # numba reads its configuration when a function is decorated; other users of numba in this process keep theirs.
-    theirs, config.CACHE_DIR = config.CACHE_DIR, CACHE_FOLDER
+    theirs, config.CACHE_DIR = config.CACHE_DIR, folder
     try:
-        compiled = numba.njit(cache=bool(CACHE_FOLDER), **_OPTIONS)(function)
+        compiled = numba.njit(cache=bool(folder), **_OPTIONS, **options)(function)
     finally:
         config.CACHE_DIR = theirs
     return cast("F", compiled)
-
-
-def inner(function: F) -> F:
-    """Compile ``function`` as a part of the kernels that call it; they carry it in their cache."""
-    return cast("F", numba.njit(**_OPTIONS)(function))

@@ -23,38 +23,31 @@ CELLS = ROWS * COLUMNS
 
 
 class Field(NamedTuple):
-    """A height field, as kernels see it. Heights are int32 quanta of 2⁻¹⁴ mm; ``floor`` is "no material"."""
+    """A height field, as kernels see it: int32 quanta of 2⁻¹⁴ mm above the stock's underside, 0 for no material."""
 
     height: NDArray[np.int32]  #: (tiles, 128)
     top: NDArray[np.int32]  #: (tiles,) maximum of each tile
-    xs: NDArray[np.float32]  #: (128,) sample points from the tile's corner [mm]
-    ys: NDArray[np.float32]  #: (128,)
     rows: int  #: rows of tiles
     columns: int  #: columns of tiles
     x0: float  #: [mm] lower corner of tile 0
     y0: float
+    z0: float  #: [mm] the stock's underside
     cell: float  #: c [mm]
-    floor: int  #: height of the stock's underside [quanta]
-    highest: int  #: height of the highest material that the field ever had [quanta]
+    highest: float  #: [mm] highest material that the field ever had
 
 
 def _reversed_bits(numbers: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
     return np.asarray(sum(((numbers >> b) & 1) << (bits - 1 - b) for b in range(bits)))
 
 
-def samples(cell: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return x and y of a tile's sample points [mm], shape (128,) each."""
-    k = np.arange(CELLS)
-    row, column = k // COLUMNS, k % COLUMNS
-    x = column + (_reversed_bits(row, 3) + 0.5) / ROWS
-    y = row + (_reversed_bits(column, 4) + 0.5) / COLUMNS
-    return (x * cell).astype(np.float32), (y * cell).astype(np.float32)
+_K = np.arange(CELLS)
+#: (128,) sample points of a tile from its corner, in cells.
+XS = (_K % COLUMNS + (_reversed_bits(_K // COLUMNS, 3) + 0.5) / ROWS).astype(np.float32)
+YS = (_K // COLUMNS + (_reversed_bits(_K % COLUMNS, 4) + 0.5) / COLUMNS).astype(np.float32)
 
 
 @kernel
-def raise_to_triangles(
-    height: Any, xs: Any, ys: Any, columns: int, x0: float, y0: float, cell: float, triangles: Any
-) -> None:
+def raise_to_triangles(height: Any, columns: int, x0: float, y0: float, z0: float, cell: float, triangles: Any) -> None:
     """Raise each sample of ``height`` (tiles, 128) to the highest triangle above or below it.
 
     ``triangles``: shape (triangles, 3, 3) [mm]. A triangle's height at (x, y) is linear in both; a sample is inside
@@ -62,9 +55,9 @@ def raise_to_triangles(
     """
     rows = height.shape[0] // columns
     for n in range(triangles.shape[0]):
-        ax, ay, az = triangles[n, 0, 0] - x0, triangles[n, 0, 1] - y0, triangles[n, 0, 2]
-        bx, by, bz = triangles[n, 1, 0] - x0, triangles[n, 1, 1] - y0, triangles[n, 1, 2]
-        cx, cy, cz = triangles[n, 2, 0] - x0, triangles[n, 2, 1] - y0, triangles[n, 2, 2]
+        ax, ay, az = triangles[n, 0, 0] - x0, triangles[n, 0, 1] - y0, triangles[n, 0, 2] - z0
+        bx, by, bz = triangles[n, 1, 0] - x0, triangles[n, 1, 1] - y0, triangles[n, 1, 2] - z0
+        cx, cy, cz = triangles[n, 2, 0] - x0, triangles[n, 2, 1] - y0, triangles[n, 2, 2] - z0
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
         if abs(area) < 1e-12:
             continue
@@ -77,8 +70,8 @@ def raise_to_triangles(
             for i in range(i0, i1 + 1):
                 t = (j // ROWS) * columns + i // COLUMNS
                 k = (j % ROWS) * COLUMNS + i % COLUMNS
-                x = (i // COLUMNS) * COLUMNS * cell + xs[k]
-                y = (j // ROWS) * ROWS * cell + ys[k]
+                x = ((i // COLUMNS) * COLUMNS + XS[k]) * cell
+                y = ((j // ROWS) * ROWS + YS[k]) * cell
                 b = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) / area
                 c = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) / area
                 if b >= 0.0 and c >= 0.0 and b + c <= 1.0:
