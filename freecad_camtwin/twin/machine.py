@@ -35,6 +35,11 @@ class Axis(Struct, frozen=True, forbid_unknown_fields=True):
     acceleration: Positive = field(name="acceleration_mm_s2")  #: [mm/s²]
     jerk: Positive | None = field(default=None, name="jerk_mm_s3")  #: [mm/s³], None for a controller without
 
+    @property
+    def travel(self) -> float:
+        """From end to end [mm]."""
+        return self.upper - self.lower
+
 
 class Axes(Struct, frozen=True, forbid_unknown_fields=True):
     """The three axes of the machine."""
@@ -56,6 +61,7 @@ class Linuxcnc(Struct, frozen=True, forbid_unknown_fields=True, tag_field="strat
     blending: bool = True  #: how a program starts that says nothing: True is G64, False is G61
     tolerance: NotNegative = field(default=0.0, name="tolerance_mm")  #: P of that G64 [mm], 0 for no bound
     naive: NotNegative = field(default=0.0, name="naive_tolerance_mm")  #: Q, naive-CAM tolerance [mm]
+    override: Annotated[float, Meta(ge=1)] = field(default=1.0, name="max_feed_override")  #: corners allow for it
 
 
 class Grbl(Struct, frozen=True, forbid_unknown_fields=True, tag_field="strategy", tag="junction_deviation"):
@@ -88,6 +94,7 @@ class Overheads(Struct, frozen=True, forbid_unknown_fields=True):
     tool_change: NotNegative = field(default=0.0, name="tool_change_s")  #: chip to chip
     spindle: NotNegative = field(default=0.0, name="spindle_s")  #: to reach speed, or to stop
     coolant: NotNegative = field(default=0.0, name="coolant_s")
+    dwell: NotNegative = field(default=0.0, name="dwell_s")  #: on top of a programmed dwell
     move: NotNegative = field(default=0.0, name="per_move_s")  #: on top of every move's own time
 
 
@@ -149,6 +156,7 @@ class Machine(Struct, frozen=True, forbid_unknown_fields=True):
     feed_min: NotNegative = field(default=0.0, name="feed_min_mm_s")  #: least feed that may be written [mm/s]
     feed_max: Positive | None = field(default=None, name="feed_max_mm_s")  #: greatest feed it accepts [mm/s]
     stiffness: Positive | None = field(default=None, name="stiffness_n_mm")  #: holder and spindle at the nose [N/mm]
+    work_zero: tuple[float, float, float] | None = field(default=None, name="work_zero_mm")  #: a program's zero [mm]
     overheads: Overheads = field(default_factory=Overheads)
 
     @property

@@ -72,6 +72,56 @@ def junction_speeds(leaving: Floats, arriving: Floats, accelerations: Floats, de
 
 
 @kernel
+def tolerance_speeds(leaving: Floats, arriving: Floats, accelerations: Floats, bounds: Floats, corner: Floats) -> None:
+    """Fill ``corner`` [mm/s] with the speed at which a control that smooths the path stays within a tolerance.
+
+    The velocity turns from one direction into the other by a change Δ = 2·v·sin(θ/2), θ the angle of turn. At
+    acceleration a that takes T₁ = Δ/a; the filter against jerk spreads it over another T₂. The velocity's change is
+    then the sum of two boxes' shares, and the path misses the corner by Δ/2 times the mean of |t| over that time:
+
+        a ┐  ┌────────┐             e = Δ/8·(T₁ + T₂²/(3·T₁)),  T₁ ≥ T₂;  with T₁ and T₂ swapped otherwise
+          │ ╱          ╲
+          │╱            ╲           Solved for Δ:  Δ² = 8·a·(e - a·T₂²/24),  or Newton's steps where T₂ is longer.
+          └──────────────┴ t
+           T₂   T₁-T₂  T₂
+
+    The two boxes are those of a finite-impulse-response interpolator (Ward, Sencer, Jones, Ozturk, Int. J. Adv.
+    Manuf. Technol. 2021); the mean of |t| over a box of length T is T/4, and a trapezoid follows by integration.
+
+    leaving, arriving, accelerations, corner: as in ``junction_speeds``; bounds: tolerance e [mm], T₂ [s]
+    """
+    tolerance = bounds[0]
+    smoothing = bounds[1]
+    moves = arriving.shape[0]
+    corner[0] = 0.0
+    corner[moves] = 0.0
+    for i in range(1, moves):
+        size = 0.0
+        for axis in range(3):
+            size += (arriving[i, axis] - leaving[i, axis]) ** 2
+        size = math.sqrt(size)  # 2·sin(θ/2)
+        if size < 1e-6:
+            corner[i] = np.inf
+            continue
+        pull = np.inf
+        for axis in range(3):
+            share = abs(arriving[i, axis] - leaving[i, axis]) / size
+            if share > 1e-9:
+                pull = min(pull, accelerations[axis] / share)
+        square = 8.0 * pull * (tolerance - pull * smoothing * smoothing / 24.0)
+        limit = pull * smoothing
+        if square >= limit * limit:
+            change = math.sqrt(square)
+        else:
+            change = min(limit, 8.0 * tolerance / smoothing)
+            for _ in range(4):
+                excess = change * smoothing / 8.0 + change**3 / (24.0 * pull * pull * smoothing) - tolerance
+                slope = smoothing / 8.0 + change * change / (8.0 * pull * pull * smoothing)
+                change -= excess / slope
+        corner[i] = change / size
+
+
+@kernel
 def plan_speeds(length: Floats, top: Floats, acceleration: Floats, corner: Floats, entry: Floats) -> None:
     """Fill ``entry`` [mm/s] with the speed at the start of every move, the fastest that all bounds allow.
 

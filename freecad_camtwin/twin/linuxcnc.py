@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A toolpath on LinuxCNC: merged, joined and run cycle by cycle as its trajectory planner does it."""
+
+import numpy as np
+
+from camtwin_kernels import linuxcnc_join, linuxcnc_merge, linuxcnc_run
+from freecad_camtwin.twin.machine import Linuxcnc, Machine
+from freecad_camtwin.twin.path_geometry import Geometry
+from freecad_camtwin.twin.schedule import Legs
+from freecad_camtwin.twin.toolpath import PLANE_AXES, EventKind, Floats, Ints, MoveKind, Toolpath
+
+#: Legs that are made room for, per piece; a run with more is repeated with room for all.
+_LEGS_PER_PIECE = 6
+
+
+class LinuxcncPlanner:
+    """The planner for one toolpath on one machine; what does not depend on feeds is worked out once."""
+
+    def __init__(self, toolpath: Toolpath, machine: Machine, geometry: Geometry, controller: Linuxcnc) -> None:
+        self.toolpath = toolpath
+        self.geometry = geometry
+        axes = machine.axes
+        self._limits = np.stack([axes.row("velocity"), axes.row("acceleration")])
+        path_speed = np.inf if machine.path_velocity is None else machine.path_velocity
+        self._machine = np.array([controller.servo_period, controller.override, path_speed])
+        self._circles, self._shape = _circles(toolpath, geometry)
+        self._rules = _rules(toolpath, controller)
+
+    def run(self, feed: Floats, waits: Floats) -> tuple[Legs, Floats]:
+        """Return the legs of the run and the highest speed in every move.
+
+        feed: (moves,) finite [mm/s]; waits: (moves,) seconds of rest before every move, NaN where there is none
+        """
+        toolpath, geometry = self.toolpath, self.geometry
+        moves = toolpath.moves
+        rules = self._rules.copy()
+        rules[:, linuxcnc_merge.RULE_WAIT] = _waits_that_move(waits, toolpath.length)
+        pieces = np.empty((2 * moves, linuxcnc_merge.PIECE_COLUMNS))
+        chain = np.empty((linuxcnc_merge.LONGEST_CHAIN + 1, 3))
+        count = linuxcnc_merge.merge(
+            self._shape, toolpath.start, toolpath.end, feed, rules, geometry.way, self._circles, self._limits,
+            chain, pieces,
+        )  # fmt: skip
+        queue = np.empty((2 * count + 1, linuxcnc_join.QUEUE_COLUMNS))
+        work = np.zeros((3, linuxcnc_join.WORK_COLUMNS))
+        rays = np.empty((6, 3))
+        rows = linuxcnc_join.join(pieces, count, self._circles, self._limits, self._machine, work, rays, queue)
+        linuxcnc_join.look_ahead(queue, rows, self._machine)
+        legs, peaks = self._clock(queue, rows)
+        return legs, _peaks_of_moves(queue[:rows], peaks, moves)
+
+    def _clock(self, queue: Floats, rows: int) -> tuple[Legs, Floats]:
+        runners = np.empty((2, linuxcnc_run.RUNNER_COLUMNS))
+        pen = np.empty(8)
+        peaks = np.zeros(rows)
+        room = _LEGS_PER_PIECE * rows + 8
+        while True:
+            legs = np.zeros((room, linuxcnc_run.LEG_COLUMNS))
+            drawn = linuxcnc_run.run(queue, rows, self._machine, runners, pen, legs, peaks)
+            if drawn <= room:
+                break
+            room = drawn
+        columns = np.ascontiguousarray(legs[: max(1, drawn)].T)
+        return Legs(*columns), peaks
+
+
+def _waits_that_move(waits: Floats, length: Floats) -> Floats:
+    """Return -1 for no wait; the wait before a move of no length falls to the next that has one."""
+    out = np.where(np.isnan(waits), -1.0, waits)
+    for move in np.flatnonzero((length <= 0) & (out >= 0)):
+        later = np.flatnonzero(length[move + 1 :] > 0)
+        if later.size:
+            heir = move + 1 + later[0]
+            out[heir] = max(out[heir], 0.0) + out[move]
+    return np.asarray(out)
+
+
+def _rules(toolpath: Toolpath, controller: Linuxcnc) -> Floats:
+    """Return how each move is to end: (moves, RULE_COLUMNS). Canned cycles run in exact path."""
+    rules = np.zeros((toolpath.moves, linuxcnc_merge.RULE_COLUMNS))
+    rule = (2.0, controller.tolerance, controller.naive) if controller.blending else (1.0, 0.0, 0.0)
+    since = 0
+    for event in (*toolpath.events, None):
+        if event is not None and event.kind is not EventKind.PATH_MODE:
+            continue
+        until = toolpath.moves if event is None else event.before
+        rules[since:until, :3] = rule
+        since = until
+        if event is None:
+            break
+        tolerance = event.tolerance or 0.0
+        naive = tolerance if event.naive is None else event.naive
+        exact = 0.0 if event.value == 61.1 else 1.0
+        rule = (2.0, tolerance, naive) if event.value == 64 else (exact, 0.0, 0.0)
+    rules[toolpath.cycle != 0, :3] = (1.0, 0.0, 0.0)
+    return rules
+
+
+def _circles(toolpath: Toolpath, geometry: Geometry) -> tuple[Floats, Ints]:
+    """Return the table of arcs, and for every move its row there, or that it is a line or a rapid."""
+    shape = np.where(toolpath.kind == MoveKind.RAPID, linuxcnc_merge.SHAPE_RAPID, linuxcnc_merge.SHAPE_LINE)
+    arcs = np.flatnonzero((toolpath.kind == MoveKind.ARC) & (toolpath.sweep != 0))
+    shape[arcs] = np.arange(arcs.size)
+    table = np.zeros((arcs.size, linuxcnc_merge.CIRCLE_COLUMNS))
+    if not arcs.size:
+        return table, shape.astype(np.int32)
+    rows = np.arange(arcs.size)
+    axes = np.array(PLANE_AXES)[toolpath.plane[arcs]]
+    sweep = toolpath.sweep[arcs]
+    spoke = toolpath.start[arcs] - toolpath.centre[arcs]
+    last_spoke = toolpath.end[arcs] - toolpath.centre[arcs]
+    rise = last_spoke[rows, axes[:, 2]] - spoke[rows, axes[:, 2]]
+    last_spoke[rows, axes[:, 2]] = spoke[rows, axes[:, 2]] = 0.0
+    radius = toolpath.radius[arcs]
+    table[:, linuxcnc_merge.ARRIVING : linuxcnc_merge.ARRIVING + 3] = geometry.arriving[arcs]
+    table[:, linuxcnc_merge.LEAVING : linuxcnc_merge.LEAVING + 3] = geometry.ending[arcs]
+    table[:, linuxcnc_merge.SPOKE : linuxcnc_merge.SPOKE + 3] = spoke
+    table[:, linuxcnc_merge.LAST_SPOKE : linuxcnc_merge.LAST_SPOKE + 3] = last_spoke
+    table[rows, linuxcnc_merge.NORMAL + axes[:, 2]] = np.sign(sweep)
+    middle = geometry.middle(arcs)
+    table[:, linuxcnc_merge.MIDDLE : linuxcnc_merge.MIDDLE + 3] = middle
+    table[:, linuxcnc_merge.ANGLE] = np.abs(sweep)
+    table[:, linuxcnc_merge.RADIUS] = radius
+    table[:, linuxcnc_merge.RISE] = rise * np.sign(sweep)
+    flat = radius * (1.0 - np.cos(sweep / 2))
+    table[:, linuxcnc_merge.FLATNESS] = np.where(toolpath.plane[arcs] == 0, flat, np.inf)
+    return table, shape.astype(np.int32)
+
+
+def _peaks_of_moves(queue: Floats, peaks: Floats, moves: int) -> Floats:
+    """Return the highest speed in every move from that in every piece; a piece may cover several moves."""
+    first = queue[:, linuxcnc_join.Q_FIRST].astype(np.int64)
+    final = queue[:, linuxcnc_join.Q_FINAL].astype(np.int64)
+    out = np.zeros(moves)
+    span = final - first + 1
+    offsets = np.arange(int(span.sum())) - np.repeat(np.cumsum(span) - span, span)
+    np.maximum.at(out, np.repeat(first, span) + offsets, np.repeat(peaks, span))
+    return out

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""When the machine is where: a program's motion as legs of steady acceleration along its path.
+
+A leg says: from this time on, from this way along the path on, at this speed, with this acceleration. Waits are legs
+at rest. A control with bounded jerk runs the same legs through a moving average over its smoothing time, which bounds
+jerk to acceleration over smoothing time and makes every stretch between two stops last that much longer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from freecad_camtwin.twin.toolpath import PLANE_AXES, Floats, Ints, MoveKind, Toolpath
+
+
+@dataclass(frozen=True)
+class Legs:
+    """Steady acceleration from each time to the next; after the last the machine rests. Arrays of shape (legs,)."""
+
+    time: Floats  #: [s], rising
+    way: Floats  #: [mm] along the path, never falling
+    speed: Floats  #: [mm/s]
+    pull: Floats  #: acceleration [mm/s²]
+
+    def way_at(self, times: Floats) -> Floats:
+        """How far along the path the machine is at ``times`` [mm]."""
+        leg = np.clip(np.searchsorted(self.time, times, side="right") - 1, 0, None)
+        since = np.maximum(times - self.time[leg], 0.0)
+        way = self.way[leg] + since * (self.speed[leg] + 0.5 * self.pull[leg] * since)
+        return np.asarray(np.minimum(way, np.append(self.way[1:], self.way[-1])[leg]))
+
+    def reached(self, ways: Floats, *, leaving: bool) -> Floats:
+        """When the machine comes to a way, or when it leaves it if it rests there [s]."""
+        leg = np.clip(np.searchsorted(self.way, ways, side="right" if leaving else "left") - 1, 0, None)
+        gap = np.maximum(ways - self.way[leg], 0.0)
+        speed = np.maximum(self.speed[leg], 0.0)
+        root = np.sqrt(np.maximum(0.0, speed**2 + 2.0 * self.pull[leg] * gap))
+        since = np.divide(2.0 * gap, speed + root, out=np.zeros_like(gap), where=speed + root > 0)
+        lasting = np.append(np.diff(self.time), np.inf)[leg]
+        return np.asarray(self.time[leg] + np.minimum(since, lasting))
+
+    @cached_property
+    def _swept(self) -> Floats:
+        """The integral of way over time up to every leg [mm·s]."""
+        lasting = np.diff(self.time)
+        each = lasting * (self.way[:-1] + lasting * (self.speed[:-1] / 2 + lasting * self.pull[:-1] / 6))
+        return np.concatenate([[0.0], np.cumsum(each)])
+
+    def _swept_at(self, times: Floats) -> Floats:
+        leg = np.clip(np.searchsorted(self.time, times, side="right") - 1, 0, None)
+        since = times - self.time[leg]
+        moving = since * (self.way[leg] + since * (self.speed[leg] / 2 + since * self.pull[leg] / 6))
+        return np.asarray(self._swept[leg] + np.where(since > 0, moving, since * self.way[0]))
+
+    def smooth_way_at(self, times: Floats, smoothing: float) -> Floats:
+        """How far along the path it is when its motion is averaged over the last ``smoothing`` seconds [mm]."""
+        if smoothing == 0.0:
+            return self.way_at(times)
+        return np.asarray((self._swept_at(times) - self._swept_at(times - smoothing)) / smoothing)
+
+    def smooth_reached(self, ways: Floats, smoothing: float, *, leaving: bool) -> Floats:
+        """When the averaged motion comes to, or leaves, a way [s]."""
+        first = self.reached(ways, leaving=leaving)
+        if smoothing == 0.0:
+            return first
+        rests = self.reached(ways, leaving=True) - self.reached(ways, leaving=False) > 0
+        times = first + np.where(rests, 0.0 if leaving else smoothing, smoothing / 2)
+        for _ in range(5):  # Newton; the average is always between the way now and a smoothing time ago
+            speed = (self.way_at(times) - self.way_at(times - smoothing)) / smoothing
+            miss = ways - self.smooth_way_at(times, smoothing)
+            step = np.divide(miss, speed, out=np.zeros_like(miss), where=(speed > 1e-9) & ~rests)
+            times = np.clip(times + step, first, first + smoothing)
+        return np.asarray(times)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A toolpath in time. All times are in seconds from the start of the program."""
+
+    toolpath: Toolpath
+    legs: Legs
+    reachable: Floats  #: (moves,) highest speed really reached in every move [mm/s]
+    total: float  #: the whole program with everything that happens between moves [s]
+    breakdown: dict[str, float]  #: seconds by cause (cutting, rapids, acceleration, dwell, …); their sum is the total
+    smoothing: float = 0.0  #: time over which a control with bounded jerk averages [s]
+    warnings: tuple[str, ...] = ()  #: one sentence each
+
+    @cached_property
+    def way(self) -> Floats:
+        """Length of path before every move, and of the whole [mm], shape (moves + 1,)."""
+        return np.concatenate([[0.0], np.cumsum(self.toolpath.length)])
+
+    @cached_property
+    def start(self) -> Floats:
+        """When every move starts [s], shape (moves,); after what the machine waits for before it."""
+        return self.legs.smooth_reached(self.way[:-1], self.smoothing, leaving=True)
+
+    @cached_property
+    def time(self) -> Floats:
+        """How long every move takes [s], shape (moves,), without the waits between."""
+        return np.asarray(np.maximum(self._end - self.start, 0.0))
+
+    @cached_property
+    def _end(self) -> Floats:
+        return self.legs.smooth_reached(self.way[1:], self.smoothing, leaving=False)
+
+    def travelled(self, times: Sequence[float] | Floats) -> tuple[Ints, Floats]:
+        """Return the move running at each of ``times`` [s] and how far it has come in it [mm]."""
+        along = self.legs.smooth_way_at(np.asarray(times, np.float64), self.smoothing)
+        move = np.clip(np.searchsorted(self.way, along, side="right") - 1, 0, max(0, self.toolpath.moves - 1))
+        return move.astype(np.int32), np.asarray(np.clip(along - self.way[move], 0.0, self.toolpath.length[move]))
+
+    def position(self, times: Sequence[float] | Floats) -> Floats:
+        """Return where the tool is at ``times`` [s], shape (times, 3) [mm], on the programmed path."""
+        return points_along(self.toolpath, *self.travelled(times))
+
+
+def points_along(toolpath: Toolpath, move: Ints, way: Floats) -> Floats:
+    """Return the points ``way`` [mm] into the moves ``move``, shape (len(move), 3)."""
+    length = toolpath.length[move]
+    share = np.divide(way, length, out=np.ones_like(way), where=length > 0)[:, None]
+    points: Floats = toolpath.start[move] + share * (toolpath.end[move] - toolpath.start[move])
+    arcs = np.flatnonzero(toolpath.kind[move] == MoveKind.ARC)
+    if arcs.size:
+        of = move[arcs]
+        axes = np.array(PLANE_AXES)[toolpath.plane[of]]
+        spoke = np.take_along_axis(toolpath.start[of] - toolpath.centre[of], axes[:, :2], axis=1)
+        angle = toolpath.sweep[of] * share[arcs, 0]
+        cosine, sine = np.cos(angle), np.sin(angle)
+        turned = np.stack([cosine * spoke[:, 0] - sine * spoke[:, 1], sine * spoke[:, 0] + cosine * spoke[:, 1]], 1)
+        turned += np.take_along_axis(toolpath.centre[of], axes[:, :2], axis=1)
+        row = points[arcs]
+        np.put_along_axis(row, axes[:, :2], turned, axis=1)
+        points[arcs] = row
+    return points
