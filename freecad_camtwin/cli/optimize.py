@@ -110,9 +110,9 @@ def _write(
 ) -> list[str]:
     """Write the mended document or program; return sentences about what was written."""
     if not request.is_document:
-        from freecad_camtwin.twin.rewrite import rewrite
+        from freecad_camtwin.twin.rewrite import rewrite_program
 
-        outputs.write(wanted.output, rewrite(request.source.read_bytes(), before.job, feeds))
+        outputs.write(wanted.output, rewrite_program(request.source.read_bytes(), before.job.toolpath, feeds))
         return [f"{wanted.output}: the program with its new feeds."]
     freecad = FreeCAD.find(settings.freecad)
     words: dict[str, Any] = {"action": "apply", "document": str(request.source.absolute()), "job": before.job.name}

@@ -5,6 +5,7 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from freecad_camtwin.twin import analysis_json
 from freecad_camtwin.twin.analysis import Analysis
@@ -25,9 +26,9 @@ def _row(shown: Analysis, before: Analysis | None, index: int) -> dict[str, Any]
     entry = analysis_json.operation(shown, index)
     ratio = entry["worst_ratio"]
     return {
-        "label": entry["label"],
+        "label": _breakable(entry["label"]),
         "type": entry["type"],
-        "tool": entry["tool"] or "none",
+        "tool": _breakable(entry["tool"] or "none"),
         "cutting": f"{entry['cutting_length'] / 1000:.2f}",
         "removed": f"{entry['removed_volume']:,.0f}",
         "time": _time(shown, index),
@@ -37,6 +38,11 @@ def _row(shown: Analysis, before: Analysis | None, index: int) -> dict[str, Any]
         "over": ratio is not None and ratio > 1.005,
         "width": 0 if ratio is None else round(100 * min(ratio, 1.0)),
     }
+
+
+def _breakable(name: str) -> Markup:
+    """Let a long name break after its underscores."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def _peak(entry: dict[str, Any], name: str) -> dict[str, Any]:

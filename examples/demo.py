@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The whole way on a real panel: analyse a document as it lies, build its job natively, mend its feeds, post, compare.
+
+Every step is a call of ``camtwin`` that anybody could type; it is printed before it runs. Results lie in build/demo.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from freecad_camtwin.cli.freecad import FreeCAD  # noqa: E402 - the path comes first
+from freecad_camtwin.cli.main import camtwin as command  # noqa: E402
+from freecad_camtwin.twin.words import clock  # noqa: E402
+
+SOURCE = ROOT / "examples" / "lathe_els_panel.FCStd"
+BUILD = ROOT / "build" / "demo"
+
+#: What the author's document does not say: what is cut, on what machine, how far the tools reach, what they may bear.
+CUT = "--material 6061 --machine hobby_mill --tool reach=20"
+LIMITS = "--limit h-ex-max=0.04,deflection=0.03"
+
+
+def main() -> int:
+    """Run the demo and return its exit code."""
+    began = time.monotonic()
+    BUILD.mkdir(parents=True, exist_ok=True)
+    os.chdir(ROOT)
+    heading("A real document, as it lies")
+    camtwin(f"analyze examples/lathe_els_panel.FCStd {CUT} {LIMITS}")
+
+    heading("The same two jobs, built natively in this FreeCAD")
+    build_panel()
+    camtwin("post build/demo/panel.FCStd --job Panel --post linuxcnc -o build/demo/before.ngc")
+    camtwin(f"analyze build/demo/panel.FCStd --job Panel {CUT} {LIMITS} --json build/demo/before.json")
+
+    heading("Plan feeds, write them as dressups, post, report")
+    camtwin(
+        f"optimize build/demo/panel.FCStd --job Panel {CUT} {LIMITS} -o build/demo/panel-mended.FCStd "
+        "--post linuxcnc --gcode build/demo/after.ngc --plan build/demo/plan.json --html build/demo/report.html"
+    )
+
+    heading("Read the mended document again")
+    camtwin(
+        f"analyze build/demo/panel-mended.FCStd --job Panel {CUT} {LIMITS} --json build/demo/after.json "
+        "--png build/demo/toolpath.png"
+    )
+    return conclude(time.monotonic() - began)
+
+
+def heading(words: str) -> None:
+    """Print what comes next."""
+    click.secho(f"\n== {words}", bold=True)
+
+
+def camtwin(words: str) -> None:
+    """Print and run one call of camtwin."""
+    click.secho(f"$ camtwin {words}", fg="cyan")
+    command.main(shlex.split(words), prog_name="camtwin", standalone_mode=False)
+
+
+def build_panel() -> None:
+    """Let FreeCAD build the document."""
+    program = FreeCAD.find(os.environ.get("CAMTWIN_FREECAD")).program
+    click.secho(f"$ freecadcmd examples/build_panel.py   ({program})", fg="cyan")
+    with tempfile.TemporaryDirectory(prefix="camtwin-") as home:
+        ended = subprocess.run(
+            [program, str(ROOT / "examples" / "build_panel.py")],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=300,
+            check=False,
+            env=os.environ
+            | {
+                "CAMTWIN_SOURCE": str(SOURCE),
+                "CAMTWIN_TARGET": str(BUILD / "panel.FCStd"),
+                "LC_ALL": "C.UTF-8",
+                "HOME": home,
+            },
+        )
+    if ended.returncode != 0:
+        click.echo(ended.stdout + ended.stderr, err=True)
+        raise click.ClickException("FreeCAD could not build the panel; what it said stands above.")
+    click.echo(ended.stdout.rstrip().splitlines()[-1])
+
+
+def conclude(seconds: float) -> int:
+    """Compare both programs and both analyses; 0 if geometry is the same and no limit is exceeded anew."""
+    from freecad_camtwin.twin.compare import compare
+
+    from freecad_camtwin.twin.program import read_program
+
+    heading("What came of it")
+    found = compare(
+        read_program(BUILD / "before.ngc").toolpath,
+        read_program(BUILD / "after.ngc").toolpath,
+    )
+    before, after = (json.loads((BUILD / name).read_text(encoding="utf-8")) for name in ("before.json", "after.json"))
+    loads = [max(each["worst_ratio"] or 0.0 for each in said["operations"]) for said in (before, after)]
+    click.echo(f"time in the controller   {clock(before['time'])} before, {clock(after['time'])} after")
+    click.echo(f"worst load               {100 * loads[0]:.0f} % of its limit before, {100 * loads[1]:.0f} % after")
+    click.echo(f"geometry                 {found.sentence}")
+    click.echo(f"results                  {BUILD.relative_to(ROOT)}/report.html and beside it")
+    click.echo(f"this demo took           {clock(seconds)}")
+    if not found.same_geometry or loads[1] > max(loads[0], 1.02):
+        click.echo("The mended program is not what it should be.", err=True)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
