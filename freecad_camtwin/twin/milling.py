@@ -14,9 +14,9 @@ from freecad_camtwin.twin.material import Material
 Floats = NDArray[np.float64]
 
 #: Angles of a revolution at which the peak is looked for, at least.
-ANGLES = 144
+ANGLES = 180
 #: Angles of one tooth pitch at which it is looked for, at least.
-ANGLES_OF_PITCH = 36
+ANGLES_OF_PITCH = 60
 #: A tool that descends by less than this share of its motion does not cut with the flat of its tip.
 LEAST_PLUNGE = 0.01
 #: Feeds per tooth at which peaks are tabulated, in units of kte/ktc, where edge and shear force are alike. Peaks are

@@ -18,7 +18,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from camtwin_kernels.jit import inner, kernel
+from camtwin_kernels.jit import lean_kernel, lean_part
 
 Floats = NDArray[np.float64]
 
@@ -26,13 +26,13 @@ Floats = NDArray[np.float64]
 FLUTE_SHARE = 0.8
 
 
-@inner
+@lean_part
 def _moment(u: float, beyond: float) -> float:
     """∫₀ᵘ t·(t + beyond) dt."""
     return u * u * u / 3.0 + beyond * u * u / 2.0
 
 
-@kernel
+@lean_kernel
 def cantilever_compliance(
     reach: Floats,
     length: float,
@@ -53,12 +53,12 @@ def cantilever_compliance(
     for i in range(reach.size):
         a = min(max(reach[i], 0.0), length)
         beyond = length - a
-        inner = max(a - shank, 0.0)  # the part of the flutes between shank and force
-        rest = _moment(inner, beyond)
+        fluted = max(a - shank, 0.0)  # the part of the flutes between shank and force
+        rest = _moment(fluted, beyond)
         out[i] = ((_moment(a, beyond) - rest) / i2 + rest / i1) / modulus
 
 
-@kernel
+@lean_kernel
 def fitted_deflection(
     force: Floats,
     length: float,

@@ -46,7 +46,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from camtwin_kernels.jit import inner, kernel
+from camtwin_kernels.jit import lean_kernel, lean_part
 
 Floats = NDArray[np.float64]
 
@@ -65,13 +65,13 @@ COLUMNS = 8
 LEAST_LAG = 1e-4
 
 
-@inner
+@lean_part
 def _directions(sin_kappa: float, cos_kappa: float, radial: float, axial: float) -> tuple[float, float]:
     """Inward force in the working plane, and pull, of a unit tangential force with the given ratios."""
     return radial * sin_kappa + axial * cos_kappa, axial * sin_kappa - radial * cos_kappa
 
 
-@inner
+@lean_part
 def _stretch(
     sin_lo: float, cos_lo: float, sin_hi: float, cos_hi: float, span: float
 ) -> tuple[float, float, float, float]:
@@ -81,7 +81,7 @@ def _stretch(
     return sin_sin, sin_cos, cos_lo - cos_hi, sin_hi - sin_lo
 
 
-@kernel
+@lean_kernel
 def mean_forces(elements: Floats, motion: Floats, teeth: float, ratios: Floats, shear: Floats, edge: Floats) -> None:
     """Fill what a unit of shear force and a unit of edge force do on average over a revolution.
 
@@ -120,7 +120,7 @@ def mean_forces(elements: Floats, motion: Floats, teeth: float, ratios: Floats, 
             edge[i, 3] += weight * e[RADIUS] * span
 
 
-@inner
+@lean_part
 def _turn(e: Floats, motion: Floats, ratios: Floats, anchor: float, bins: Floats, teeth: float) -> None:
     """Add one element's edge to the bins of a tooth pitch, as a single tooth turns through its cut.
 
@@ -168,13 +168,13 @@ def _turn(e: Floats, motion: Floats, ratios: Floats, anchor: float, bins: Floats
             row = 0
 
 
-@inner
+@lean_part
 def _is_cutting(e: Floats, motion: Floats) -> bool:
     """Whether an element is engaged, and the tool advances across its edge."""
     return bool(e[LENGTH] > 0.0 and e[PHI_EX] > e[PHI_ST] and motion[0] * e[HEIGHT] + motion[1] * e[WIDTH] > 0.0)
 
 
-@inner
+@lean_part
 def _largest(bins: Floats, w0: float, w1: float) -> tuple[float, float]:
     """Largest resultant and largest torque among the bins, shear and edge force weighted."""
     largest, twist = 0.0, 0.0
@@ -186,7 +186,7 @@ def _largest(bins: Floats, w0: float, w1: float) -> tuple[float, float]:
     return math.sqrt(largest), twist
 
 
-@inner
+@lean_part
 def _worst_angle(elements: Floats) -> float:
     """A tip angle at which the thickest element carries its thickest chip over its whole engaged edge.
 
@@ -203,7 +203,7 @@ def _worst_angle(elements: Floats) -> float:
     return anchor
 
 
-@kernel
+@lean_kernel
 def peaks(
     elements: Floats,
     motion: Floats,
@@ -239,7 +239,7 @@ def peaks(
                 force[i, n], torque[i, n] = _largest(bins, weights[i, n, 0], weights[i, n, 1])
 
 
-@inner
+@lean_part
 def _chip(advance: float, reach: Floats, tooth: int) -> float:
     """Chip thickness left for a tooth, given how far beyond the nominal radius each tooth of the cutter reaches.
 
@@ -253,7 +253,7 @@ def _chip(advance: float, reach: Floats, tooth: int) -> float:
     return max(h, 0.0)
 
 
-@kernel
+@lean_kernel
 def waveform(
     elements: Floats, motion: Floats, fz: float, coefficients: Floats, reach: Floats, pieces: int, wave: Floats
 ) -> None:
