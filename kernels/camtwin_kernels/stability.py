@@ -23,13 +23,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from camtwin_kernels.jit import inner, kernel
+from camtwin_kernels.jit import lean_kernel, lean_part
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 
 
-@inner
+@lean_part
 def _factors(phi: float, kr: float) -> tuple[float, float, float, float]:
     """Antiderivatives of the directional factors xx, xy, yx, yy."""
     s, c = math.sin(2.0 * phi), math.cos(2.0 * phi)
@@ -41,7 +41,7 @@ def _factors(phi: float, kr: float) -> tuple[float, float, float, float]:
     )
 
 
-@kernel
+@lean_kernel
 def directional_factors(phi_st: Floats, phi_ex: Floats, kr: float, alpha: Floats) -> None:
     """Fill the mean directional factors of a cut. A slot's are (-π·kr, -π, +π, -π·kr).
 
@@ -52,7 +52,7 @@ def directional_factors(phi_st: Floats, phi_ex: Floats, kr: float, alpha: Floats
         alpha[i, 0], alpha[i, 1], alpha[i, 2], alpha[i, 3] = b[0] - a[0], b[1] - a[1], b[2] - a[2], b[3] - a[3]
 
 
-@kernel
+@lean_kernel
 def zeroth_order_lobes(
     omega: Floats, gx: Complexes, gy: Complexes, alpha: Floats, teeth: float, ktc: float, depth: Floats, n_rpm: Floats
 ) -> None:
@@ -77,7 +77,7 @@ def zeroth_order_lobes(
                 n_rpm[i, which, k] = math.nan
             size = inverse.real * inverse.real + inverse.imag * inverse.imag
             real, imag = inverse.real, -inverse.imag  # of Λ·|1/Λ|²
-            if size <= 0.0 or real >= 0.0:
+            if size <= 1e-28 * abs(a1) * abs(a1) or real >= 0.0:
                 continue
             ratio = imag / real
             depth[i, which] = -2.0 * math.pi * real / size / (teeth * ktc) * (1.0 + ratio * ratio)
@@ -86,7 +86,7 @@ def zeroth_order_lobes(
                 n_rpm[i, which, k] = 60.0 * omega[i] / (teeth * (epsilon + 2.0 * math.pi * k))
 
 
-@inner
+@lean_part
 def _specific_force(step: int, steps: int, phi_st: float, phi_ex: float, teeth: int, ktc: float, krc: float) -> float:
     """Cutting force in feed direction per depth and displacement in it, mean over one step of the tooth period."""
     total, points = 0.0, 20
@@ -98,7 +98,7 @@ def _specific_force(step: int, steps: int, phi_st: float, phi_ex: float, teeth: 
     return total
 
 
-@kernel
+@lean_kernel
 def transition(
     mode: Floats, teeth: int, n_rpm: float, depth: float, arc: Floats, kt: Floats, shift: Floats, phi: Floats
 ) -> None:
@@ -131,11 +131,13 @@ def transition(
         p10, p11 = -stiffness * fade * s, fade * (c - damping * s)
         pushed = force / stiffness  # where the delayed wave would hold the tool at rest
         late0, late1 = 0.5 * (1.0 - p00) * pushed, -0.5 * p10 * pushed
-        shift[:] = phi
+        for row in range(size):
+            for col in range(size):
+                shift[row, col] = phi[row, col]
         for col in range(size):
             late = shift[size - 1, col] + shift[size - 2, col]
             phi[0, col] = p00 * shift[0, col] + p01 * shift[1, col] + late0 * late
             phi[1, col] = p10 * shift[0, col] + p11 * shift[1, col] + late1 * late
             phi[2, col] = shift[0, col]
-        for row in range(3, size):
-            phi[row] = shift[row - 1]
+            for row in range(3, size):
+                phi[row, col] = shift[row - 1, col]
