@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from camtwin_kernels.jit import inner, kernel
+from camtwin_kernels.jit import lean_kernel, lean_part
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
@@ -80,7 +80,7 @@ def first_modes(stored: bool, spiral: float) -> Floats:
     return modes
 
 
-@inner
+@lean_part
 def _number(text: Bytes, at: int) -> tuple[float, int, bool]:
     """Read the number at ``at``: (value, index after it, whether it could be read here exactly).
 
@@ -106,7 +106,7 @@ def _number(text: Bytes, at: int) -> tuple[float, int, bool]:
     return (-value if sign < 0 else value), at, exact
 
 
-@inner
+@lean_part
 def _take_word(column: int, number: float, first: bool, values: Floats) -> int:
     """Put one word into its line's row: the motion it names, or _NOTHING, or _WRONG if the line is not plain."""
     if column == _G:
@@ -119,7 +119,7 @@ def _take_word(column: int, number: float, first: bool, values: Floats) -> int:
     return _NOTHING
 
 
-@kernel
+@lean_kernel
 def scan(text: Bytes, starts: Ints, values: Floats, motion: NDArray[np.int8], plain: Bytes) -> None:
     """Read every plain line of ``text``; of the others only say where they start.
 
@@ -155,7 +155,7 @@ def scan(text: Bytes, starts: Ints, values: Floats, motion: NDArray[np.int8], pl
     starts[plain.size] = at
 
 
-@inner
+@lean_part
 def _sweep(centre: Floats, start: Floats, end: Floats, a: int, b: int, clockwise: bool, turns: float) -> float:
     """Signed angle from start to end about centre [rad]; equal angles are a whole turn, further turns are added."""
     angle = math.atan2(end[b] - centre[b], end[a] - centre[a]) - math.atan2(start[b] - centre[b], start[a] - centre[a])
@@ -168,7 +168,7 @@ def _sweep(centre: Floats, start: Floats, end: Floats, a: int, b: int, clockwise
     return angle + 2 * math.pi * (turns - 1)
 
 
-@inner
+@lean_part
 def _centre_by_radius(
     start: Floats, end: Floats, a: int, b: int, clockwise: bool, radius: float, centre: Floats
 ) -> int:
@@ -188,7 +188,7 @@ def _centre_by_radius(
     return DONE
 
 
-@inner
+@lean_part
 def _centre_by_offset(words: Floats, modes: Floats, start: Floats, offset: Floats, axis: int, centre: Floats) -> int:
     """Fill one axis of the centre of an arc given by I, J, K: from its start, or with G90.1 from the program's zero."""
     word = words[I + axis]
@@ -201,7 +201,7 @@ def _centre_by_offset(words: Floats, modes: Floats, start: Floats, offset: Float
     return DONE
 
 
-@inner
+@lean_part
 def _radii_status(first: float, last: float, spiral: float) -> int:
     """Whether the radii at an arc's two ends may pass for one, by LinuxCNC's bounds."""
     if first < _RADIUS_TOLERANCE or last < _RADIUS_TOLERANCE:
@@ -212,7 +212,7 @@ def _radii_status(first: float, last: float, spiral: float) -> int:
     return DONE
 
 
-@inner
+@lean_part
 def _arc(words: Floats, modes: Floats, clockwise: bool, offset: Floats, move: Floats) -> int:
     """Fill centre and sweep of ``move``, whose start and end stand; the status says what is wrong with it."""
     a = (3 - int(modes[PLANE])) % 3
@@ -244,7 +244,7 @@ def _arc(words: Floats, modes: Floats, clockwise: bool, offset: Floats, move: Fl
     return _radii_status(first, last, modes[SPIRAL])
 
 
-@inner
+@lean_part
 def _length(move: Floats, is_arc: bool) -> float:
     """Length of a move in XYZ [mm], as inverse time feed counts it; an axis of unknown position does not count."""
     square, arm = 0.0, 0.0
@@ -256,7 +256,7 @@ def _length(move: Floats, is_arc: bool) -> float:
     return float(math.sqrt(arm) * abs(move[SWEEP]) if is_arc else math.sqrt(square))
 
 
-@inner
+@lean_part
 def _absent(words: Floats) -> bool:
     """Whether none of the words is given."""
     for word in words:  # noqa: SIM110, numba has no generators here
@@ -265,14 +265,14 @@ def _absent(words: Floats) -> bool:
     return True
 
 
-@inner
+@lean_part
 def _take_feed(words: Floats, modes: Floats, rapid: bool) -> None:
     """Let the block's F hold from now on; not that of a stored rapid, nor under G93, where it is the block's alone."""
     if not math.isnan(words[F]) and not modes[INVERSE_TIME] and not (rapid and modes[STORED]):
         modes[FEED] = words[F] * modes[FEED_SCALE] if words[F] > 0 else math.nan
 
 
-@inner
+@lean_part
 def _speed(words: Floats, modes: Floats, move: Floats) -> float:
     """How fast the block asks its move to go [mm/s]; NaN for a rapid, but for a stored one its own F."""
     mode = modes[MOTION]
@@ -283,7 +283,7 @@ def _speed(words: Floats, modes: Floats, move: Floats) -> float:
     return float(modes[FEED] * modes[PER_REVOLUTION])
 
 
-@inner
+@lean_part
 def _aim(words: Floats, modes: Floats, position: Floats, offset: Floats, move: Floats) -> int:
     """Fill start and end of ``move``."""
     for axis in range(3):
@@ -298,7 +298,7 @@ def _aim(words: Floats, modes: Floats, position: Floats, offset: Floats, move: F
     return DONE
 
 
-@inner
+@lean_part
 def _stays(move: Floats) -> bool:
     """Whether a straight move goes nowhere."""
     for axis in range(3):
@@ -308,7 +308,7 @@ def _stays(move: Floats) -> bool:
     return True
 
 
-@inner
+@lean_part
 def _make(words: Floats, modes: Floats, position: Floats, offset: Floats, move: Floats) -> int:
     """Fill ``move`` with the motion of one block, whose axis words are for G0 to G3; the status says what is wrong."""
     mode = modes[MOTION]
@@ -322,7 +322,7 @@ def _make(words: Floats, modes: Floats, position: Floats, offset: Floats, move: 
     return status
 
 
-@kernel
+@lean_kernel
 def follow(
     values: Floats,
     motion: NDArray[np.int8],

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Are two toolpaths the same but for feeds? The proof that mending a program moved nothing.
+
+Every move of the original must come back whole, or cut into pieces of its own kind that run along it one after the
+other: a line through points on it, an arc about its centre in parts of its angle. Then the paths differ in
+feeds and split points only, and both are counted. How far anything lies from where it was is measured, not judged.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freecad_camtwin.twin.toolpath import PLANE_AXES, MoveKind, Toolpath
+
+#: A point farther than this from the original move is not a point of it [mm]; posted programs round to 0.001.
+ON_THE_MOVE = 0.01
+_EQUAL = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How a mended toolpath differs from its original."""
+
+    deviation: float  #: largest distance between ends, and between centres, of a move in both [mm]
+    splits: int  #: how many points were put into moves
+    split_deviation: float  #: largest distance of such a point from the original move [mm]
+    feed_changes: int  #: how many moves of the original have another feed somewhere
+    pieces: NDArray[np.int64]  #: (moves + 1,) index in the mended path of each original move's first piece
+    parts_at: str | None  #: where the paths part, as a sentence; None if they run together to the end
+    differences: tuple[str, ...]  #: what else is not the same, one sentence each: tools, speeds, dwells, stops
+
+    @property
+    def same_geometry(self) -> bool:
+        """Whether the tool goes the same way, up to what rounding to 0.001 mm does to split points."""
+        return self.parts_at is None and self.deviation < 1e-6 and self.split_deviation < 0.001
+
+
+def compare(original: Toolpath, mended: Toolpath) -> Comparison:
+    """Hold a mended toolpath against its original; see ``Comparison``."""
+    pieces, parts_at = _match(original, mended)
+    together = len(pieces) - 1
+    last = pieces[1:] - 1
+    pairs = np.arange(together)
+    deviation = max(
+        _largest(original.end[pairs] - mended.end[last]),
+        _largest(original.start[pairs] - mended.start[pieces[:-1]]),
+        _largest(np.nan_to_num(original.centre[pairs] - _centre_at_start(original, mended, pieces))),
+    )
+    owner = np.repeat(pairs, np.diff(pieces))
+    run = np.arange(len(owner))
+    inner = run[~np.isin(run, last)]
+    changed = _differ(original.feed[owner], mended.feed[run])
+    return Comparison(
+        deviation=deviation,
+        splits=len(inner),
+        split_deviation=max((_off(original, int(owner[at]), mended, int(at)) for at in inner), default=0.0),
+        feed_changes=len(np.unique(owner[changed])),
+        pieces=pieces,
+        parts_at=parts_at,
+        differences=_differences(original, mended, pieces, owner) if parts_at is None else (),
+    )
+
+
+def _largest(gaps: NDArray[np.float64]) -> float:
+    return float(np.linalg.norm(gaps, axis=1).max(initial=0.0))
+
+
+def _differ(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where two columns differ; unknown is equal to unknown."""
+    return np.asarray(~((np.abs(a - b) <= 1e-6) | (np.isnan(a) & np.isnan(b))))
+
+
+def _centre_at_start(original: Toolpath, mended: Toolpath, pieces: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Centre of the first piece of each move, (moves, 3)."""
+    return np.asarray(mended.centre[pieces[:-1]])
+
+
+def _match(original: Toolpath, mended: Toolpath) -> tuple[NDArray[np.int64], str | None]:
+    """First piece of every move, as far as the paths run together, and where they part."""
+    pieces: list[NDArray[np.int64]] = []
+    i, j, chunk = 0, 0, 64
+    while i < original.moves and j < mended.moves:
+        n = min(chunk, original.moves - i, mended.moves - j)
+        whole = _whole(original, i, mended, j, n)
+        pieces.append(np.arange(j, j + whole))
+        i, j = i + whole, j + whole
+        if whole == n:
+            chunk *= 2
+            continue
+        count = _count_pieces(original, i, mended, j)
+        if count == 0:
+            at = f"{original.where(i)} of the original has no counterpart; there the mended path has {mended.where(j)}"
+            return np.concatenate([*pieces, [j]]).astype(np.int64), at
+        pieces.append(np.array([j]))
+        i, j, chunk = i + 1, j + count, 64
+    known = np.concatenate([*pieces, [j]]).astype(np.int64)
+    if i < original.moves:
+        return known, f"the mended path ends before {original.where(i)} of the original"
+    if j < mended.moves:
+        return known, f"the mended path goes on with {mended.where(j)} where the original ends"
+    return known, None
+
+
+def _whole(original: Toolpath, i: int, mended: Toolpath, j: int, n: int) -> int:
+    """How many of the next ``n`` moves are whole in both."""
+    a, b = slice(i, i + n), slice(j, j + n)
+    same = original.kind[a] == mended.kind[b]
+    same &= np.abs(original.end[a] - mended.end[b]).max(axis=1) <= ON_THE_MOVE
+    same &= np.abs(original.sweep[a] - mended.sweep[b]) * np.nan_to_num(original.radius[a]) <= ON_THE_MOVE
+    same &= original.plane[a] == mended.plane[b]
+    return n if same.all() else int(same.argmin())
+
+
+def _count_pieces(original: Toolpath, i: int, mended: Toolpath, j: int) -> int:
+    """How many moves from ``j`` on make up move ``i`` together; 0 if they do not."""
+    kind, is_arc = original.kind[i], original.kind[i] == MoveKind.ARC
+    share = 0.0
+    for count in range(1, mended.moves - j + 1):
+        at = j + count - 1
+        if mended.kind[at] != kind or (is_arc and mended.plane[at] != original.plane[i]):
+            return 0
+        before = share
+        share = _share(original, i, mended, at, share)
+        if share < before - _EQUAL or not _off(original, i, mended, at, share) <= ON_THE_MOVE:
+            return 0
+        if np.linalg.norm(mended.end[at] - original.end[i]) <= ON_THE_MOVE and (not is_arc or share > 1 - 1e-3):
+            return count
+    return 0
+
+
+def _share(original: Toolpath, i: int, mended: Toolpath, at: int, before: float) -> float:
+    """How much of move ``i`` is done at the end of piece ``at``, 0 … 1."""
+    if original.kind[i] == MoveKind.ARC:
+        return before + float(mended.sweep[at] / original.sweep[i])
+    way = original.end[i] - original.start[i]
+    return float((mended.end[at] - original.start[i]) @ way / (way @ way))
+
+
+def _off(original: Toolpath, i: int, mended: Toolpath, at: int, share: float | None = None) -> float:
+    """How far the end of piece ``at`` lies from move ``i`` [mm]; of an arc also how far its centre lies off."""
+    if original.kind[i] != MoveKind.ARC:
+        if share is None:
+            share = _share(original, i, mended, at, 0.0)
+        on = original.start[i] + min(max(share, 0.0), 1.0) * (original.end[i] - original.start[i])
+        return float(np.linalg.norm(mended.end[at] - on))
+    a, b, normal = PLANE_AXES[original.plane[i]]
+    arm = mended.end[at][[a, b]] - original.centre[i][[a, b]]
+    centre = mended.centre[at][[a, b]] - original.centre[i][[a, b]]
+    spoke = original.start[i][[a, b]] - original.centre[i][[a, b]]
+    turned = math.atan2(spoke[0] * arm[1] - spoke[1] * arm[0], spoke @ arm) / (2 * math.pi)
+    turns = float(original.sweep[i]) / (2 * math.pi)
+    # The angle is known up to whole turns; the rise says which one, if there is any.
+    rise = float(original.end[i][normal] - original.start[i][normal])
+    done = turned % math.copysign(1.0, turns)
+    heights = [(done + math.copysign(k, turns)) / turns * rise for k in range(math.ceil(abs(turns)) + 1)]
+    climbed = float(mended.end[at][normal] - original.start[i][normal])
+    return max(
+        abs(float(np.linalg.norm(arm) - np.linalg.norm(spoke))),
+        float(np.linalg.norm(centre)),
+        min(abs(climbed - height) for height in heights),
+    )
+
+
+def _differences(
+    original: Toolpath, mended: Toolpath, pieces: NDArray[np.int64], owner: NDArray[np.int64]
+) -> tuple[str, ...]:
+    """What differs besides geometry and feed, where the geometry is the same."""
+    found = []
+    for name, column in (("spindle speed", "n_rpm"), ("tool", "tool")):
+        a, b = getattr(original, column)[owner].astype(float), getattr(mended, column).astype(float)
+        differ = _differ(a, b)
+        if differ.any():
+            found.append(f"the {name} differs from {mended.where(int(differ.argmax()))} on")
+    events = [(int(pieces[event.before]), event.kind, event.value) for event in original.events]
+    others = [(event.before, event.kind, event.value) for event in mended.events]
+    for one, other in zip(events, others, strict=False):
+        if one != other and not (one[:2] == other[:2] and math.isnan(one[2]) and math.isnan(other[2])):
+            found.append(f"before move {one[0]} the original has {one[1].name} {one[2]:g}, the mended path does not")
+            break
+    else:
+        if len(events) != len(others):
+            found.append(
+                f"the original has {len(events)} tool changes, speeds, dwells and stops, the other {len(others)}"
+            )
+    return tuple(found)
