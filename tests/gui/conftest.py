@@ -11,15 +11,21 @@ from PySide import QtGui
 from freecad_jobs import build_job
 
 
-def let_the_window_work(seconds=0.3):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QtGui.QApplication.processEvents()
-        time.sleep(0.01)
+@pytest.fixture
+def idle():
+    """Lets the window do its own delayed work, on objects that a test made, before they are gone again."""
+
+    def work(seconds=0.3):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            QtGui.QApplication.processEvents()
+            time.sleep(0.01)
+
+    return work
 
 
 @pytest.fixture
-def job():
+def job(idle):
     """A profile in a document of its own, in an isometric view."""
     Gui.activateWorkbench("CamTwinWorkbench")
     document = App.newDocument("Window")
@@ -27,7 +33,7 @@ def job():
     made = build_job(document)
     made.PostProcessor = "linuxcnc"
     Gui.getDocument("Window").activeView().viewIsometric()
-    let_the_window_work()  # FreeCAD's own delayed work on the new objects, before they are gone again
+    idle()
     yield made
     for name in list(App.listDocuments()):
         App.closeDocument(name)

@@ -166,10 +166,11 @@ def test_the_overlay_is_seen(job, settle, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_two_jobs_need_a_choice(job, name):
+def test_two_jobs_need_a_choice(job, idle, name):
     from freecad_jobs import cam
 
     second = cam("Job").Create("Job", [job.Document.Part])
+    idle()
     Gui.Selection.clearSelection()
     assert is_grey(name)
     assert "select the one" in tool_tip(name)
