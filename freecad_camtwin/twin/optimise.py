@@ -24,6 +24,8 @@ from freecad_camtwin.twin.step_feeds import PlanOptions, StepFeeds, plan_steps, 
 from freecad_camtwin.twin.stretches import Indices, median, quantise
 from freecad_camtwin.twin.toolpath import Floats, Toolpath
 
+__all__ = ["PlanOptions", "plan_feeds"]
+
 #: A stretch that stays above a limit by more than this is listed.
 TOLERATED = 1.02
 #: Engaged this much further than the operation mostly is, a tool is in a corner.
