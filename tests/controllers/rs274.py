@@ -7,6 +7,7 @@ The module has full precision (``gcode_module.py``).
 """
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -141,3 +142,35 @@ def _move(call, line, numbers, shift, plane, feed):
     end[a], end[b], end[normal] = numbers[0] + shift[a], numbers[1] + shift[b], numbers[5] + shift[normal]
     centre = numbers[2] + shift[a], numbers[3] + shift[b]
     return CanonicalMove("arc", line, tuple(end), feed, centre, round(numbers[4]), plane)
+
+
+def without_standing_still(moves):
+    """Drop straight moves that go nowhere, as a toolpath does; the machine starts at zero."""
+    kept, here = [], (0.0, 0.0, 0.0)
+    for move in moves:
+        if move.kind == "arc" or max(abs(a - b) for a, b in zip(move.end, here, strict=True)) >= 1e-9:
+            kept.append(move)
+        here = move.end
+    return kept
+
+
+def deviation(moves, toolpath, centres=True):
+    """Hold a toolpath against canonical moves of a machine that starts at zero: the largest distance of an end or a
+    centre [mm]. Fails where number, kinds, lines, planes, turns or feeds are not the same."""
+    moves = without_standing_still(moves)
+    assert len(moves) == toolpath.moves
+    assert [move.kind for move in moves] == [("rapid", "line", "arc")[kind] for kind in toolpath.kind]
+    assert [move.line for move in moves] == toolpath.line.tolist()
+    largest = 0.0
+    for at, move in enumerate(moves):
+        largest = max(largest, math.dist(move.end, toolpath.end[at]))
+        if move.kind != "rapid" and not math.isnan(toolpath.feed[at]):
+            assert toolpath.feed[at] == pytest.approx(move.feed, rel=1e-4, abs=1e-4), f"line {move.line}"
+        if move.kind == "arc":
+            a, b = ((0, 1), (2, 0), (1, 2))[move.plane]
+            assert toolpath.plane[at] == move.plane
+            assert (toolpath.sweep[at] > 0) == (move.turns > 0)
+            assert math.ceil(abs(toolpath.sweep[at]) / (2 * math.pi) - 1e-6) == abs(move.turns), f"line {move.line}"
+            if centres:
+                largest = max(largest, math.dist(move.centre, toolpath.centre[at][[a, b]]))
+    return largest

@@ -63,12 +63,12 @@ class Frame:
         """G52: shift all systems by ``points``."""
         given = ~np.isnan(points)
         self._shift[given] = points[given]
+        self._kept_shift[:] = self._shift
         self._settle()
 
     def stand_at(self, points: Floats) -> None:
         """G92: shift all systems so that the tool now stands at ``points``."""
         self.shift_to(self.position - self._systems[self._system] - points)
-        self._kept_shift[:] = self._shift
 
     def end_shift(self, keep: bool) -> None:
         """G92.1 and G92.2: end the shift, and forget it or keep it for G92.3."""
