@@ -60,6 +60,8 @@ from camtwin_kernels.engagement_shapes import (
     cut_cone,
     cut_flat,
     cut_ramp,
+    cut_sphere,
+    cut_torus,
 )
 from camtwin_kernels.jit import lean_kernel, lean_part
 from camtwin_kernels.stock import CELLS, COLUMNS, ROWS, XS, YS, Field
@@ -233,7 +235,7 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
     if length > 1e-9:
         ex, ey, slope = dx / length, dy / length, (p1[2] - p0[2]) / length
     else:
-        length, z0 = 0.0, zlow
+        length, z0, z1 = 0.0, zlow, zlow
     radius = size[RADIUS]
     width, depth = COLUMNS * field.cell, ROWS * field.cell
     half_x, half_y = 0.5 * width, 0.5 * depth
@@ -293,9 +295,9 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
 
     is_sliced = cut.slice_volume.shape[1] > 0
     along, across = F(ex * field.cell * QUANTA), F(ey * field.cell * QUANTA)
-    stretch, rise = F(length * QUANTA), F(slope)
+    rise = F(slope)
     r2 = F(radius * radius * (1.0 + 1e-6) * QUANTA * QUANTA)
-    lift = F(z0 + 0.5)
+    end = length + (_behind(shape, size, -slope) if shape != CONE else 1e30)
     tip, corner = F(size[TIP_RADIUS] * QUANTA), F(size[CORNER] * QUANTA)
     third = F(size[STEEPNESS])
     if shape == BALL:
@@ -307,20 +309,31 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
         i, j = list_i[k], list_j[k]
         t = U(j * columns + i)
         ax, ay = i * width - x0, j * depth - y0
-        u0 = F((ax * ex + ay * ey) * QUANTA)
+        u = ax * ex + ay * ey
         w0 = F((ay * ex - ax * ey) * QUANTA)
+        # Where the cutter is lowest at the stroke's end for the whole tile, the end is all that counts.
+        is_still = u + min(width * ex, 0.0) + min(depth * ey, 0.0) >= end
+        u0 = F((u - length if is_still else u) * QUANTA)
+        lift = F(0.5 + (z1 if is_still else z0))
+        stretch = F(0.0 if is_still else length * QUANTA)
         if is_sliced:
             for e in range(U(CELLS)):
                 old[e] = height[t, e]
         if shape == FLAT:
-            if slope == 0.0:
+            if is_still or slope == 0.0:
                 got = cut_flat(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
             else:
                 got = cut_ramp(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
         elif shape == BALL:
-            got = cut_ball(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
+            if is_still or slope == 0.0:
+                got = cut_sphere(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
+            else:
+                got = cut_ball(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
         elif shape == BULL:
-            got = cut_bull(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
+            if is_still or slope == 0.0:
+                got = cut_torus(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
+            else:
+                got = cut_bull(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
         else:
             got = cut_cone(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
         total, right, left, highest_cut, new_top = got

@@ -84,6 +84,13 @@ def _ramp(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: An
 
 
 @lean_part
+def _sphere(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any) -> Any:
+    q = u - _clamp(u, length)
+    deep = r2 - w * w - q * q
+    return deep, corner - math.sqrt(deep if deep > ZERO else ZERO)
+
+
+@lean_part
 def _ball(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, sine: Any, row: Any) -> Any:
     rest = r2 - w * w
     rest0 = rest if rest > ZERO else ZERO
@@ -91,6 +98,16 @@ def _ball(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: An
     q = u - t
     deep = rest - q * q
     return deep, corner + slope * t - math.sqrt(deep if deep > ZERO else ZERO)
+
+
+@lean_part
+def _torus(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any) -> Any:
+    q = u - _clamp(u, length)
+    away = w * w + q * q
+    beyond = math.sqrt(away) - tip
+    beyond = beyond if beyond > ZERO else ZERO
+    under = corner * corner - beyond * beyond
+    return r2 - away, corner - math.sqrt(under if under > ZERO else ZERO)
 
 
 @lean_part
@@ -158,6 +175,8 @@ def _tile_cutter(lowest: Callable[..., Any]) -> Callable[..., Any]:
 
 cut_flat = _tile_cutter(_flat)
 cut_ramp = _tile_cutter(_ramp)
+cut_sphere = _tile_cutter(_sphere)
 cut_ball = _tile_cutter(_ball)
+cut_torus = _tile_cutter(_torus)
 cut_bull = _tile_cutter(_bull)
 cut_cone = _tile_cutter(_cone)
