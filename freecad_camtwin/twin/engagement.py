@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from camtwin_kernels import engagement as kernel
 from camtwin_kernels import engagement_angles as angles
 from camtwin_kernels import engagement_shapes as shapes
+from camtwin_kernels import reduced
 from camtwin_kernels import stock as stock_kernel
 from freecad_camtwin.errors import StockError, ToolError
 from freecad_camtwin.twin.job import Job
@@ -401,3 +402,29 @@ def _refuse_a_path_beside_the_stock(path: Toolpath, cutters: kernel.Cutters, fie
 
 def _corner(point: Iterable[float]) -> str:
     return "(" + ", ".join(f"{value:g}" for value in point) + ")"
+
+
+def reduce(engagement: Engagement, job: Job) -> NDArray[np.float32]:
+    """Return the mean forces of every step as a matrix: geometry once, any feed and any calibration afterwards.
+
+    Shape (steps, 4, 6), one tooth's share; rows feed, normal (left-hand), axial (up) force on the workpiece and
+    torque; columns ktc, krc, kac, per mm of fz, and kte, kre, kae. With N teeth and fz [mm]::
+
+        [Fx, Fy, Fz, M] = N · (fz · matrix[:, :3] @ [ktc, krc, kac] + matrix[:, 3:] @ [kte, kre, kae])
+
+    in N and N·mm for coefficients in MPa and N/mm. 18 of the 24 numbers can be other than zero, 12 for a cylindrical
+    cutter. Formulas, signs and sources: ``camtwin_kernels.reduced``. The axial motion of a plunge makes no chip
+    in this model; its drilling forces are another.
+    """
+    matrix = np.zeros((engagement.steps, 4, 6), np.float32)
+    cutter = np.maximum(job.toolpath.tool, 0).astype(np.int32)[engagement.move]
+    reduced.integrals(
+        _cutters(job, []),
+        cutter,
+        engagement.slice_z,
+        engagement.slice_ap,
+        engagement.slice_phi_st,
+        engagement.slice_phi_ex,
+        matrix,
+    )
+    return matrix
