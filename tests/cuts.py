@@ -38,10 +38,10 @@ def path(points, *, feed=10.0, n_rpm=6000.0, tool=0, operation=0):
     )
 
 
-def job(tool, points=None, *, moves=1, stock=None, **columns):
+def job(cutter, points=None, *, moves=1, stock=None, **columns):
     """A job of one operation with one tool."""
     points = [(i, 0.0, 0.0) for i in range(moves + 1)] if points is None else points
-    return Job("part", path(points, **columns), (tool,), (Operation("Profile", "Profile", 0),), stock=stock)
+    return Job("part", path(points, **columns), (cutter,), (Operation("Profile", "Profile", 0),), stock=stock)
 
 
 def box(x=60.0, y=40.0, z=10.0):

@@ -55,7 +55,8 @@ class Cutter:
         rows[..., force.HEIGHT] = height
         rows[..., force.WIDTH] = width
         rows[..., force.LENGTH] = np.maximum(self.length(high) - self.length(low), np.hypot(height, width))
-        rows[..., force.RADIUS] = self.radius((low + high) / 2)
+        # The mean of both ends: right for rings and edges about the pole of a ball, where the middle is far out.
+        rows[..., force.RADIUS] = (self.radius(low) + self.radius(high)) / 2
         rows[..., force.PHI_ST] = np.nan_to_num(phi_st)
         rows[..., force.PHI_EX] = np.nan_to_num(phi_ex)
         rows[..., force.LAG_LOW] = self.lag * low
