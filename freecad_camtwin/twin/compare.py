@@ -46,7 +46,7 @@ def compare(original: Toolpath, mended: Toolpath) -> Comparison:
     deviation = max(
         _largest(original.end[pairs] - mended.end[last]),
         _largest(original.start[pairs] - mended.start[pieces[:-1]]),
-        _largest(np.nan_to_num(original.centre[pairs] - _centre_at_start(original, mended, pieces))),
+        _largest(np.nan_to_num(original.centre[pairs] - mended.centre[pieces[:-1]])),
     )
     owner = np.repeat(pairs, np.diff(pieces))
     run = np.arange(len(owner))
@@ -70,11 +70,6 @@ def _largest(gaps: NDArray[np.float64]) -> float:
 def _differ(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Where two columns differ; unknown is equal to unknown."""
     return np.asarray(~((np.abs(a - b) <= 1e-6) | (np.isnan(a) & np.isnan(b))))
-
-
-def _centre_at_start(original: Toolpath, mended: Toolpath, pieces: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Centre of the first piece of each move, (moves, 3)."""
-    return np.asarray(mended.centre[pieces[:-1]])
 
 
 def _match(original: Toolpath, mended: Toolpath) -> tuple[NDArray[np.int64], str | None]:
@@ -125,7 +120,10 @@ def _count_pieces(original: Toolpath, i: int, mended: Toolpath, j: int) -> int:
         share = _share(original, i, mended, at, share)
         if share < before - _EQUAL or not _off(original, i, mended, at, share) <= ON_THE_MOVE:
             return 0
-        if np.linalg.norm(mended.end[at] - original.end[i]) <= ON_THE_MOVE and (not is_arc or share > 1 - 1e-3):
+        left = (1.0 - share) * float(original.length[i])
+        if left < -ON_THE_MOVE:
+            return 0
+        if left <= ON_THE_MOVE and np.linalg.norm(mended.end[at] - original.end[i]) <= ON_THE_MOVE:
             return count
     return 0
 

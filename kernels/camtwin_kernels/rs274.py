@@ -89,7 +89,7 @@ def _number(text: Bytes, at: int) -> tuple[float, int, bool]:
     """
     sign, mantissa, digits, decimals = 0.0, 0, 0, -1
     while at < text.size:
-        c = text[at]
+        c = int(text[at])
         if _ZERO <= c <= _NINE:
             mantissa = 10 * mantissa + (c - _ZERO)
             digits += 1

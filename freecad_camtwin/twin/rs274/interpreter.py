@@ -72,6 +72,7 @@ class Interpreter:
             if self._follow() == kernels.DONE:
                 break
             self._execute(int(cursor[0]))
+        self.record.settle()
 
     def _follow(self) -> int:
         """Let the kernel go on until all is done or a block is not plain."""

@@ -70,33 +70,51 @@ class Record:
         """Note what happens before the next move."""
         self.events.append(Event(self.made, kind, value, line, tolerance, naive))
 
+    def settle(self) -> None:
+        """Fill in positions that were never named, and drop straight moves that go nowhere after all."""
+        moves = self.moves[: self.made]
+        _settle_unknown_positions(moves)
+        gap = np.abs(moves[:, kernels.END : kernels.END + 3] - moves[:, kernels.START : kernels.START + 3])
+        keep = (self.kinds[: self.made] == MoveKind.ARC) | ~(gap < 1e-9).all(axis=1)
+        if keep.all():
+            return
+        before = np.concatenate([[0], np.cumsum(keep)])
+        kept = int(before[-1])
+        for column in (self.moves, self.kinds, self.blocks):
+            column[:kept] = column[: self.made][keep]
+        self.events = [replace(event, before=int(before[event.before])) for event in self.events]
+        self._cycles = [(int(before[at]), number) for at, number in self._cycles if keep[at]]
+        self._held = [(int(before[first]), plane, n_rpm) for first, plane, n_rpm in self._held]
+        self.cursor[2] = kept
+
     def toolpath(self, **of_block: NDArray[Any]) -> Toolpath:
         """Make the toolpath. ``of_block``: columns ``line``, ``operation``, ``command``, ``tool``, (blocks,) each.
 
         ``n_rpm`` of a block, where it is not NaN, counts more than the S words.
         """
         made = self.made
-        moves, kind = self.moves[:made], self.kinds[:made]
-        _settle_unknown_positions(moves)
+        moves, kind, block = self.moves[:made], self.kinds[:made], self.blocks[:made]
         plane, n_rpm = self._held_by_move()
-        straight = kind != MoveKind.ARC
-        columns: dict[str, NDArray[Any]] = {
-            "kind": kind,
-            "start": moves[:, kernels.START : kernels.START + 3],
-            "end": moves[:, kernels.END : kernels.END + 3],
-            "centre": moves[:, kernels.CENTRE : kernels.CENTRE + 3],
-            "plane": np.where(straight, 0, plane),
-            "sweep": moves[:, kernels.SWEEP],
-            "feed": moves[:, kernels.SPEED],
-            "n_rpm": n_rpm,
-            "cycle": self._cycle_by_move(),
-        }
-        for name in ("tool", "operation", "command", "line"):
-            columns[name] = of_block[name][self.blocks[:made]] if name in of_block else np.full(made, -1, np.int32)
         if "n_rpm" in of_block:
-            given = of_block["n_rpm"][self.blocks[:made]]
-            columns["n_rpm"] = np.where(np.isnan(given), n_rpm, given)
-        return self._without_standing_still(columns)
+            given = of_block["n_rpm"][block]
+            n_rpm = np.where(np.isnan(given), n_rpm, given)
+        unknown = np.full(made, -1, np.int32)
+        return Toolpath(
+            kind=kind,
+            start=moves[:, kernels.START : kernels.START + 3],
+            end=moves[:, kernels.END : kernels.END + 3],
+            centre=moves[:, kernels.CENTRE : kernels.CENTRE + 3],
+            plane=np.where(kind == MoveKind.ARC, plane, np.int8(0)),
+            sweep=moves[:, kernels.SWEEP],
+            feed=moves[:, kernels.SPEED],
+            n_rpm=n_rpm,
+            cycle=self._cycle_by_move(),
+            tool=of_block["tool"][block] if "tool" in of_block else unknown,
+            operation=of_block["operation"][block] if "operation" in of_block else unknown,
+            command=of_block["command"][block] if "command" in of_block else unknown,
+            line=of_block["line"][block] if "line" in of_block else unknown,
+            events=tuple(self.events),
+        )
 
     def _held_by_move(self) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
         first = np.array([held[0] for held in self._held])
@@ -111,16 +129,6 @@ class Record:
             at, number = np.array(self._cycles).T
             cycle[at] = number
         return cycle
-
-    def _without_standing_still(self, columns: dict[str, NDArray[Any]]) -> Toolpath:
-        """Drop straight moves that go nowhere once their unknown positions are settled."""
-        gap = np.abs(columns["end"] - columns["start"])
-        keep = (columns["kind"] == MoveKind.ARC) | ~(gap < 1e-9).all(axis=1)
-        if keep.all():
-            return Toolpath(**columns, events=tuple(self.events))
-        before = np.concatenate([[0], np.cumsum(keep)])
-        events = tuple(replace(event, before=int(before[event.before])) for event in self.events)
-        return Toolpath(**{name: column[keep] for name, column in columns.items()}, events=events)
 
 
 def _settle_unknown_positions(moves: NDArray[np.float64]) -> None:
