@@ -38,7 +38,7 @@ _LIMIT_CODES = {
 THINNEST_AE = 0.05
 _THINNEST = 2 * (THINNEST_AE - THINNEST_AE**2) ** 0.5
 #: A programmed feed may stay where it exceeds a limit by this, or its own operation's reference by that.
-LIMIT_SLACK, REFERENCE_SLACK = 1.005, 1.10
+LIMIT_SLACK, REFERENCE_SLACK = 1.005, 1.20
 _ITERATIONS = 4
 
 Mask = NDArray[np.bool_]
@@ -135,13 +135,12 @@ class Bound:
 class Holder:
     """All bounds of all steps, and the feed at which the first of them is met."""
 
-    def __init__(self, cut: Cut, limits: Sequence[OperationLimits], relative: Mask) -> None:
-        """``relative`` says of every operation, (operations,), whether its own programmed load holds it."""
+    def __init__(self, cut: Cut, limits: Sequence[OperationLimits], relative: Mask | None) -> None:
+        """``relative`` says of every operation, (operations,), whether its own programmed load holds it; None: of none."""
         self.cut = cut
-        self.programmed = cut.model.at(cut.feed)
         self.bounds = [
             *self._limits(limits),
-            *self._references(limits, relative),
+            *(() if relative is None else self._references(limits, relative)),
         ]
         self.bounds = [bound for bound in self.bounds if np.isfinite(bound.value).any()]
         self._needs_model = any(bound.quantity not in ("chip", "section", "removal") for bound in self.bounds)
@@ -164,9 +163,9 @@ class Holder:
         """The sustained hardest load of operations that are planned by it; of others the chip, if nothing limits it."""
         by_chip = relative | np.array([own.h_ex_max is None for own in limits], bool)
         bounds = []
-        for quantity in ("chip", "section", "removal", "force", "torque", "power", "deflection"):
+        for quantity in ("chip", "section", "removal"):
             # What sinks in is not compared with what cuts sideways.
-            own = np.where(self.cut.sinks, np.nan, self.value(quantity, self.cut.feed, self.programmed))
+            own = np.where(self.cut.sinks, np.nan, self.value(quantity, self.cut.feed, None))
             wanted = by_chip if quantity == "chip" else relative
             value = self._spread([self._sustained(own, i) if wish else np.inf for i, wish in enumerate(wanted)])
             value = np.where(self.cut.sinks, np.inf, value)

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from freecad_camtwin.twin.ceiling import REASONS, Cut, Holder, Mask
+from freecad_camtwin.twin.ceiling import CODE, LIMIT_SLACK, REASONS, Cut, Holder, Mask
 from freecad_camtwin.twin.engagement import Engagement
 from freecad_camtwin.twin.job import Job
 from freecad_camtwin.twin.limits import OperationLimits
@@ -20,6 +20,7 @@ from freecad_camtwin.twin.machine import Machine
 from freecad_camtwin.twin.motion import schedule
 from freecad_camtwin.twin.plan import Binding, Change, FeedPlan, OperationPlan, Reason, Totals
 from freecad_camtwin.twin.planned import Pieces, split
+from freecad_camtwin.twin.recheck import fractions, too_fast
 from freecad_camtwin.twin.step_feeds import PlanOptions, StepFeeds, plan_steps, planned_relative
 from freecad_camtwin.twin.stretches import Indices, median, quantise
 from freecad_camtwin.twin.toolpath import Floats, Toolpath
@@ -42,17 +43,24 @@ def plan_feeds(
 ) -> FeedPlan:
     """Plan the feeds of ``job``. Rapids stay as they are; an operation without programmed feeds stays as it is.
 
-    With a ``machine`` its controller's clock tells the saving and no feed is written that it does not reach.
+    With a ``machine`` its controller's clock tells the saving and no feed is written that it does not reach. The
+    planned path is simulated afresh (``options.checks``), and what exceeds a limit there is slowed.
     """
     chosen = options or PlanOptions()
     cut = Cut(job, engagement, model)
     relative = planned_relative(cut, limits, chosen)
     holder = Holder(cut, limits, relative)
-    steps = plan_steps(cut, holder, limits, chosen)
-    parts = _parts(cut, steps, chosen.shortest)
-    if machine is not None:
-        parts = _within_reach(job.toolpath, parts, machine, chosen.band)
-    bindings = list(_bindings(cut, holder, steps))
+    known = np.full(cut.feed.size, np.inf)
+    for again in range(chosen.checks, -1, -1):
+        steps = plan_steps(cut, holder, limits, chosen, known)
+        parts = _parts(cut, steps, chosen.shortest)
+        if machine is not None:
+            parts = _within_reach(job.toolpath, parts, machine, chosen.band)
+        found = too_fast(cut, parts, limits, steps.low, chosen.margin) if again and _changed(cut, parts).any() else None
+        if found is None:
+            break
+        known = np.minimum(known, found)
+    bindings = list(_bindings(cut, holder, steps, limits))
     changes = list(_changes(cut, steps, parts))
     return FeedPlan(
         toolpath=job.toolpath.hash,
@@ -92,7 +100,7 @@ def _parts(cut: Cut, steps: StepFeeds, shortest: float) -> Parts:
     path = cut.job.toolpath
     used = np.flatnonzero(np.isfinite(steps.feed))
     move = cut.engagement.move[used].astype(np.int64)
-    stop = _fractions(move, cut.engagement.length[used])
+    stop = fractions(move, cut.engagement.length[used])
     feed = steps.feed[used]
     fresh = np.ones(used.size, bool)
     fresh[1:] = (np.diff(move) != 0) | (np.diff(feed) != 0)
@@ -113,20 +121,6 @@ def _in_order(*groups: Parts) -> Parts:
     columns = {name: np.concatenate([getattr(group, name) for group in groups]) for name in _COLUMNS}
     order = np.lexsort((columns["start"], columns["move"]))
     return Parts(**{name: column[order] for name, column in columns.items()})
-
-
-def _fractions(move: Indices, length: Floats) -> Floats:
-    """Where each step ends, as a fraction of its move's length; the last one of a move at exactly 1."""
-    if not move.size:
-        return np.zeros(0)
-    end = np.cumsum(length)
-    begin = np.flatnonzero(np.diff(move, prepend=-1))
-    size = np.diff(np.append(begin, move.size))
-    before = np.repeat(end[begin] - length[begin], size)
-    whole = np.repeat(np.add.reduceat(length, begin), size)
-    share = np.round(np.divide(end - before, whole, out=np.ones_like(end), where=whole > 0), 6)
-    share[begin + size - 1] = 1.0
-    return np.asarray(np.minimum(share, 1.0))
 
 
 def _lengthened(parts: Parts, length: Floats, shortest: float) -> Parts:
@@ -195,11 +189,17 @@ def _within_reach(path: Toolpath, parts: Parts, machine: Machine, band: float) -
     return replace(parts, feed=feed, step=np.where(lower, -2 - parts.step, parts.step))
 
 
+def _changed(cut: Cut, parts: Parts) -> Mask:
+    """Which pieces have another feed than the programmed one."""
+    before = cut.job.toolpath.feed[parts.move]
+    return np.asarray((parts.step != -1) & (np.abs(parts.feed - before) > 1e-6 * before))
+
+
 def _changes(cut: Cut, steps: StepFeeds, parts: Parts) -> Iterator[tuple[int, Change]]:
     """Every stretch whose feed differs from the programmed one, with its operation, in path order."""
     path = cut.job.toolpath
     before = path.feed[parts.move]
-    differs = np.flatnonzero((parts.step != -1) & (np.abs(parts.feed - before) > 1e-6 * before))
+    differs = np.flatnonzero(_changed(cut, parts))
     wide = _in_corner(cut)
     pending: tuple[int, Change] | None = None
     cycles: set[tuple[int, int, int]] = set()
@@ -245,16 +245,22 @@ def _in_corner(cut: Cut) -> Mask:
     return np.asarray(span > _CORNER * usual[cut.operation])
 
 
-def _bindings(cut: Cut, holder: Holder, steps: StepFeeds) -> Iterator[tuple[int, Binding]]:
-    """Where the planned feed stays above a bound, one per neighbourhood: its worst step."""
+def _bindings(
+    cut: Cut, holder: Holder, steps: StepFeeds, limits: Sequence[OperationLimits]
+) -> Iterator[tuple[int, Binding]]:
+    """Where the planned feed stays outside a bound, one per neighbourhood: its worst step."""
     path = cut.job.toolpath
-    worst, slack, _, code = holder.ratios(np.nan_to_num(steps.feed, nan=1.0))
-    over = np.flatnonzero((slack > TOLERATED / 1.005) & np.isfinite(steps.feed) & (cut.operation >= 0))
-    if not over.size:
-        return
+    feed = np.nan_to_num(steps.feed, nan=1.0)
+    worst, slack, _, code = holder.ratios(feed)
+    thin = _thinness(cut, limits, feed)
+    is_thin = (thin > TOLERATED) & (slack * LIMIT_SLACK <= TOLERATED)
+    ratio = np.where(is_thin, thin, worst)
+    code = np.where(is_thin, CODE[Reason.THIN], code)
+    outside = is_thin | (slack * LIMIT_SLACK > TOLERATED)
+    over = np.flatnonzero(outside & np.isfinite(steps.feed) & (cut.operation >= 0))
     apart = (np.diff(over) > 1) | (np.diff(code[over]) != 0) | (np.diff(cut.operation[over]) != 0)
-    for group in np.split(over, np.flatnonzero(apart) + 1):
-        step = int(group[slack[group].argmax()])
+    for group in np.split(over, np.flatnonzero(apart) + 1) if over.size else ():
+        step = int(group[ratio[group].argmax()])
         move = int(cut.engagement.move[step])
         reason = REASONS[code[step]]
         yield (
@@ -264,10 +270,20 @@ def _bindings(cut: Cut, holder: Holder, steps: StepFeeds) -> Iterator[tuple[int,
                 line=int(path.line[move]),
                 move=move,
                 limit=Reason.REFERENCE if reason is Reason.CHIP_THINNING else reason,
-                ratio=round(float(worst[step]), 4),
+                ratio=round(float(ratio[step]), 4),
                 feed=round(float(steps.feed[step]), 6),
             ),
         )
+
+
+def _thinness(cut: Cut, limits: Sequence[OperationLimits], feed: Floats) -> Floats:
+    """Least chip over chip, (steps,): above 1 the edge rubs. 0 where no least chip is set, or none is known."""
+    least = np.array([*(own.h_ex_min or np.nan for own in limits), np.nan])[cut.operation]
+    if np.isnan(least).all():
+        return np.zeros(feed.size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.nan_to_num(least / cut.model.at(feed).h_ex, posinf=0.0)
+    return np.asarray(np.where(cut.is_resolved & ~cut.sinks, share, 0.0))
 
 
 def _totals(path: Toolpath, parts: Parts, machine: Machine | None) -> Totals:

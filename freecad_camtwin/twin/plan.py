@@ -38,6 +38,7 @@ class Reason(StrEnum):
     CAP = "user cap"
     MACHINE = "machine feed"
     MINIMUM = "minimum feed"
+    THIN = "minimum chip"
     AIR = "air"
 
 
@@ -94,13 +95,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A stretch that stays above a limit because the feed may not go lower: listed, never hidden."""
+    """A stretch that stays outside a limit because the feed may not go there: listed, never hidden."""
 
     command: int
     line: int
     move: int
     limit: str  #: the limit's word in Reason
-    ratio: float  #: load over limit at the planned feed, > 1
+    ratio: float  #: load over limit at the planned feed, > 1; of a least chip the limit over the chip
     feed: float  #: the planned feed there [mm/s]
 
 
@@ -113,7 +114,7 @@ class OperationPlan:
     uuid: str | None = None
     base_hash: str | None = None  #: ``commands_hash`` of the base's commands, None for a program
     changes: tuple[Change, ...] = ()
-    bindings: tuple[Binding, ...] = ()  #: where the minimum feed holds the load above a limit
+    bindings: tuple[Binding, ...] = ()  #: where a load stays above its limit, or a chip below its least
     note: str = ""  #: a sentence: what was planned for, or why nothing was
 
     def to_json(self) -> str:

@@ -40,11 +40,12 @@ class PlanOptions:
     look_ahead: float = 0.25  #: of dc, how far before a harder stretch its feed holds
     look_back: float = 0.1  #: of dc, how far behind it
     shortest: float = 1.0  #: shortest piece of a split move and shortest raised stretch [mm]
+    checks: int = 2  #: how often the planned path may be simulated afresh, to mend what exceeds a limit there
 
     def __post_init__(self) -> None:
         if self.objective not in ("auto", "limits", "programmed"):
             raise PlanError(f"the objective {self.objective!r} is not known: say auto, limits or programmed")
-        for name in ("entry", "margin", "band", "look_ahead", "look_back", "shortest"):
+        for name in ("entry", "margin", "band", "look_ahead", "look_back", "shortest", "checks"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0) or (name in ("entry", "margin") and value > 1):
                 raise PlanError(f"the option {name} = {value:g} makes no sense")
@@ -75,16 +76,21 @@ def planned_relative(cut: Cut, limits: Sequence[OperationLimits], options: PlanO
     return np.array(chosen, bool)
 
 
-def plan_steps(cut: Cut, holder: Holder, limits: Sequence[OperationLimits], options: PlanOptions) -> StepFeeds:
-    """Find the feed of every step, as the head of this module tells."""
-    low, high = _range(cut, limits)
+def plan_steps(
+    cut: Cut, holder: Holder, limits: Sequence[OperationLimits], options: PlanOptions, known: Floats
+) -> StepFeeds:
+    """Find the feed of every step, as the head of this module tells.
+
+    ``known``, (steps,), is what a closer look has found to be the greatest feed; inf where there was none.
+    """
+    low, high = feed_range(cut, limits)
     ceiling, short_code = holder.fastest(low, high, 1 - options.margin)
     code = short_code.astype(np.int64)
     _, slack, _ = holder.ratio(np.nan_to_num(cut.feed, nan=1.0))
-    ceiling = np.where(cut.removes, ceiling, np.inf)
+    ceiling = np.minimum(np.where(cut.removes, ceiling, np.inf), known)
     # A programmed feed that is within its bounds is allowed, even where the ceiling with its margin is lower.
     keeps = np.where((slack <= 1) & np.isfinite(cut.feed), np.nan_to_num(cut.feed), 0.0)
-    allowed = np.maximum(ceiling, keeps)
+    allowed = np.minimum(np.maximum(ceiling, keeps), known)
     _slow_entries(cut, ceiling, allowed, code, np.minimum(allowed, high), options)
     around = cut.track.around(options.look_back * cut.dc, options.look_ahead * cut.dc)
     hardest = window_argmin(ceiling, *around)
@@ -99,7 +105,7 @@ def plan_steps(cut: Cut, holder: Holder, limits: Sequence[OperationLimits], opti
     return _settle(cut, StepFeeds(target, allowed, low, code, hardest, hardest), options)
 
 
-def _range(cut: Cut, limits: Sequence[OperationLimits]) -> tuple[Floats, Floats]:
+def feed_range(cut: Cut, limits: Sequence[OperationLimits]) -> tuple[Floats, Floats]:
     """Least and greatest feed of every step [mm/s], from its operation's limits; nothing is raised to the least."""
     low, high = np.full(cut.feed.size, 1e-3), np.full(cut.feed.size, 1e-3)
     for index, own in enumerate(limits):

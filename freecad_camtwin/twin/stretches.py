@@ -43,21 +43,22 @@ class Track:
         return np.maximum(np.minimum(low, own), self.first), np.minimum(np.maximum(high, own), self.last)
 
     def sustained(self, value: Floats, distance: float, within: NDArray[np.bool_]) -> float:
-        """The greatest value that holds over at least ``distance``; steps outside ``within`` interrupt it.
+        """The greatest mean of ``value`` over a stretch of ``distance``; steps outside ``within`` count as nothing.
 
         Where no stretch is that long, the median by length; NaN where nothing is within.
         """
         if not within.any():
             return float("nan")
-        floor = np.where(within, value, -np.inf)
-        high = np.searchsorted(self.end, self.start + distance * (1 - 1e-9), side="left")
-        whole = high <= self.last
-        if whole.any():
-            low = np.flatnonzero(whole)
-            best = floor[window_argmin(floor, low, high[whole])].max()
-            if np.isfinite(best):
-                return float(best)
-        return median(value[within], (self.end - self.start)[within])
+        length = self.end - self.start
+        total = np.concatenate([[0.0], np.cumsum(np.where(within, value, 0.0) * length)])
+        last = np.searchsorted(self.end, self.start + distance * (1 - 1e-9), side="left")
+        whole = np.flatnonzero(last <= self.last)
+        if whole.size:
+            last = last[whole]
+            mean = (total[last + 1] - total[whole]) / (self.end[last] - self.start[whole])
+            if mean.max() > 0:
+                return float(mean.max())
+        return median(value[within], length[within])
 
 
 def median(value: Floats, weight: Floats) -> float:

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A second look at a plan: the planned path simulated afresh, and where it still exceeds a limit.
+
+A split move is cut into other steps than the whole one was, so the fresh simulation does not repeat the first one
+to the last digit. What it finds too fast is carried back to the steps of the first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from freecad_camtwin.twin.ceiling import LIMIT_SLACK, Cut, Holder
+from freecad_camtwin.twin.engagement import engage
+from freecad_camtwin.twin.limits import OperationLimits
+from freecad_camtwin.twin.load import LoadModel
+from freecad_camtwin.twin.planned import Pieces, split
+from freecad_camtwin.twin.stretches import Indices
+from freecad_camtwin.twin.toolpath import Floats
+
+
+def fractions(move: Indices, length: Floats) -> Floats:
+    """Where each step ends, as a fraction of its move's length; the last one of a move at exactly 1."""
+    if not move.size:
+        return np.zeros(0)
+    end = np.cumsum(length)
+    begin = np.flatnonzero(np.diff(move, prepend=-1))
+    size = np.diff(np.append(begin, move.size))
+    before = np.repeat(end[begin] - length[begin], size)
+    whole = np.repeat(np.add.reduceat(length, begin), size)
+    share = np.round(np.divide(end - before, whole, out=np.ones_like(end), where=whole > 0), 6)
+    share[begin + size - 1] = 1.0
+    return np.asarray(np.minimum(share, 1.0))
+
+
+def too_fast(cut: Cut, pieces: Pieces, limits: Sequence[OperationLimits], low: Floats, margin: float) -> Floats | None:
+    """The greatest feed of every step of ``cut`` that a fresh simulation of ``pieces`` finds too fast, inf for others.
+
+    None where nothing is. ``low`` is the least feed of every step, (steps,): what already runs at it is left alone.
+    """
+    path = split(cut.job.toolpath, pieces)
+    job = replace(cut.job, toolpath=path)
+    engagement, _ = engage(job, cell=cut.engagement.cell, slices=cut.engagement.slices)
+    model = LoadModel(engagement, job, cut.model.material, stiffness=cut.model.stiffness)
+    fresh = Cut(job, engagement, model)
+    holder = Holder(fresh, limits, None)
+    feed = np.nan_to_num(fresh.feed, nan=1e-3)
+    _, slack, _ = holder.ratio(feed)
+    first, last = _counterparts(cut, fresh, pieces)
+    least = np.minimum(low[first], feed)
+    over = np.flatnonzero((slack * LIMIT_SLACK > 1 + margin / 2) & (feed > least * 1.001) & np.isfinite(fresh.feed))
+    if not over.size:
+        return None
+    bearable, _ = holder.fastest(least, feed, 1 - margin)
+    found = np.full(cut.feed.size, np.inf)
+    for step in over.tolist():
+        own = slice(first[step], last[step] + 1)
+        found[own] = np.minimum(found[own], bearable[step])
+    return found
+
+
+def _counterparts(cut: Cut, fresh: Cut, pieces: Pieces) -> tuple[Indices, Indices]:
+    """The first and the last step of ``cut`` that each step of ``fresh`` covers a part of."""
+    piece = fresh.engagement.move
+    stop = fractions(piece.astype(np.int64), fresh.engagement.length)
+    start = np.where(np.diff(piece, prepend=-1) != 0, 0.0, np.concatenate([[0.0], stop[:-1]])[: piece.size])
+    at, size = pieces.start[piece], (pieces.end - pieces.start)[piece]
+    old = cut.engagement.move.astype(np.int64)
+    old_stop = old + fractions(old, cut.engagement.length)
+    move = pieces.move[piece]
+    # A move's end is the next one's start: a hair inside keeps them apart.
+    first = np.searchsorted(old_stop, move + np.minimum(at + size * start + 1e-6, 1 - 1e-7), side="left")
+    last = np.searchsorted(old_stop, move + np.maximum(at + size * stop - 1e-6, 1e-7), side="left")
+    bound = cut.feed.size - 1
+    return np.minimum(first, bound), np.minimum(np.maximum(last, first), bound)
