@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import cuts
 import reference
 from freecad_camtwin.twin.bending import Stiffness
-from freecad_camtwin.twin.engagement import engage
+from freecad_camtwin.twin.engagement import engage, reduce
 from freecad_camtwin.twin.load import Load, LoadModel, load
 from freecad_camtwin.twin.material import Material, find_material
 from freecad_camtwin.twin.tool import Shape, Tool
@@ -293,3 +293,29 @@ def test_a_simulated_pass_loads_the_tool_as_its_closed_form(ae):
     exact = one(model(tool, reference.arc(ae, 10.0, "up"), 3.0).at())
     for name, tolerance in (("force_mean", 0.015), ("power", 0.01), ("q", 0.01), ("force", 0.015), ("h_ex", 0.01)):
         assert getattr(got, name)[middle].mean() == pytest.approx(exact[name], rel=tolerance), name
+
+
+@pytest.mark.parametrize(
+    ("tool", "tolerance"),
+    [
+        (cuts.end_mill(), 1e-5),
+        (cuts.end_mill(shape=Shape.BULL, re=1.0), 0.03),
+        (cuts.end_mill(shape=Shape.BALL), 0.03),
+        (cuts.end_mill(shape=Shape.CHAMFER, sig=math.radians(90)), 0.03),
+    ],
+)
+def test_the_reduced_order_model_gives_the_same_mean_forces(tool, tolerance):
+    """Two programs, one engagement: the integrals that travel with a package, and the kernel behind the load.
+
+    Of a curved edge the former takes the lean at mid slice, the latter the exact length.
+    """
+    job = cuts.job(tool, [(-10, -1, 6), (70, -1, 6)], stock=cuts.box())
+    simulated, _ = engage(job, cell=0.1)
+    middle = (simulated.start[:, 0] > 15) & (simulated.start[:, 0] < 45)
+    matrix, got = reduce(simulated, job), LoadModel(simulated, job, LINEAR).at()
+    shear, edge = matrix[:, :, :3] @ [796.0, 168.0, 222.0], matrix[:, :, 3:] @ [27.7, 30.8, 1.4]
+    x, y, axial, torque = 2 * (got.fz[:, None] * shear + edge)[middle].T
+    scale = np.hypot(x, y)
+    np.testing.assert_allclose(got.force_mean[middle], scale, rtol=tolerance)
+    np.testing.assert_allclose(-got.thrust[middle], axial, atol=1.5 * tolerance * scale.max())
+    np.testing.assert_allclose(got.torque_mean[middle], torque, rtol=max(tolerance, 1e-3))
