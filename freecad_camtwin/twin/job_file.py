@@ -78,7 +78,7 @@ def _write(target: Path, description: dict[str, Any], arrays: dict[str, Any], st
 def load_job(path: str | os.PathLike[str]) -> Job:
     """Read what ``save_job`` or ``save_stored`` wrote; InputError where the file is missing, damaged or another."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         data = json.loads(arrays["json"].tobytes())
         if data["schema"] != SCHEMA:

@@ -10,7 +10,8 @@ import pytest
 from freecad_camtwin.document import observer, structure
 from freecad_jobs import build_job
 
-DATA = Path(__file__).resolve().parent.parent / "data"
+ROOT = Path(__file__).resolve().parent.parent.parent
+FOLDERS = (ROOT / "tests" / "data" / "fcstd", ROOT / "examples")
 
 
 @pytest.fixture
@@ -50,9 +51,10 @@ def reopened(tmp_path):
 
 @pytest.fixture
 def copied(tmp_path):
-    """A copy of a document of tests/data."""
+    """A copy of a document that the repository brings along, by its name."""
 
     def copy(name):
-        return Path(shutil.copy(DATA / name, tmp_path / Path(name).name))
+        source = next(folder / name for folder in FOLDERS if (folder / name).is_file())
+        return Path(shutil.copy(source, tmp_path / name))
 
     return copy

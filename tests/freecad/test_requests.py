@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the child process answers."""
+
+import hashlib
+import json
+import re
+import zipfile
+
+import FreeCAD as App
+import pytest
+
+from freecad_camtwin.document import child, requests, structure
+from freecad_camtwin.twin.job_file import load_job
+from freecad_jobs import VERSION, plan_for
+
+PANEL = "lathe_els_panel.FCStd"
+
+
+@pytest.fixture
+def native(whole_job, tmp_path):
+    """A document made by this FreeCAD, and a plan for it."""
+    path, plan = tmp_path / "native.FCStd", tmp_path / "plan.json"
+    whole_job.Document.saveCopy(str(path))
+    plan.write_text(plan_for(whole_job, 0.5).to_json())
+    App.closeDocument(whole_job.Document.Name)
+    return path, plan
+
+
+@pytest.fixture
+def ask(tmp_path, capfd):
+    """Asks as the command line does; what FreeCAD prints of lost proxies is expected."""
+
+    def carry_out(action, **request):
+        before = _state(request.get("document"))
+        answer = child.answer({"action": action} | {name: str(value) for name, value in request.items()})
+        assert _state(request.get("document")) == before
+        assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".camtwin")]
+        assert App.listDocuments() == {}
+        capfd.readouterr()
+        return answer
+
+    return carry_out
+
+
+def _state(path):
+    """Bytes of a document, and what lies beside it under its name."""
+    if path is None or not path.is_file():
+        return None
+    return hashlib.sha256(path.read_bytes()).hexdigest(), sorted(
+        other.name for other in path.parent.glob(path.name + "?*")
+    )
+
+
+def test_read_hands_over_every_job(ask, copied, tmp_path):
+    pytest.importorskip("numba")
+    answer = ask("read", document=copied(PANEL), output=tmp_path / "job.npz")
+    assert [entry["label"] for entry in answer["jobs"]] == ["CAM_panel", "CAM_coverglass"]
+    first, second = (load_job(entry["file"]) for entry in answer["jobs"])
+    assert (len(first.operations), len(second.operations)) == (11, 3)
+    assert first.source.endswith(PANEL)
+    assert answer["wrote"] == "0.21"
+    assert answer["can_be_saved"] == (VERSION >= (0, 21))
+
+
+def test_apply_saves_and_posts(ask, native, tmp_path):
+    document, plan = native
+    output, gcode = tmp_path / "mended.FCStd", tmp_path / "mended.ngc"
+    answer = ask("apply", document=document, plan=plan, output=output, post="linuxcnc", gcode=gcode)
+    assert answer["saved"]
+    assert "F600.000" in gcode.read_text()
+    again = ask("post", document=output, post="linuxcnc", gcode=tmp_path / "again.ngc")
+    assert again["can_be_saved"]
+    assert _code(tmp_path / "again.ngc") == _code(gcode)
+
+
+def _code(path):
+    return [line.replace("-0.000", "0.000") for line in path.read_text().splitlines() if not line.startswith("(")]
+
+
+def test_clear_gives_the_first_program_back(ask, native, tmp_path):
+    document, plan = native
+    ask("post", document=document, post="linuxcnc", gcode=tmp_path / "before.ngc")
+    ask("attach", document=document, output=tmp_path / "twin.FCStd", material="6061")
+    ask("apply", document=tmp_path / "twin.FCStd", plan=plan, output=tmp_path / "mended.FCStd")
+    answer = ask(
+        "clear", document=tmp_path / "mended.FCStd", output=tmp_path / "cleared.FCStd", post="linuxcnc",
+        gcode=tmp_path / "after.ngc",
+    )  # fmt: skip
+    assert answer["removed"] == 4
+    assert _code(tmp_path / "after.ngc") == _code(tmp_path / "before.ngc")
+    with zipfile.ZipFile(tmp_path / "cleared.FCStd") as archive:
+        assert b"CamTwin" not in archive.read("Document.xml")
+
+
+def test_a_document_of_another_version_is_mended_as_a_program_only(ask, copied, tmp_path, document):
+    # 0.21 wrote the panel: 0.20 cannot restore its proxies. 0.20 wrote the box: later versions cannot.
+    name, label = (PANEL, "CAM_coverglass") if VERSION < (0, 21) else ("boxtest_020.fcstd", "Job001")
+    path = copied(name)
+    opened = App.openDocument(str(path))
+    plan = tmp_path / "plan.json"
+    plan.write_text(plan_for(structure.find_job(opened, label), 0.5).to_json())
+    App.closeDocument(opened.Name)
+    App.closeDocument(document.Name)
+    output, gcode = tmp_path / "mended.FCStd", tmp_path / "mended.ngc"
+    words = {"document": path, "job": label, "plan": plan, "output": output, "post": "linuxcnc"}
+    answer = ask("apply", **words, gcode=gcode)
+    assert not answer["saved"]
+    assert answer["mends_with"] == ("FreeCAD 0.21 or newer" if VERSION < (0, 21) else "FreeCAD 0.20")
+    assert not output.exists()
+    ask("post", document=path, job=label, post="linuxcnc", gcode=tmp_path / "before.ngc")
+    assert _code(gcode) != _code(tmp_path / "before.ngc")
+    refused = ask("apply", **words)
+    assert "would ruin it" in refused["error"]
+
+
+def test_looks_are_carried_over(ask, copied, tmp_path):
+    """Colours, visibility and the tree's icons lie in parts that FreeCAD without windows does not save."""
+    name, job = ("boxtest_020.fcstd", "Job") if VERSION < (0, 21) else ("front_panel.FCStd", "FrontPanel")
+    source, output = copied(name), tmp_path / "twin.FCStd"
+    ask("attach", document=source, job=job, output=output)
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(output) as new:
+        names = old.namelist()
+        looks = names[names.index("GuiDocument.xml") :]
+        assert [name for name in new.namelist() if name in looks] == looks
+        assert all(new.read(name) == old.read(name) for name in looks)
+        assert new.testzip() is None
+
+
+REFUSED = [
+    ({"action": "post", "gcode": "x.ngc", "post": "no_such"}, "has no post processor 'no_such'"),
+    ({"action": "read", "job": "no such"}, "has no job 'no such'"),
+    ({"action": "apply", "plan": "{}", "output": "x.FCStd"}, "schema is None"),
+    ({"action": "apply", "plan": "oops", "output": "x.FCStd"}, "is not JSON"),
+    ({"action": "clear", "output": "no/such/folder/x.FCStd"}, "cannot be written: No such file or directory"),
+    ({"action": "fly"}, "knows no action 'fly'"),
+]
+
+
+@pytest.mark.parametrize(("request_", "sentence"), REFUSED)
+def test_what_cannot_be_done_is_one_sentence(ask, native, tmp_path, request_, sentence):
+    words = {"document": native[0], "output": "job.npz"} | request_
+    if "plan" in words:
+        (tmp_path / "odd.json").write_text(words["plan"])
+        words["plan"] = tmp_path / "odd.json"
+    for name in ("output", "gcode"):
+        if name in words:
+            words[name] = tmp_path / words[name]
+    answer = ask(words.pop("action"), **words)
+    assert sentence in answer["error"]
+    assert "detail" not in answer
+    assert answer["kind"].endswith("Error")
+    assert not words["output"].exists()
+
+
+def test_a_plan_for_another_state_of_the_document_is_refused(ask, native, tmp_path):
+    document, plan = native
+    data = json.loads(plan.read_text())
+    data["operations"][0]["base_hash"] = "0" * 64
+    plan.write_text(json.dumps(data))
+    answer = ask("apply", document=document, plan=plan, output=tmp_path / "x.FCStd")
+    assert "'Profile' has changed since its feeds were planned" in answer["error"]
+    assert not (tmp_path / "x.FCStd").exists()
+
+
+def test_the_input_is_never_the_output(ask, native):
+    answer = ask("clear", document=native[0], output=native[0])
+    assert "is the input itself" in answer["error"]
+
+
+def test_a_read_only_target_is_kept(ask, native, tmp_path):
+    target = tmp_path / "kept.FCStd"
+    target.write_bytes(b"mine")
+    target.chmod(0o444)
+    assert "is read-only" in ask("clear", document=native[0], output=target)["error"]
+    assert target.read_bytes() == b"mine"
+
+
+def test_a_missing_document_is_one_sentence(ask, tmp_path):
+    answer = ask("read", document=tmp_path / "nowhere.FCStd", output=tmp_path / "job.npz")
+    assert re.fullmatch(r"there is no file .*nowhere.FCStd", answer["error"])
+
+
+def test_what_nobody_foresaw_is_an_error_with_its_detail(ask, monkeypatch):
+    def fail(_request):
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setitem(requests._ACTIONS, "doctor", fail)
+    answer = ask("doctor")
+    assert answer["error"] == "ZeroDivisionError: planted"
+    assert "Traceback" in answer["detail"]
+
+
+def test_the_doctor_tells_versions_packages_and_posts(ask):
+    answer = ask("doctor")
+    assert answer["freecad_version"].startswith(".".join(App.Version()[:2]))
+    assert answer["packages"]["numpy"]
+    assert {"linuxcnc", "grbl"} <= set(answer["posts"])
