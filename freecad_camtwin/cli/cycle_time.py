@@ -33,8 +33,9 @@ def cycle_time(settings: Settings, /, source: Path, machine: str, job: str | Non
     if json_file is not None:
         check_target(json_file, source)
     found = read(Request(source, job=job), settings)
-    from freecad_camtwin.twin.motion import schedule
+    from freecad_camtwin.twin.motion import check_travel, schedule
 
+    check_travel(found.job.toolpath, runner)
     result = figures(found.job, schedule(found.job.toolpath, runner), runner)
     result["input"] = {"path": str(source), "sha256": found.sha256, "freecad_version": found.job.freecad_version}
     if json_file is not None:
@@ -49,6 +50,9 @@ def figures(job: Any, timed: Any, runner: Any) -> dict[str, Any]:
     path = job.toolpath
     with np.errstate(divide="ignore", invalid="ignore"):
         at_feed = np.where(path.length == 0, 0.0, path.length / np.where(path.feed > 0, path.feed, np.nan))
+    from freecad_camtwin.twin.analysis import durations
+
+    spent = durations(timed)
     operations = []
     for index, operation in enumerate(job.operations):
         moves = path.operation == index
@@ -59,7 +63,7 @@ def figures(job: Any, timed: Any, runner: Any) -> dict[str, Any]:
                 "moves": int(moves.sum()),
                 "cutting_length": round(float(path.length[cutting].sum()), 6),
                 "rapid_length": round(float(path.length[moves & ~path.is_cutting].sum()), 6),
-                "time": round(float(timed.time[moves].sum()), 6),
+                "time": round(float(spent[moves].sum()), 6),
                 "time_at_feed": _known(at_feed[cutting].sum()),
             }
         )
@@ -72,7 +76,7 @@ def figures(job: Any, timed: Any, runner: Any) -> dict[str, Any]:
         "breakdown": {name: round(float(seconds), 6) for name, seconds in timed.breakdown.items()},
         "time_at_feed": _known(at_feed[path.is_cutting].sum()),
         "operations": operations,
-        "warnings": list(job.warnings),
+        "warnings": [*job.warnings, *timed.warnings],
     }
 
 

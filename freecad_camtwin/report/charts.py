@@ -81,7 +81,7 @@ def _place(analysis: Analysis, comparing: bool) -> tuple[Floats, Floats, str]:
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.nan_to_num(length / analysis.job.toolpath.length[move])
     end = analysis.step_time
-    return (end - share * analysis.schedule.time[move]) / 60, end / 60, "time in the controller, min"
+    return (end - share * analysis.duration[move]) / 60, end / 60, "time in the controller, min"
 
 
 def _strip(axes: Axes, analysis: Analysis, after: Analysis | None, row: str) -> None:

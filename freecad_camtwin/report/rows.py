@@ -57,7 +57,7 @@ def _peak(entry: dict[str, Any], name: str) -> dict[str, Any]:
 def _time(analysis: Analysis, index: int) -> str:
     path = analysis.job.toolpath
     if analysis.schedule is not None:
-        return clock(float(analysis.schedule.time[path.operation == index].sum()))
+        return clock(float(analysis.duration[path.operation == index].sum()))
     seconds = analysis.feed_duration[(path.operation == index) & path.is_cutting]
     return ("≥ " if np.isnan(seconds).any() else "") + clock(float(np.nansum(seconds)))
 

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from freecad_camtwin.errors import DocumentError
+from freecad_camtwin.errors import DocumentError, ToolError, ToolpathError
 from freecad_camtwin.twin.bending import Stiffness
 from freecad_camtwin.twin.engagement import Engagement, engage
 from freecad_camtwin.twin.job import Job, Limits
@@ -19,8 +19,9 @@ from freecad_camtwin.twin.limits import OperationLimits, limits_for
 from freecad_camtwin.twin.load import Load, LoadModel
 from freecad_camtwin.twin.machine import Machine, read_machine
 from freecad_camtwin.twin.material import Material, find_material
-from freecad_camtwin.twin.motion import Schedule, schedule
+from freecad_camtwin.twin.motion import Schedule, check_travel, schedule
 from freecad_camtwin.twin.stock import HeightField
+from freecad_camtwin.twin.tool import Tool
 from freecad_camtwin.twin.toolpath import Floats
 from freecad_camtwin.twin.words import QUANTITIES
 
@@ -69,7 +70,7 @@ class Analysis:
     def duration(self) -> Floats:
         """Seconds of every move, shape (moves,): of the controller, or length over feed; NaN where unknown."""
         if self.schedule is not None:
-            return self.schedule.time
+            return durations(self.schedule)
         return self.feed_duration
 
     @cached_property
@@ -140,6 +141,8 @@ def analyze(
     runs_on = machine or job.machine
     runner = read_machine(runs_on) if isinstance(runs_on, str) else runs_on
     engagement, left = engage(job, cell=cell, slices=slices, threads=threads, progress=progress)
+    timed = schedule(job.toolpath, runner) if runner is not None else None
+    odd = (*_beyond_travel(job, runner), *(timed.warnings if timed is not None else ()))
     model = LoadModel(engagement, job, cut, stiffness=Stiffness(spindle=runner.stiffness if runner else None))
     held = limits_for(job, runner, limits, material=cut)
     return Analysis(
@@ -151,15 +154,35 @@ def analyze(
         limits=held,
         material=cut,
         machine=runner,
-        schedule=schedule(job.toolpath, runner) if runner is not None else None,
+        schedule=timed,
         supplied=supplied,
         source_hash=source_hash or job.toolpath.hash,
-        warnings=_unique(job.warnings, engagement.warnings, *(each.notes for each in held)),
+        warnings=_unique(job.warnings, engagement.warnings, *(each.notes for each in held), odd),
     )
+
+
+def _beyond_travel(job: Job, machine: Machine | None) -> tuple[str, ...]:
+    """A sentence where the path does not fit into the machine: worth knowing, and no reason not to look at the cut."""
+    if machine is None:
+        return ()
+    try:
+        check_travel(job.toolpath, machine)
+    except ToolpathError as error:
+        return (str(error),)
+    return ()
 
 
 def _unique(*several: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(sentence for sentences in several for sentence in sentences))
+
+
+def durations(timed: Schedule) -> Floats:
+    """Seconds that pass in every move before the next one begins, shape (moves,).
+
+    A control that smooths its path begins a move before the last has ended; that time is counted once.
+    """
+    until = np.append(timed.start[1:], np.inf)
+    return np.asarray(np.minimum(timed.time, np.maximum(until - timed.start, 0.0)))
 
 
 def check_complete(job: Job) -> None:
@@ -172,5 +195,19 @@ def check_complete(job: Job) -> None:
         operation = path.operation[int(without.argmax())]
         label = job.operations[operation].label if operation >= 0 else job.label
         raise DocumentError(f"'{label}' has no tool: choose a tool controller, or describe the tool with --tool.")
+    for index in np.unique(path.tool[path.is_cutting]):
+        tool = job.tools[index]
+        if tool.dc is None or tool.shape is None:
+            lacks = "diameter" if tool.shape is not None else f"shape{_called(tool.shape_name)}"
+            raise ToolError(f"{tool.name} has no known {lacks}: describe it with --tool {_words(tool)}.")
     if job.stock is None:
         raise DocumentError(f"'{job.label}' has no stock: give the raw box with --stock x0,y0,z0,x1,y1,z1.")
+
+
+def _called(word: str) -> str:
+    return f" (its source says {word!r})" if word else ""
+
+
+def _words(tool: Tool) -> str:
+    number = f"T={tool.number}," if tool.number is not None else ""
+    return f"{number}D=6,z=2,shape=flat"

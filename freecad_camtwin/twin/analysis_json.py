@@ -67,7 +67,7 @@ def operation(analysis: Analysis, index: int) -> dict[str, Any]:
         "moves": int(moves.sum()),
         "cutting_length": _number(toolpath.length[feed_moves].sum()),
         "removed_volume": _number(analysis.engagement.volume[steps].sum()),
-        "time": None if analysis.schedule is None else _number(analysis.schedule.time[moves].sum()),
+        "time": None if analysis.schedule is None else _number(analysis.duration[moves].sum()),
         "time_at_feed": _number(analysis.feed_duration[feed_moves].sum()),
         "peak": {name: peak(getattr(analysis.load, name)[steps]) for name in QUANTITIES},
         "limits": {item.name: getattr(analysis.limits[index], item.name) for item in fields(Limits)},
