@@ -9,6 +9,7 @@ added a file.
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,9 +33,14 @@ class Outcome:
 
 
 def documents() -> Iterator[tuple[str, Path]]:
-    """Yield each document with the name it has on the page: those of this repository, then those beside it."""
+    """Yield each document once, with the name it has on the page: those of this repository, then those beside it."""
+    seen = set()
     for home in (ROOT / "examples", ROOT / "tests" / "data", DATA):
         for path in sorted(home.rglob("*.[fF][cC][sS]td")):
+            content = path.read_bytes()
+            if content in seen:
+                continue
+            seen.add(content)
             yield str(path.relative_to(DATA if home == DATA else ROOT)), path
 
 
@@ -58,22 +64,33 @@ def folder_state(path: Path) -> dict[str, str]:
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in path.parent.iterdir() if p.is_file()}
 
 
-def analyse(document: Path, program: str) -> Outcome:
-    """Run the command line on one document and judge what it did."""
+def analyse(document: Path, program: str, job: str | None = None) -> Outcome:
+    """Run the command line on one document, job by job, and judge what it did."""
     before = folder_state(document)
     call = [".venv/bin/camtwin", "--quiet", "--freecad", program, "analyze", str(document), "--json", "-"]
+    call += [] if job is None else ["--job", job]
     ended = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     breaches = [] if folder_state(document) == before else ["files changed"]
     if "Traceback" in ended.stdout + ended.stderr:
         breaches.append("a traceback was shown")
     if ended.returncode == 0:
-        return Outcome(result_words(json.loads(ended.stdout)), True, tuple(breaches))
-    sentence = " ".join(ended.stderr.split()).replace(str(document), document.name)
+        analysis = json.loads(ended.stdout)
+        outcomes = [Outcome(result_words(analysis), True, tuple(breaches))]
+        if job is None:
+            outcomes += [analyse(document, program, other) for other in other_jobs(analysis)]
+        return Outcome("; ".join(o.words for o in outcomes), True, tuple(b for o in outcomes for b in o.breaches))
+    sentence = " ".join(ended.stderr.split()).replace(str(document), document.name).replace(str(ROOT), "")
     if ended.returncode != 3:
         breaches.append(f"exit code {ended.returncode}")
     if not sentence.startswith("camtwin: ") or len(sentence) > 400:
         breaches.append(f"not one sentence ({len(ended.stderr)} characters)")
     return Outcome(sentence.removeprefix("camtwin: ")[-400:], False, tuple(breaches))
+
+
+def other_jobs(analysis: dict[str, list[str]]) -> list[str]:
+    """Return the further jobs of the document, which the analysis of its first one names."""
+    told = [warning for warning in analysis["warnings"] if warning.startswith("The document has more jobs")]
+    return re.findall(r"'([^']+)'", " ".join(told))
 
 
 def result_words(analysis: dict[str, object]) -> str:
@@ -84,8 +101,9 @@ def result_words(analysis: dict[str, object]) -> str:
     assert isinstance(toolpath, dict)
     removed = float(str(analysis["removed_volume"] or 0)) / 1000
     unknown = sorted({word for operation in operations for word in operation["unknown"]})
-    words = f"{analysis['job']}: {len(operations)} operations, {toolpath['moves']} moves, {removed:.3g} cm³"
-    return words + (f"; not known: {', '.join(unknown)}" if unknown else "")
+    many = "" if len(operations) == 1 else "s"
+    words = f"{analysis['job']}: {len(operations)} operation{many}, {toolpath['moves']} moves, {removed:.3g} cm³"
+    return words + (f" (not known: {', '.join(unknown)})" if unknown else "")
 
 
 def page(versions: list[str], rows: dict[str, list[Outcome]]) -> str:
