@@ -7,6 +7,7 @@ import numpy as np
 
 from freecad_camtwin.twin.engagement import Engagement
 from freecad_camtwin.twin.job import Job, Operation, Stock
+from freecad_camtwin.twin.milling import Cut
 from freecad_camtwin.twin.tool import Shape, Tool
 from freecad_camtwin.twin.toolpath import Toolpath
 
@@ -47,6 +48,12 @@ def job(cutter, points=None, *, moves=1, stock=None, **columns):
 def box(x=60.0, y=40.0, z=10.0):
     """A block with one corner at the origin."""
     return Stock((0.0, 0.0, 0.0), (x, y, z))
+
+
+def cut(phi_st, phi_ex, ap, radius):
+    """One horizontal step of a cylinder, as a tool's digest takes it."""
+    one = engagement(phi_st, phi_ex, ap, radius=radius)
+    return Cut(one.volume, one.plunge, one.slice_z, one.slice_ap, one.slice_phi_st, one.slice_phi_ex)
 
 
 def engagement(phi_st, phi_ex, ap, *, slices=4, plunge=0.0, area=None, radius=None):

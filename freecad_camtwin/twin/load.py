@@ -16,7 +16,7 @@ from freecad_camtwin.twin.bending import Stiffness
 from freecad_camtwin.twin.drill import STEEP, Drilling
 from freecad_camtwin.twin.job import Job
 from freecad_camtwin.twin.material import Material
-from freecad_camtwin.twin.milling import Cut, Milling
+from freecad_camtwin.twin.milling import Cut, Milling, engaged_edges
 from freecad_camtwin.twin.tool import Shape, Tool
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Load:
     thrust: Floats  #: mean axial force, pushing the tool into its holder > 0 [N]
 
 
+#: Steps that are digested at a time: what they need meanwhile is some 500 bytes each.
+CHUNK = 100_000
 #: The columns of a Load that a tool's own steps fill.
 _COLUMNS = ("h_ex", "h_m", "force", "force_mean", "torque", "torque_mean", "thrust")
 
@@ -76,8 +78,8 @@ class LoadModel:
     def _by_tool(self) -> Iterator[tuple[NDArray[np.intp], Tool]]:
         for index, tool in enumerate(self._job.tools):
             steps = np.flatnonzero(self._tool == index)
-            if len(steps):
-                yield steps, tool
+            for first in range(0, len(steps), CHUNK):
+                yield steps[first : first + CHUNK], tool
 
     def _cut(self, steps: NDArray[np.intp]) -> Cut:
         e = self._engagement
@@ -107,7 +109,9 @@ class LoadModel:
         height = (ap * np.nan_to_num(e.slice_z)).sum(axis=1) / np.maximum(ap.sum(axis=1), 1e-12)
         out = np.full(self.steps, math.nan)
         for steps, tool, _ in self._groups:
-            out[steps] = bending.compliance(tool, self.stiffness, height[steps])
+            # The lips of a drill balance each other: nothing bends it.
+            is_drill = tool.shape is Shape.DRILL
+            out[steps] = 0.0 if is_drill else bending.compliance(tool, self.stiffness, height[steps])
         return out
 
     @cached_property
@@ -179,13 +183,15 @@ class LoadModel:
         fz = (self.feed[step] if feed is None else feed) * 60 / self.n_rpm[step] / self._teeth[step]
         if tool is None or self.material is None or tool.shape is Shape.DRILL or self._gaps(tool) or math.isnan(fz):
             return wave
-        cut = Milling(cutter.cutter_of(tool), tool.zefp or 1, self.material, self._cut(np.array([step])))
-        ktc, kte = self.material.coefficients(float(cut.chip_mean[0] * fz) or 1.0)
+        edge, cut = cutter.cutter_of(tool), self._cut(np.array([step]))
+        elements, motion, _ = engaged_edges(edge, cut)
+        chip = Milling(edge, tool.zefp or 1, self.material, cut).chip_mean[0] * fz
+        ktc, kte = self.material.coefficients(float(chip) or 1.0)
         krc, kac, kre, kae = self.material.ratios
         coefficients = np.array([ktc, krc * ktc, kac * ktc, kte, kre * kte, kae * kte])
         teeth = tool.zefp or 1
         reach = runout * np.cos(direction - 2 * math.pi * np.arange(teeth) / teeth)
-        force.waveform(cut.elements[0], cut.motion[0], fz, coefficients, reach, 24, wave)
+        force.waveform(elements[0], motion[0], fz, coefficients, reach, 24, wave)
         return wave
 
 
@@ -201,7 +207,6 @@ def _loads(cut: Milling | Drilling | None, fz: Floats, fn: Floats) -> Iterator[t
         torque, thrust = cut.at(fn)
         yield from (("torque", torque), ("torque_mean", torque), ("thrust", thrust))
         yield from (("h_ex", cut.chip_max * fz), ("h_m", cut.chip_max * fz))
-        # The lips of a drill balance each other.
         yield from (("force", 0.0 * torque), ("force_mean", 0.0 * torque))
         return
     mean = cut.mean(fz)

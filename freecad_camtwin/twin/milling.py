@@ -40,18 +40,14 @@ class Milling:
     """Forces of one milling tool in one material: ``s·shear + e·edge``, s and e powers of the feed per tooth."""
 
     def __init__(self, cutter: Cutter, teeth: int, material: Material, cut: Cut) -> None:
-        elements = cutter.elements(cut.slice_z, cut.slice_ap, cut.slice_phi_st, cut.slice_phi_ex)
-        motion = _motion(cut.plunge, elements)
-        share = _floor_share(cutter, elements, motion, cut.area)
-        _share_out(cutter, cut, elements, motion, share)
+        elements, motion, share = engaged_edges(cutter, cut)
         ratios = np.array(material.ratios)
-        self.elements, self.motion = elements, motion
         self.shear, self.edge = np.empty((len(elements), 4)), np.empty((len(elements), 4))
         force.mean_forces(elements, motion, float(teeth), ratios, self.shear, self.edge)
         self.chip_max, self.chip_mean = _chips(cutter, elements, motion, share)
         self._weigh(material)
-        self._tabulate(teeth, ratios)
-        self._add_floor(cutter.floor, teeth, share, ratios)
+        self._tabulate(elements, motion, teeth, ratios)
+        self._add_floor(cutter.floor, teeth, share, share * motion[:, 1], ratios)
         # Angles sum a step up, its volume is exact: energy follows the volume.
         self.shear[:, 3] = cut.area * teeth / (2 * math.pi)
 
@@ -71,19 +67,18 @@ class Milling:
         self.shear_weight, self.edge_weight = np.full(len(self.shear), ktc), np.full(len(self.shear), kte)
         self.powers, self.rungs = (1.0, 0.0 if kte else 1.0), np.array(LADDER) * kte / ktc if kte else np.ones(1)
 
-    def _tabulate(self, teeth: int, ratios: Floats) -> None:
+    def _tabulate(self, elements: Floats, motion: Floats, teeth: int, ratios: Floats) -> None:
         shape = (len(self.shear), len(self.rungs))
         weights = np.empty((*shape, 2))
         weights[..., 0] = self.shear_weight[:, None] * self.rungs ** self.powers[0]
         weights[..., 1] = self.edge_weight[:, None] * self.rungs ** self.powers[1]
         bins = np.empty((max(ANGLES_OF_PITCH, math.ceil(ANGLES / teeth)), 6))
         self._force, self._torque = np.empty(shape), np.empty(shape)
-        force.peaks(self.elements, self.motion, float(teeth), ratios, weights, bins, self._force, self._torque)
+        force.peaks(elements, motion, float(teeth), ratios, weights, bins, self._force, self._torque)
         np.maximum.accumulate(self._force, axis=1, out=self._force)
 
-    def _add_floor(self, radius: float, teeth: int, share: Floats, ratios: Floats) -> None:
+    def _add_floor(self, radius: float, teeth: int, share: Floats, down: Floats, ratios: Floats) -> None:
         """The flat of the tip cuts all around, fz·cv deep: its forces in the plane cancel, torque and thrust stay."""
-        down = share * self.motion[:, 1]
         for basis, amount, normal in ((self.shear, down, ratios[0]), (self.edge, share, ratios[2])):
             basis[:, 2] -= normal * teeth * radius * amount
             basis[:, 3] += teeth * radius**2 / 2 * amount
@@ -112,6 +107,15 @@ class Milling:
         share = (fz - self.rungs[rung]) / (self.rungs[rung + 1] - self.rungs[rung])
         below, above = (np.take_along_axis(table, (rung + up)[:, None], axis=1)[:, 0] for up in (0, 1))
         return np.asarray(below + share * (above - below))
+
+
+def engaged_edges(cutter: Cutter, cut: Cut) -> tuple[Floats, Floats, Floats]:
+    """Elements (steps, slices, 8), motion (steps, 2) and the share of the tip's flat that cuts (steps,)."""
+    elements = cutter.elements(cut.slice_z, cut.slice_ap, cut.slice_phi_st, cut.slice_phi_ex)
+    motion = _motion(cut.plunge, elements)
+    share = _floor_share(cutter, elements, motion, cut.area)
+    _share_out(cutter, cut, elements, motion, share)
+    return elements, motion, share
 
 
 def _motion(plunge: Floats, elements: Floats) -> Floats:

@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 import cuts
 import reference
+from camtwin_kernels import force
 from freecad_camtwin.twin.bending import Stiffness
+from freecad_camtwin.twin.cutter import cutter_of
 from freecad_camtwin.twin.engagement import engage, reduce
 from freecad_camtwin.twin.load import Load, LoadModel, load
-from freecad_camtwin.twin.material import Material, find_material
+from freecad_camtwin.twin.material import Material, find_material, materials
+from freecad_camtwin.twin.milling import Milling, engaged_edges
 from freecad_camtwin.twin.tool import Shape, Tool
 
 LINEAR = Material("textbook", ktc=796.0, krc=168.0, kac=222.0, kte=27.7, kre=30.8, kae=1.4)
@@ -179,6 +182,24 @@ def test_a_rising_ramp_does_not_cut_with_its_floor():
     assert up["thrust"] < down["thrust"]
 
 
+def test_peaks_between_rungs_lie_within_half_a_percent_above():
+    """For every measured set: the table's peak against the kernel at that very feed."""
+    for material in materials().values():
+        if material.is_kienzle:
+            continue
+        for ends in (SLOT, reference.arc(3.0, 10.0, "up"), reference.arc(1.0, 10.0, "down")):
+            cut = Milling(cutter_of(cuts.end_mill()), 2, material, cuts.cut(*ends, 4.0, 5.0))
+            for rung in cut.rungs[1:-1]:
+                fz = np.array([1.41 * rung])
+                weights = np.array([[[material.ktc * fz[0], material.kte]]])
+                exact, twist = np.empty((1, 1)), np.empty((1, 1))
+                elements, motion, _ = engaged_edges(cutter_of(cuts.end_mill()), cuts.cut(*ends, 4.0, 5.0))
+                ratios, bins = np.array(material.ratios), np.empty((90, 6))
+                force.peaks(elements, motion, 2.0, ratios, weights, bins, exact, twist)
+                assert 1 - 1e-9 <= cut.peak_force(fz)[0] / exact[0, 0] <= 1.005
+                assert cut.peak_torque(fz)[0] == pytest.approx(twist[0, 0], rel=1e-3)
+
+
 def test_air_costs_nothing():
     got = one(model(ends=(0.0, 0.0), ap=1.0, area=0.0).at())
     assert [got[name] for name in GROWING] == [0.0] * len(GROWING)
@@ -239,7 +260,7 @@ def test_a_drill_in_a_material_without_factor_goes_by_kc():
     h = got["fz"] * math.sin(math.radians(59))
     assert got["h_ex"] == pytest.approx(h)
     assert got["torque"] == pytest.approx(1450 * h**-0.225 * got["fz"] * 2 * 100 / 8)
-    assert got["force"] == 0
+    assert got["force"] == got["deflection"] == 0
 
 
 def test_a_drill_whose_lips_are_unknown_still_has_the_makers_torque():
