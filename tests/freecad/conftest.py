@@ -14,24 +14,41 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDERS = (ROOT / "tests" / "data" / "fcstd", ROOT / "examples")
 
 
-@pytest.fixture
-def document():
-    made = App.newDocument("test")
-    yield made
+@pytest.fixture(autouse=True)
+def _close_documents():
+    yield
     for name in list(App.listDocuments()):
         App.closeDocument(name)
 
 
 @pytest.fixture
-def job(document):
-    """A job with one profile."""
-    return build_job(document)
+def document():
+    """A new document."""
+    return App.newDocument("test")
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """The files of the two jobs: building takes seconds, opening does not."""
+    folder = tmp_path_factory.mktemp("built")
+    for name, whole in (("one", False), ("whole", True)):
+        made = App.newDocument(name)
+        build_job(made, whole=whole)
+        made.saveCopy(str(folder / f"{name}.FCStd"))
+        App.closeDocument(made.Name)
+    return folder
 
 
 @pytest.fixture
-def whole_job(document):
+def job(built):
+    """A job with one profile."""
+    return structure.find_job(App.openDocument(str(built / "one.FCStd")))
+
+
+@pytest.fixture
+def whole_job(built):
     """A job with profile, pocket, adaptive and drilling."""
-    return build_job(document, whole=True)
+    return structure.find_job(App.openDocument(str(built / "whole.FCStd")))
 
 
 @pytest.fixture
