@@ -22,6 +22,7 @@ from freecad_camtwin.twin.toolpath import PLANE_AXES, EventKind
 
 _INCH = 25.4
 _AXES = "XYZ"
+_MOST_PECKS = 100_000  # of one block
 _MOTIONS = {0, 10, 20, 30, 800} | {10 * number for number in cycles.NEEDS}
 #: How far apart an arc's two radii may lie without question [mm]: 2·√2 of LinuxCNC's last digit, 0.01 mm or 0.001 inch.
 _SPIRAL = {1.0: 2 * math.sqrt(2) * 0.01, _INCH: 2 * math.sqrt(2) * 0.001 * _INCH}
@@ -378,8 +379,12 @@ class Interpreter:
         drilling = self._drilling(words, block, number, normal)
         points = self._points(words)
         points[normal] = np.nan
+        repeats = round(words.values.get("L", 1.0))
+        pecks = (drilling.r - drilling.bottom) / drilling.peck if drilling.peck else 1.0
+        if repeats < 1 or repeats * pecks > _MOST_PECKS:
+            raise self._refuse(block, f"L{repeats} at {pecks:.0f} pecks a hole is a slip of the pen; mend L or Q")
         holes = [self.frame.target(points, incremental)]
-        for _ in range(round(words.values.get("L", 1.0)) - 1):
+        for _ in range(repeats - 1):
             holes.append(holes[-1] + np.nan_to_num(points) if incremental else holes[-1])
         for kind, value in drilling.actions(self.frame.position.copy(), self._level, normal, holes):
             if kind == "dwell":
