@@ -74,7 +74,7 @@ def camtwin(words: str) -> None:
 
 def build_panel() -> None:
     """Let FreeCAD build the document."""
-    program = FreeCAD.find(os.environ.get("CAMTWIN_FREECAD")).program
+    program = FreeCAD.find().program
     click.secho(f"$ freecadcmd examples/build_panel.py   ({program})", fg="cyan")
     with tempfile.TemporaryDirectory(prefix="camtwin-") as home:
         ended = subprocess.run(

@@ -54,7 +54,11 @@ class FreeCAD:
 
     @classmethod
     def find(cls, said: str | None = None) -> Self:
-        """Return the FreeCAD that the user names, or the first one found; FreeCADError tells how to get one."""
+        """Return the FreeCAD that the user names, here or in CAMTWIN_FREECAD, or the first one found.
+
+        Raises FreeCADError, which tells how to get one.
+        """
+        said = said or os.environ.get("CAMTWIN_FREECAD")
         if said:
             found = shutil.which(said)
             if found is None:

@@ -110,9 +110,9 @@ def _write(
 ) -> list[str]:
     """Write the mended document or program; return sentences about what was written."""
     if not request.is_document:
-        from freecad_camtwin.twin.rewrite import rewrite_program
+        from freecad_camtwin.twin.rewrite import rewrite
 
-        outputs.write(wanted.output, rewrite_program(request.source.read_bytes(), before.job.toolpath, feeds))
+        outputs.write(wanted.output, rewrite(request.source.read_bytes(), before.job, feeds))
         return [f"{wanted.output}: the program with its new feeds."]
     freecad = FreeCAD.find(settings.freecad)
     words: dict[str, Any] = {"action": "apply", "document": str(request.source.absolute()), "job": before.job.name}
@@ -143,7 +143,8 @@ def _print(before: Any, after: Any, feeds: Any, notes: list[str]) -> None:
     from freecad_camtwin.cli.summary import worst_load
 
     say(f"Plan:   {feeds.sentence}")
-    say(f"Feeds:  {feeds.changes} stretches changed over {len(feeds.operations)} operations.")
+    touched = sum(bool(operation.changes) for operation in feeds.operations)
+    say(f"Feeds:  {feeds.changes} stretches changed in {touched} of {len(feeds.operations)} operation(s).")
     say(f"Time:   {feeds.totals.sentence}")
     say(f"Load:   before {worst_load(before)}; after {worst_load(after)}.")
     bound = sum(len(operation.bindings) for operation in feeds.operations)

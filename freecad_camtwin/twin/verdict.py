@@ -91,17 +91,17 @@ def _by_quantity(analysis: Analysis, operation: int) -> Iterator[list[Stretch]]:
 
 
 def _time(analysis: Analysis) -> str:
-    cutting = analysis.job.toolpath.is_cutting
-    at_feed = analysis.feed_duration[cutting]
+    at_feed = analysis.feed_duration[analysis.job.toolpath.is_cutting]
     unknown = int(np.isnan(at_feed).sum())
-    feed_words = f"length over feed says {clock(float(np.nansum(at_feed)))} for the feed moves alone"
-    if unknown:
-        feed_words += (
-            f", without {unknown} {_plural(unknown, 'move', 'moves')} that {_plural(unknown, 'has', 'have')} no feed"
-        )
+    if unknown == len(at_feed):
+        words = "length over feed is unknown, as no move has a feed"
+    else:
+        words = f"length over feed says {clock(float(np.nansum(at_feed)))} for the feed moves alone"
+    if 0 < unknown < len(at_feed):
+        words += f", without {unknown} {_plural(unknown, 'move that has', 'moves that have')} no feed"
     if analysis.schedule is None or analysis.machine is None:
-        return f"{feed_words[0].upper()}{feed_words[1:]}; a machine profile would tell what its controller makes of it."
-    return f"The job takes {clock(analysis.schedule.total)} on '{analysis.machine.name}'; {feed_words}."
+        return f"{words[0].upper()}{words[1:]}; a machine profile would tell what its controller makes of it."
+    return f"The job takes {clock(analysis.schedule.total)} on '{analysis.machine.name}'; {words}."
 
 
 def _load(analysis: Analysis) -> str:
