@@ -31,10 +31,8 @@ class Drilling:
         self.chip_max = np.where(self.share > 0, self.sin_kappa, self.share)
 
     @staticmethod
-    def missing(tool: Tool, material: Material) -> tuple[str, ...]:
-        """What torque and thrust cannot be computed without, as words."""
-        if material.drilling is not None:
-            return ()
+    def missing(tool: Tool) -> tuple[str, ...]:
+        """What the chip cannot be computed without, as words; with the maker's factor torque and thrust still can."""
         gaps = {"number of flutes": tool.zefp, "point angle": tool.sig}
         return tuple(words for words, value in gaps.items() if value is None)
 

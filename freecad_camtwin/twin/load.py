@@ -95,12 +95,12 @@ class LoadModel:
         return Milling(cutter.cutter_of(tool), tool.zefp or 1, material, cut)
 
     def _gaps(self, tool: Tool) -> tuple[str, ...]:
-        """Why a tool's forces cannot be computed, as words."""
+        """Why some of a tool's loads cannot be computed, as words."""
         gaps: tuple[str, ...] = () if self.material else ("material",)
         gaps += cutter.missing(tool)
         if tool.shape is not Shape.DRILL:
             return gaps + (() if tool.zefp else ("number of flutes",))
-        return gaps + (Drilling.missing(tool, self.material) if self.material else ())
+        return gaps + Drilling.missing(tool)
 
     @cached_property
     def _compliance(self) -> Floats:
