@@ -38,7 +38,7 @@ _LIMIT_CODES = {
 THINNEST_AE = 0.05
 _THINNEST = 2 * (THINNEST_AE - THINNEST_AE**2) ** 0.5
 #: A programmed feed may stay where it exceeds a limit by this, or its own operation's reference by that.
-LIMIT_SLACK, REFERENCE_SLACK = 1.005, 1.20
+LIMIT_SLACK, REFERENCE_SLACK = 1.015, 1.20
 _ITERATIONS = 4
 
 Mask = NDArray[np.bool_]
@@ -136,7 +136,7 @@ class Holder:
     """All bounds of all steps, and the feed at which the first of them is met."""
 
     def __init__(self, cut: Cut, limits: Sequence[OperationLimits], relative: Mask | None) -> None:
-        """``relative`` says of every operation, (operations,), whether its own programmed load holds it; None: of none."""
+        """``relative`` says of every operation, (operations,), whether its own programmed load holds it; None: none."""
         self.cut = cut
         self.bounds = [
             *self._limits(limits),
@@ -169,7 +169,7 @@ class Holder:
             wanted = by_chip if quantity == "chip" else relative
             value = self._spread([self._sustained(own, i) if wish else np.inf for i, wish in enumerate(wanted)])
             value = np.where(self.cut.sinks, np.inf, value)
-            reason = Reason.CHIP_THINNING if quantity == "chip" else Reason.REFERENCE
+            reason = Reason.REFERENCE if quantity == "removal" else Reason.CHIP_THINNING
             bounds.append(Bound(quantity, value, CODE[reason], REFERENCE_SLACK))
         return bounds
 
@@ -215,11 +215,12 @@ class Holder:
         """The greatest feed from ``low`` to ``high`` whose ratio is at most ``target``; inf where ``high`` is free.
 
         A bracket is narrowed by its chord, and its safe end is the answer: so it never exceeds the target, however
-        the load is curved. Where even ``low`` exceeds it, ``low`` is the answer.
+        the load is curved. Where even ``low`` exceeds it, ``low`` is the answer, and the code that of a minimum feed.
         """
         above, _, code = self.ratio(high)
         free = above <= target
         below, _, _ = self.ratio(low)
+        stuck = below > target
         safe, over = low.copy(), high.copy()
         for _ in range(_ITERATIONS):
             if (free | (over - safe <= 1e-3 * over)).all():
@@ -232,6 +233,7 @@ class Holder:
             code = np.where(free, code, reason).astype(np.int8)
             safe, below = np.where(fits, np.maximum(middle, safe), safe), np.where(fits, here, below)
             over, above = np.where(fits, over, middle), np.where(fits, above, here)
+        code[stuck & ~free] = CODE[Reason.MINIMUM]
         return np.where(free, np.inf, safe), code
 
 

@@ -101,7 +101,7 @@ class Binding:
     line: int
     move: int
     limit: str  #: the limit's word in Reason
-    ratio: float  #: load over limit at the planned feed, > 1; of a least chip the limit over the chip
+    ratio: float  #: load over limit at the planned feed, above 0.98; of a least chip the limit over the chip
     feed: float  #: the planned feed there [mm/s]
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from freecad_camtwin.twin.ceiling import LIMIT_SLACK, Cut, Holder
+from freecad_camtwin.twin.ceiling import Cut, Holder
 from freecad_camtwin.twin.engagement import engage
 from freecad_camtwin.twin.limits import OperationLimits
 from freecad_camtwin.twin.load import LoadModel
@@ -48,7 +48,7 @@ def too_fast(cut: Cut, pieces: Pieces, limits: Sequence[OperationLimits], low: F
     _, slack, _ = holder.ratio(feed)
     first, last = _counterparts(cut, fresh, pieces)
     least = np.minimum(low[first], feed)
-    over = np.flatnonzero((slack * LIMIT_SLACK > 1 + margin / 2) & (feed > least * 1.001) & np.isfinite(fresh.feed))
+    over = np.flatnonzero((slack > 1) & (feed > least * 1.001) & np.isfinite(fresh.feed))
     if not over.size:
         return None
     bearable, _ = holder.fastest(least, feed, 1 - margin)

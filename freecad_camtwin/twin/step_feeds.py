@@ -39,13 +39,14 @@ class PlanOptions:
     band: float = 0.08  #: changes smaller than this are not written
     look_ahead: float = 0.25  #: of dc, how far before a harder stretch its feed holds
     look_back: float = 0.1  #: of dc, how far behind it
-    shortest: float = 1.0  #: shortest piece of a split move and shortest raised stretch [mm]
+    steady: float = 0.5  #: of dc, shortest stretch that is faster than its neighbours
+    shortest: float = 1.0  #: shortest piece of a split move [mm]
     checks: int = 2  #: how often the planned path may be simulated afresh, to mend what exceeds a limit there
 
     def __post_init__(self) -> None:
         if self.objective not in ("auto", "limits", "programmed"):
             raise PlanError(f"the objective {self.objective!r} is not known: say auto, limits or programmed")
-        for name in ("entry", "margin", "band", "look_ahead", "look_back", "shortest", "checks"):
+        for name in ("entry", "margin", "band", "look_ahead", "look_back", "steady", "shortest", "checks"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0) or (name in ("entry", "margin") and value > 1):
                 raise PlanError(f"the option {name} = {value:g} makes no sense")
@@ -88,10 +89,13 @@ def plan_steps(
     code = short_code.astype(np.int64)
     _, slack, _ = holder.ratio(np.nan_to_num(cut.feed, nan=1.0))
     ceiling = np.minimum(np.where(cut.removes, ceiling, np.inf), known)
-    # A programmed feed that is within its bounds is allowed, even where the ceiling with its margin is lower.
-    keeps = np.where((slack <= 1) & np.isfinite(cut.feed), np.nan_to_num(cut.feed), 0.0)
+    # What is within its bounds may stay, even where the ceiling with its margin is lower. A load grows no faster than
+    # the feed, so a feed at a share of its bounds may grow by as much.
+    fits = (slack <= 1) & np.isfinite(cut.feed)
+    keeps = np.where(fits, np.nan_to_num(cut.feed) / np.maximum(slack, 1e-6), 0.0)
     allowed = np.minimum(np.maximum(ceiling, keeps), known)
-    _slow_entries(cut, ceiling, allowed, code, np.minimum(allowed, high), options)
+    behind = np.minimum(np.maximum(ceiling, np.where(fits, cut.feed, 0.0)), high)
+    _slow_entries(cut, ceiling, allowed, code, behind, options)
     around = cut.track.around(options.look_back * cut.dc, options.look_ahead * cut.dc)
     hardest = window_argmin(ceiling, *around)
     allowed = allowed[window_argmin(allowed, *around)]
@@ -101,7 +105,7 @@ def plan_steps(
     code = np.where(ceiling < low * (1 - 1e-9), CODE[Reason.MINIMUM], code)
     target = np.maximum(np.minimum(ceiling, top), low)
     allowed = np.maximum(np.minimum(allowed, np.maximum(top, high)), low)
-    _one_feed_per_cycle(cut, target, allowed)
+    _one_feed_per_cycle(cut, target, allowed, code, hardest)
     return _settle(cut, StepFeeds(target, allowed, low, code, hardest, hardest), options)
 
 
@@ -162,19 +166,19 @@ def _slow_entries(
         allowed[stretch] = np.minimum(allowed[stretch], entry)
 
 
-def _one_feed_per_cycle(cut: Cut, *columns: Floats) -> None:
-    """Give all steps of a canned cycle's command its least value, in place."""
+def _one_feed_per_cycle(cut: Cut, feed: Floats, *others: np.ndarray) -> None:
+    """Give all steps of a canned cycle's command its least feed, and what the ``others`` say there, in place."""
     path, move = cut.job.toolpath, cut.engagement.move
-    steps = np.flatnonzero(path.cycle[move] > 0)
+    steps = np.flatnonzero((path.cycle[move] > 0) & path.is_cutting[move])
     if not steps.size:
         return
     names = np.stack([path.operation[move[steps]], path.command[move[steps]], path.line[move[steps]]])
-    _, group = np.unique(names, axis=1, return_inverse=True)
-    group = group.ravel()
-    for column in columns:
-        least = np.full(group.max() + 1, np.inf)
-        np.minimum.at(least, group, column[steps])
-        column[steps] = least[group]
+    fresh = np.append(True, (np.diff(names, axis=1) != 0).any(axis=0))
+    begin = np.flatnonzero(fresh)
+    size = np.diff(np.append(begin, steps.size))
+    slowest = window_argmin(feed[steps], np.repeat(begin, size), np.repeat(begin + size - 1, size))
+    for column in (feed, *others):
+        column[steps] = column[steps][slowest]
 
 
 def _settle(cut: Cut, wanted: StepFeeds, options: PlanOptions) -> StepFeeds:
@@ -184,7 +188,8 @@ def _settle(cut: Cut, wanted: StepFeeds, options: PlanOptions) -> StepFeeds:
     value = np.where(known, wanted.feed, np.inf)
     apart = np.zeros(value.size, bool)
     apart[1:] = (np.diff(cut.operation) != 0) | (known[1:] != known[:-1])
-    run = runs(np.where(known, value, 1.0), length, apart, options.band, options.shortest)
+    shortest = np.maximum(options.steady * cut.dc, options.shortest)
+    run = runs(np.where(known, value, 1.0), length, apart, options.band, shortest)
     begin = np.flatnonzero(np.diff(run, prepend=-1))
     size = np.diff(np.append(begin, value.size))
     slowest = window_argmin(value, np.repeat(begin, size), np.repeat(begin + size - 1, size))

@@ -87,13 +87,13 @@ def window_argmin(value: Floats, low: Indices, high: Indices) -> Indices:
     return winner
 
 
-def runs(value: Floats, length: Floats, apart: NDArray[np.bool_], band: float, shortest: float) -> Indices:
+def runs(value: Floats, length: Floats, apart: NDArray[np.bool_], band: float, shortest: Floats) -> Indices:
     """Number the runs of neighbouring steps within which a feed may stay the same, shape (steps,).
 
     A run's greatest value is at most ``1 + band`` times its least, and neighbours whose least values are that near
     become one. ``apart`` marks steps that must start a run.
-    A run shorter than ``shortest`` [mm] joins its neighbour with the greater value not above its own, if it has one:
-    only what is slower than both of its neighbours may be short.
+    A run shorter than its first step's ``shortest`` [mm] joins its neighbour with the greater value not above its
+    own, if it has one: only what is slower than both of its neighbours may be short.
     """
     fresh = _starts(value, apart, band)
     _join_short(fresh, value, length, apart, shortest)
@@ -118,7 +118,7 @@ def _starts(value: Floats, apart: NDArray[np.bool_], band: float) -> NDArray[np.
 
 
 def _join_short(
-    fresh: NDArray[np.bool_], value: Floats, length: Floats, apart: NDArray[np.bool_], shortest: float
+    fresh: NDArray[np.bool_], value: Floats, length: Floats, apart: NDArray[np.bool_], shortest: Floats
 ) -> None:
     """Clear ``fresh`` at one border of every run that is too short to be worth an F word."""
     begin = np.flatnonzero(fresh)
@@ -127,18 +127,19 @@ def _join_short(
     least = np.minimum.reduceat(value, begin).tolist()
     size = np.add.reduceat(length, begin).tolist()
     bound = apart[begin].tolist()
+    enough = shortest[begin].tolist()
     kept: list[int] = []  # runs as they stand, left to right
     for i in range(len(begin)):
         joins = kept and not bound[i]
         left = least[kept[-1]] if joins else np.inf
-        if kept and not bound[i] and size[kept[-1]] < shortest and least[i] <= left:
+        if kept and not bound[i] and size[kept[-1]] < enough[kept[-1]] and least[i] <= left:
             # The short one before is not slower than this: it ends here.
             fresh[begin[i]] = False
             size[kept[-1]] += size[i]
             least[kept[-1]] = least[i]
             continue
         right = least[i + 1] if i + 1 < len(begin) and not bound[i + 1] else np.inf
-        if joins and size[i] < shortest and left <= least[i] and not left < right <= least[i]:
+        if joins and size[i] < enough[i] and left <= least[i] and not left < right <= least[i]:
             fresh[begin[i]] = False
             size[kept[-1]] += size[i]
             continue
