@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Torque and thrust of a twist drill, from a maker's formulas or from the specific cutting force.
 
+A lip leans by κr, half the point angle, from the axis. It cuts a chip h = fn/lips·sin κr thick along its whole length::
+
+      │←── d ──→│
+      │         │      thrust: the lips' normal forces, along the axis
+      ╲    ╷ κr ╱
+       ╲   ╷   ╱       torque: the lips' tangential forces, at d/4 on average
+        ╲  ╷  ╱
+         ╲ ╷ ╱
+
 Maker's (Tungaloy, drilling technical page, L068; d in mm, fn in mm per revolution, K a factor of the material)::
 
     torque = K·d²·(0.630 + 16.84·fn)/100   N·m         thrust = 570·K·d·fn^0.85   N
 
-Generic: each lip cuts h = fz·sin κr thick, κr half the point angle. Removing d²/4·π·fn per revolution at kc costs
-torque = kc·fn·d²/8; half the lip force acts along the axis: thrust = ½·kc·(d/2)·fn·sin κr (Sandvik's textbook form, not
-re-read). kc(h) is kc11·h^-mc + kte/h: a Kienzle material has no kte, a linear-edge one has mc = 0 and kc11 = ktc.
+Generic: removing π·d²/4·fn per revolution at kc costs torque = kc·fn·d²/8; half the lips' normal force acts along the
+axis: thrust = ½·kc·(d/2)·fn·sin κr (Sandvik's textbook form, not re-read). kc(h) is kc11·h^-mc + kte/h: a Kienzle
+material has no kte, a linear-edge one has mc = 0 and kc11 = ktc.
 """
 
 import numpy as np
