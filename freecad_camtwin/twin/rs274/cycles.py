@@ -12,7 +12,7 @@ The level is the height before the first of a series of cycles; a motion of anot
 below R, the tool rises to R first, where it is, and R takes its place.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,6 +78,24 @@ class Drilling:
                 else:
                     yield kind, _at(hole, normal, value)
             travel = clear
+
+
+def drilling(
+    number: int, words: Mapping[str, float], depth: str, scale: float, base: float, incremental: bool, to_r: bool
+) -> Drilling:
+    """Make a cycle of its words. Raises ValueError with a sentence if one is missing or cannot be.
+
+    depth: letter of the drill's axis; scale: mm per unit; base: what R counts from [mm], and the depth too but under
+    G91, where it counts from R
+    """
+    for letter in depth + "R" + NEEDS[number]:
+        if letter not in words or (letter == "Q" and words["Q"] <= 0):
+            raise ValueError(f"G{number} needs {letter}; give it in the cycle's first block")
+    r = words["R"] * scale + base
+    bottom = words[depth] * scale + (r if incremental else base)
+    if r < bottom:
+        raise ValueError(f"G{number}'s R plane lies below the hole's bottom; raise R or lower the depth")
+    return Drilling(number, r, bottom, words.get("Q", 0.0) * scale, words.get("P", 0.0), to_r)
 
 
 def _at(point: NDArray[np.float64], normal: int, height: float) -> NDArray[np.float64]:

@@ -67,12 +67,9 @@ class Interpreter:
 
     def run(self) -> None:
         """Follow all blocks, up to the program's end."""
-        cursor = self.record.cursor
-        cursor[1] = len(self.blocks)
-        while not self._ended:
-            if self._follow() == kernels.DONE:
-                break
-            self._execute(int(cursor[0]))
+        self.record.cursor[1] = len(self.blocks)
+        while not self._ended and self._follow() != kernels.DONE:
+            self._execute(int(self.record.cursor[0]))
         self.record.settle()
 
     def _follow(self) -> int:
@@ -117,7 +114,6 @@ class Interpreter:
         self._change_tool(words, block)
         self._switch(words, block)
         self._dwell(words, block)
-        self._set_plane(words)
         self._set_units(words)
         self._set_tool_length(words)
         self._select_system(words)
@@ -193,12 +189,6 @@ class Interpreter:
                 raise self._refuse(block, "G4 does not say how long; give it P with the seconds")
             self.record.event(EventKind.DWELL, seconds, self._line(block))
 
-    def _set_plane(self, words: Words) -> None:
-        for g in words.g:
-            if g in (170, 180, 190):
-                self._modes[kernels.PLANE] = (g - 170) // 10
-                self._hold()
-
     def _set_units(self, words: Words) -> None:
         """G20 and G21. A feed in force stays what it is; the block's own F counts in the old unit, as in LinuxCNC.
 
@@ -238,7 +228,10 @@ class Interpreter:
 
     def _set_modes(self, words: Words) -> None:
         for g in words.g:
-            if g in (900, 910):
+            if g in (170, 180, 190):
+                self._modes[kernels.PLANE] = (g - 170) // 10
+                self._hold()
+            elif g in (900, 910):
                 self._modes[kernels.INCREMENTAL] = g == 910
             elif g in (901, 911):
                 self._modes[kernels.ARC_ABSOLUTE] = g == 901
@@ -396,14 +389,11 @@ class Interpreter:
         """The cycle with its words; those that the block does not repeat are as they were."""
         depth = _AXES[normal]
         self._cycle |= {letter: words.values[letter] for letter in depth + "RQP" if letter in words.values}
-        held, scale = self._cycle, float(self._modes[kernels.SCALE])
-        for letter in depth + "R" + cycles.NEEDS[number]:
-            if letter not in held or (letter == "Q" and held["Q"] <= 0):
-                raise self._refuse(block, f"G{number} needs {letter}; give it in the cycle's first block")
         incremental = bool(self._modes[kernels.INCREMENTAL])
         base = self._level if incremental else float(self.frame.offset[normal])
-        r = held["R"] * scale + base
-        bottom = held[depth] * scale + (r if incremental else base)
-        if r < bottom:
-            raise self._refuse(block, f"G{number}'s R plane lies below the hole's bottom; raise R or lower the depth")
-        return cycles.Drilling(number, r, bottom, held.get("Q", 0.0) * scale, held.get("P", 0.0), self._to_r)
+        try:
+            return cycles.drilling(
+                number, self._cycle, depth, float(self._modes[kernels.SCALE]), base, incremental, self._to_r
+            )
+        except ValueError as error:
+            raise self._refuse(block, str(error)) from error
