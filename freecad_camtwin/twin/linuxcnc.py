@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from camtwin_kernels import linuxcnc_join, linuxcnc_merge, linuxcnc_run
+from camtwin_kernels import linuxcnc_join, linuxcnc_merge, linuxcnc_run, linuxcnc_tables
 from freecad_camtwin.twin.machine import Linuxcnc, Machine
 from freecad_camtwin.twin.path_geometry import Geometry
 from freecad_camtwin.twin.schedule import Legs
@@ -34,15 +34,15 @@ class LinuxcncPlanner:
         toolpath, geometry = self.toolpath, self.geometry
         moves = toolpath.moves
         rules = self._rules.copy()
-        rules[:, linuxcnc_merge.RULE_WAIT] = _waits_that_move(waits, toolpath.length)
-        pieces = np.empty((2 * moves, linuxcnc_merge.PIECE_COLUMNS))
-        chain = np.empty((linuxcnc_merge.LONGEST_CHAIN + 1, 3))
+        rules[:, linuxcnc_tables.RULE_FEED] = feed
+        rules[:, linuxcnc_tables.RULE_WAIT] = _waits_that_move(waits, toolpath.length)
+        pieces = np.empty((2 * moves, linuxcnc_tables.PIECE_COLUMNS))
+        chain = np.empty((linuxcnc_tables.LONGEST_CHAIN + 2, 3))
         count = linuxcnc_merge.merge(
-            self._shape, toolpath.start, toolpath.end, feed, rules, geometry.way, self._circles, self._limits,
-            chain, pieces,
+            self._shape, toolpath.start, toolpath.end, rules, geometry.way, self._circles, self._limits, chain, pieces
         )  # fmt: skip
-        queue = np.empty((2 * count + 1, linuxcnc_join.QUEUE_COLUMNS))
-        work = np.zeros((3, linuxcnc_join.WORK_COLUMNS))
+        queue = np.empty((2 * count + 1, linuxcnc_tables.QUEUE_COLUMNS))
+        work = np.zeros((3, linuxcnc_tables.WORK_COLUMNS))
         rays = np.empty((6, 3))
         rows = linuxcnc_join.join(pieces, count, self._circles, self._limits, self._machine, work, rays, queue)
         linuxcnc_join.look_ahead(queue, rows, self._machine)
@@ -50,12 +50,12 @@ class LinuxcncPlanner:
         return legs, _peaks_of_moves(queue[:rows], peaks, moves)
 
     def _clock(self, queue: Floats, rows: int) -> tuple[Legs, Floats]:
-        runners = np.empty((2, linuxcnc_run.RUNNER_COLUMNS))
+        runners = np.empty((2, linuxcnc_tables.RUNNER_COLUMNS))
         pen = np.empty(8)
         peaks = np.zeros(rows)
         room = _LEGS_PER_PIECE * rows + 8
         while True:
-            legs = np.zeros((room, linuxcnc_run.LEG_COLUMNS))
+            legs = np.zeros((room, linuxcnc_tables.LEG_COLUMNS))
             drawn = linuxcnc_run.run(queue, rows, self._machine, runners, pen, legs, peaks)
             if drawn <= room:
                 break
@@ -77,7 +77,7 @@ def _waits_that_move(waits: Floats, length: Floats) -> Floats:
 
 def _rules(toolpath: Toolpath, controller: Linuxcnc) -> Floats:
     """Return how each move is to end: (moves, RULE_COLUMNS). Canned cycles run in exact path."""
-    rules = np.zeros((toolpath.moves, linuxcnc_merge.RULE_COLUMNS))
+    rules = np.zeros((toolpath.moves, linuxcnc_tables.RULE_COLUMNS))
     rule = (2.0, controller.tolerance, controller.naive) if controller.blending else (1.0, 0.0, 0.0)
     since = 0
     for event in (*toolpath.events, None):
@@ -98,10 +98,10 @@ def _rules(toolpath: Toolpath, controller: Linuxcnc) -> Floats:
 
 def _circles(toolpath: Toolpath, geometry: Geometry) -> tuple[Floats, Ints]:
     """Return the table of arcs, and for every move its row there, or that it is a line or a rapid."""
-    shape = np.where(toolpath.kind == MoveKind.RAPID, linuxcnc_merge.SHAPE_RAPID, linuxcnc_merge.SHAPE_LINE)
+    shape = np.where(toolpath.kind == MoveKind.RAPID, linuxcnc_tables.SHAPE_RAPID, linuxcnc_tables.SHAPE_LINE)
     arcs = np.flatnonzero((toolpath.kind == MoveKind.ARC) & (toolpath.sweep != 0))
     shape[arcs] = np.arange(arcs.size)
-    table = np.zeros((arcs.size, linuxcnc_merge.CIRCLE_COLUMNS))
+    table = np.zeros((arcs.size, linuxcnc_tables.CIRCLE_COLUMNS))
     if not arcs.size:
         return table, shape.astype(np.int32)
     rows = np.arange(arcs.size)
@@ -112,25 +112,25 @@ def _circles(toolpath: Toolpath, geometry: Geometry) -> tuple[Floats, Ints]:
     rise = last_spoke[rows, axes[:, 2]] - spoke[rows, axes[:, 2]]
     last_spoke[rows, axes[:, 2]] = spoke[rows, axes[:, 2]] = 0.0
     radius = toolpath.radius[arcs]
-    table[:, linuxcnc_merge.ARRIVING : linuxcnc_merge.ARRIVING + 3] = geometry.arriving[arcs]
-    table[:, linuxcnc_merge.LEAVING : linuxcnc_merge.LEAVING + 3] = geometry.ending[arcs]
-    table[:, linuxcnc_merge.SPOKE : linuxcnc_merge.SPOKE + 3] = spoke
-    table[:, linuxcnc_merge.LAST_SPOKE : linuxcnc_merge.LAST_SPOKE + 3] = last_spoke
-    table[rows, linuxcnc_merge.NORMAL + axes[:, 2]] = np.sign(sweep)
+    table[:, linuxcnc_tables.ARRIVING : linuxcnc_tables.ARRIVING + 3] = geometry.arriving[arcs]
+    table[:, linuxcnc_tables.LEAVING : linuxcnc_tables.LEAVING + 3] = geometry.ending[arcs]
+    table[:, linuxcnc_tables.SPOKE : linuxcnc_tables.SPOKE + 3] = spoke
+    table[:, linuxcnc_tables.LAST_SPOKE : linuxcnc_tables.LAST_SPOKE + 3] = last_spoke
+    table[rows, linuxcnc_tables.NORMAL + axes[:, 2]] = np.sign(sweep)
     middle = geometry.middle(arcs)
-    table[:, linuxcnc_merge.MIDDLE : linuxcnc_merge.MIDDLE + 3] = middle
-    table[:, linuxcnc_merge.ANGLE] = np.abs(sweep)
-    table[:, linuxcnc_merge.RADIUS] = radius
-    table[:, linuxcnc_merge.RISE] = rise * np.sign(sweep)
+    table[:, linuxcnc_tables.MIDDLE : linuxcnc_tables.MIDDLE + 3] = middle
+    table[:, linuxcnc_tables.ANGLE] = np.abs(sweep)
+    table[:, linuxcnc_tables.RADIUS] = radius
+    table[:, linuxcnc_tables.RISE] = rise * np.sign(sweep)
     flat = radius * (1.0 - np.cos(sweep / 2))
-    table[:, linuxcnc_merge.FLATNESS] = np.where(toolpath.plane[arcs] == 0, flat, np.inf)
+    table[:, linuxcnc_tables.FLATNESS] = np.where(toolpath.plane[arcs] == 0, flat, np.inf)
     return table, shape.astype(np.int32)
 
 
 def _peaks_of_moves(queue: Floats, peaks: Floats, moves: int) -> Floats:
     """Return the highest speed in every move from that in every piece; a piece may cover several moves."""
-    first = queue[:, linuxcnc_join.Q_FIRST].astype(np.int64)
-    final = queue[:, linuxcnc_join.Q_FINAL].astype(np.int64)
+    first = queue[:, linuxcnc_tables.Q_FIRST].astype(np.int64)
+    final = queue[:, linuxcnc_tables.Q_FINAL].astype(np.int64)
     out = np.zeros(moves)
     span = final - first + 1
     offsets = np.arange(int(span.sum())) - np.repeat(np.cumsum(span) - span, span)

@@ -13,13 +13,8 @@ Where two pieces meet under G64, the planner takes the fastest of three ways, al
 Under G61, and between rapid and feed, there is a stop; but a kink so small that it is harmless at full speed is always
 taken straight, which is why tangent arcs flow even there.
 
-The arc. It touches both pieces at distance d from the corner, on a circle of radius R = d·tan θ, where θ is half the
-angle between the pieces. Three things bound d: half of each piece, the tolerance (d ≤ P·cos θ/(1 - sin θ)), and that a
-larger circle than the speed needs is not drawn. Speed² ≤ R·a·√3/2, leaving a/2 to gain or lose speed on it.
-Where a piece is an arc itself, it is first taken for its chord or tangent, then the circle that touches both is found.
-
-The look-ahead walks backwards from every stop: speed² at the end of a piece ≤ speed² at the end of the next + 2·a·length
-of the next, and ≤ what kinks and axes allow.
+The look-ahead walks backwards from every stop: the square of the speed at which a piece may end is at most that of the
+next + 2·a·length of the next, and what kinks and axes allow.
 
 Behaviour: LinuxCNC 2.8 and 2.9; R. W. Ellenberg's arc blending of 2014 ("Trajectory Control" in the user manual).
 All of it was checked move by move against the running controller (tests/controllers/linuxcnc, docs/cycle-time.md).
@@ -31,25 +26,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels.jit import kernel
-from camtwin_kernels.linuxcnc_merge import (
+from camtwin_kernels.linuxcnc_arc import fastest, fit, half_angle, whole_pull
+from camtwin_kernels.linuxcnc_tables import (
     ANGLE,
+    ARC,
     ARRIVING,
+    BLENDED,
     BOUND,
     CIRCLE,
+    CORNER,
+    CYCLE,
+    EASED,
+    EASED_LAST,
     FINAL,
     FIRST,
     FORM,
     FROM,
+    KINK,
     LAST_SPOKE,
     LEAVING,
     LENGTH,
+    LINE,
+    NOMINAL,
     NORMAL,
+    OPEN,
+    OVERRIDE,
+    PARABOLA,
+    PATH_SPEED,
     PIECE_COLUMNS,
-    PULL,
+    Q_ARRIVING,
+    Q_BOUND,
+    Q_CORNER,
+    Q_FINAL,
+    Q_FIRST,
+    Q_FROM,
+    Q_KINK,
+    Q_LAST,
+    Q_LEAVING,
+    Q_LENGTH,
+    Q_OPEN,
+    Q_PULL,
+    Q_RAPID,
+    Q_TERM,
+    Q_TO,
+    Q_TOP,
+    Q_WAIT,
     RADIUS,
     RAPID,
     RISE,
+    RISEN,
+    SHARE,
     SPOKE,
+    STOP,
+    STRAIGHT,
+    SWEPT,
     TERM,
     TO,
     TOLERANCE,
@@ -60,53 +90,9 @@ from camtwin_kernels.linuxcnc_merge import (
 
 Floats = NDArray[np.float64]
 
-# What a piece gains while it is joined; these columns follow those of a piece in the work table.
-(
-    NOMINAL,  # its length before corners took from it [mm]
-    SHARE,  # of its acceleration that is left along an arc
-    KINK,  # speed at which the kink at its end may be taken [mm/s]; < 0: there is none
-    EASED,  # share of acceleration that the kink at its start takes
-    EASED_LAST,  # the same of the kink at its end
-    BLENDED,  # 1 if it begins with a parabola
-    OPEN,  # 1 while the next piece may still shorten it
-    SWEPT,  # angle of an arc that is left [rad]
-    RISEN,  # rise of an arc that is left [mm]
-    CORNER,  # cosine of half the angle at the parabola at its end
-    WORK_COLUMNS,
-) = range(PIECE_COLUMNS, PIECE_COLUMNS + 11)
-
-# Columns of the finished queue.
-(
-    Q_LENGTH,  # [mm]
-    Q_PULL,  # acceleration along it [mm/s²]
-    Q_TOP,  # highest speed in it [mm/s]
-    Q_BOUND,  # highest speed that its neighbours may plan with [mm/s]
-    Q_TERM,  # 0 stop, 1 exact path, 2 parabola, 3 straight on
-    Q_KINK,
-    Q_LAST,  # how fast it may end [mm/s]
-    Q_RAPID,
-    Q_FROM, Q_TO,  # what it covers of the programmed path [mm]
-    Q_FIRST, Q_FINAL,  # its first and last move
-    Q_WAIT,  # [s], < 0 for none
-    Q_CORNER,  # bound of a parabola's speed² over acceleration [mm], inf for none
-    Q_LEAVING,  # speed at which it begins to blend into the next [mm/s]
-    Q_ARRIVING,  # speed that the next has reached when the blend is over [mm/s]
-    Q_OPEN,
-    QUEUE_COLUMNS,
-) = range(18)  # fmt: skip
-
-STOP, EXACT, PARABOLA, STRAIGHT = 0.0, 1.0, 2.0, 3.0
-LINE, ARC, BLEND = 0.0, 1.0, 2.0
-
-# Columns of the machine's row.
-CYCLE, OVERRIDE, PATH_SPEED = range(3)  # servo period [s], greatest feed override, cap along the path [mm/s]
-
 #: The share of acceleration that a kink may take in one servo cycle (LinuxCNC's default).
 KINK_SHARE = 0.1
-#: An arc swallows the line before it if less than so many cycles of that line are left.
-GAP_CYCLES = 4.0
 _TOWARDS_CENTRE = math.sqrt(3.0) / 2.0
-_TINY = 1e-12
 
 
 @kernel
@@ -172,7 +158,7 @@ def _settle(row: Floats, circles: Floats, cycle: float) -> None:
     if row[FORM] == ARC:
         radius = circles[int(row[CIRCLE]), RADIUS]
         radius += row[RISEN] * row[RISEN] / radius
-        pull = _whole_pull(row)
+        pull = whole_pull(row)
         inwards = row[BOUND] * row[BOUND] / radius
         if inwards > _TOWARDS_CENTRE * pull:
             row[BOUND] = math.sqrt(_TOWARDS_CENTRE * pull * radius)
@@ -206,28 +192,9 @@ def _store(row: Floats, queue: Floats, done: int) -> int:
 
 
 @kernel
-def _whole_pull(row: Floats) -> float:
-    """The acceleration that kinks and parabolas leave [mm/s²]."""
-    half = 0.5 if row[BLENDED] == 1.0 or row[TERM] == PARABOLA else 1.0
-    return row[PULL] * (1.0 - max(row[EASED], row[EASED_LAST])) * half
-
-
-@kernel
 def _pull(row: Floats) -> float:
     """The acceleration along the piece [mm/s²]."""
-    return _whole_pull(row) * (row[SHARE] if row[FORM] != LINE else 1.0)
-
-
-@kernel
-def _fastest(row: Floats, override: float) -> float:
-    return min(row[WANTED] * override, row[BOUND])
-
-
-@kernel
-def _half_angle(one: Floats, other: Floats) -> float:
-    """Half the angle between two pieces: π/2 is straight on, 0 a reversal."""
-    cosine = -(one[0] * other[0] + one[1] * other[1] + one[2] * other[2])
-    return 0.5 * math.acos(min(1.0, max(-1.0, cosine)))
+    return whole_pull(row) * (row[SHARE] if row[FORM] != LINE else 1.0)
 
 
 @kernel
@@ -245,10 +212,10 @@ def _corner(work: Floats, old: int, new: int, circles: Floats, limits: Floats, m
     if not _kink(before, after, limits, machine, rays) or before[TERM] != PARABOLA:
         return 0
     speed = 0.0
-    if _fit(before, after, arc, circles, limits, machine, rays):
+    if fit(before, after, arc, circles, limits, machine, rays):
         speed = arc[BOUND]
     _pushes(before, after, circles, rays)
-    half = _half_angle(rays[4], rays[5])
+    half = half_angle(rays[4], rays[5])
     by_parabola = 0.5 * _parabola(before, after, half, machine[OVERRIDE])
     if by_parabola >= before[KINK] and by_parabola >= speed:
         before[KINK] = -1.0
@@ -277,7 +244,7 @@ def _kink(before: Floats, after: Floats, limits: Floats, machine: Floats, rays: 
     if back < math.radians(2.0) ** 2:  # a reversal
         before[TERM] = STOP
         return False
-    speed = min(_fastest(before, machine[OVERRIDE]), _fastest(after, machine[OVERRIDE]))
+    speed = min(fastest(before, machine[OVERRIDE]), fastest(after, machine[OVERRIDE]))
     share = 0.0
     for axis in range(3):
         jump = abs(rays[1, axis] - rays[0, axis]) * speed / machine[CYCLE]
@@ -306,7 +273,7 @@ def _pushes(before: Floats, after: Floats, circles: Floats, rays: Floats) -> Non
     if after[FORM] == ARC:
         circle = circles[int(after[CIRCLE])]
         _around(circle, SPOKE, rays[5])
-        along = _whole_pull(after)
+        along = whole_pull(after)
         inwards = (0.5 * after[WANTED]) ** 2 / circle[RADIUS]
         size = math.hypot(along, inwards)
         for axis in range(3):
@@ -328,8 +295,8 @@ def _around(circle: Floats, spoke: int, ray: Floats) -> None:
 def _parabola(before: Floats, after: Floats, half: float, override: float) -> float:
     """The speed in the direction of the bisector while one piece brakes and the other starts [mm/s]."""
     pull, next_pull = _pull(before), _pull(after)
-    reach = min(math.sqrt(pull * before[LENGTH] / 2.0), _fastest(before, override))
-    next_reach = min(math.sqrt(next_pull * after[LENGTH] / 2.0), _fastest(after, override))
+    reach = min(math.sqrt(pull * before[LENGTH] / 2.0), fastest(before, override))
+    next_reach = min(math.sqrt(next_pull * after[LENGTH] / 2.0), fastest(after, override))
     lasting = max(reach / pull, next_reach / next_pull)
     lasting = min(lasting, min(before[LENGTH] / reach, after[LENGTH] / next_reach))
     leaving = min(reach, lasting * pull)
@@ -340,259 +307,6 @@ def _parabola(before: Floats, after: Floats, half: float, override: float) -> fl
         leaving = min(leaving, bound)
         arriving = min(arriving, bound)
     return math.sin(half) * 0.5 * (leaving + arriving)
-
-
-@kernel
-def _within(normal: Floats, limits: Floats) -> float:
-    """The limit that the axes keep in every direction of the plane with this normal."""
-    limit = np.inf
-    for axis in range(3):
-        share = math.sqrt(max(1e-24, 1.0 - normal[axis] * normal[axis]))
-        limit = min(limit, limits[axis] / share)
-    return limit
-
-
-@kernel
-def _fit(
-    before: Floats, after: Floats, arc: Floats, circles: Floats, limits: Floats, machine: Floats, rays: Floats
-) -> bool:
-    """Fill ``arc`` with the arc that rounds the corner. False where none fits.
-
-    On return rays 2 holds how much it takes off the old piece, off the new one, and whether it swallows the old one.
-    """
-    tangent_half = _half_angle(rays[0], rays[1])
-    if math.pi / 2 - tangent_half < 1e-6 or tangent_half < 1e-6:
-        return False
-    # rays 3: normal of the corner; rays 4, 5: the directions, of an arc those of a chord near the corner
-    for axis in range(3):
-        second, third = (axis + 1) % 3, (axis + 2) % 3
-        rays[3, axis] = rays[0, second] * rays[1, third] - rays[0, third] * rays[1, second]
-        rays[4, axis] = rays[0, axis]
-        rays[5, axis] = rays[1, axis]
-    size = math.sqrt(rays[3, 0] ** 2 + rays[3, 1] ** 2 + rays[3, 2] ** 2)
-    for axis in range(3):
-        rays[3, axis] /= size
-    half = tangent_half
-    first_is_hollow, second_is_hollow = False, False
-    first_sweep, second_sweep = np.inf, np.inf
-    reach, next_reach = min(before[LENGTH], 0.5 * before[NOMINAL]), 0.5 * after[LENGTH]
-    if before[FORM] == ARC:
-        circle = circles[int(before[CIRCLE])]
-        if not _is_coplanar(circle, rays[3]):
-            return False
-        first_is_hollow = _dot(circle, LAST_SPOKE, rays[1]) < 0.0
-        first_sweep = min(before[SWEPT] * 2.0 / 3.0, tangent_half if first_is_hollow else math.pi / 2)
-        reach = first_sweep * circle[RADIUS]
-        if first_is_hollow:
-            _turn(rays[4], circle, -first_sweep / 4.0)
-            half = min(half, tangent_half - first_sweep / 4.0)
-            reach = math.sin(first_sweep / 4.0) * circle[RADIUS]
-    if after[FORM] == ARC:
-        circle = circles[int(after[CIRCLE])]
-        if not _is_coplanar(circle, rays[3]):
-            return False
-        second_is_hollow = _dot(circle, SPOKE, rays[0]) > 0.0
-        second_sweep = min(after[SWEPT] / 3.0, tangent_half if second_is_hollow else math.pi / 2)
-        next_reach = second_sweep * circle[RADIUS]
-        if second_is_hollow:
-            _turn(rays[5], circle, second_sweep / 4.0)
-            half = min(half, tangent_half - second_sweep / 4.0)
-            next_reach = math.sin(second_sweep / 4.0) * circle[RADIUS]
-    if before[FORM] == ARC and after[FORM] == ARC and half < math.pi / 12:
-        return False
-    tolerance = _room(before, after)
-    reach = min(reach, min(next_reach, math.cos(half) * tolerance / (1.0 - math.sin(half))))
-    pull = _within(rays[3], limits[1])
-    radius, speed = _radius(before, after, half, reach, pull, limits, machine[OVERRIDE], rays)
-    turned = math.pi - 2.0 * half
-    if radius < _TINY or radius * turned < 1e-6:
-        return False
-    rays[2, 0] = radius / math.tan(half)
-    rays[2, 1] = rays[2, 0]
-    rays[2, 2] = turned
-    if before[FORM] == ARC or after[FORM] == ARC:
-        signs = (-1.0 if first_is_hollow else 1.0, -1.0 if second_is_hollow else 1.0)
-        if not _place(before, after, circles, radius, signs, tolerance, rays):
-            return False
-        if rays[2, 0] > first_sweep or rays[2, 1] > second_sweep:
-            return False
-    _describe(before, after, arc, radius, speed, pull, machine[CYCLE], rays)
-    return True
-
-
-@kernel
-def _describe(
-    before: Floats, after: Floats, arc: Floats, radius: float, speed: float, pull: float, cycle: float, rays: Floats
-) -> None:
-    """Fill ``arc`` as a piece; rays 2 holds its angle, and gets whether it swallows the piece before."""
-    swallowed = 0.0
-    rest = before[LENGTH] - rays[2, 0]
-    turned = rays[2, 2]
-    rays[2, 2] = 0.0
-    if before[FORM] == LINE and before[BLENDED] == 0.0 and rest / speed < GAP_CYCLES * cycle:
-        swallowed = rest
-        rays[2, 2] = 1.0
-    for column in range(WORK_COLUMNS):
-        arc[column] = 0.0
-    arc[FORM] = BLEND
-    arc[LENGTH] = radius * turned + swallowed
-    arc[WANTED] = max(_fastest(before, 1.0), _fastest(after, 1.0))
-    arc[BOUND] = min(speed, arc[LENGTH] / cycle)
-    arc[PULL] = pull
-    arc[SHARE] = 0.5
-    arc[TERM] = STRAIGHT
-    arc[KINK] = -1.0
-    arc[RAPID] = before[RAPID]
-    arc[FIRST] = before[FIRST] if swallowed > 0.0 else before[FINAL]
-    arc[FINAL] = after[FIRST]
-    arc[WAIT] = before[WAIT] if rays[2, 2] == 1.0 else -1.0
-
-
-@kernel
-def _room(before: Floats, after: Floats) -> float:
-    """How far the corner may be cut [mm]: P, and no more than a quarter of either piece."""
-    room = 0.25 * min(before[NOMINAL], after[NOMINAL])
-    if before[TOLERANCE] > 0.0:
-        room = min(room, before[TOLERANCE])
-    if after[TOLERANCE] > 0.0:
-        room = min(room, after[TOLERANCE])
-    return room
-
-
-@kernel
-def _radius(
-    before: Floats, after: Floats, half: float, reach: float, pull: float, limits: Floats, override: float, rays: Floats
-) -> tuple[float, float]:
-    """The radius of the arc [mm] and its speed [mm/s], for a corner of which ``reach`` may be taken on either side."""
-    goal = max(_fastest(before, override), _fastest(after, override))
-    bound = _within(rays[3], limits[0])
-    turned = math.pi - 2.0 * half
-    if before[FORM] != ARC and after[FORM] != ARC:
-        # both lines at full speed span a triangle of velocities; its height is what every direction between allows
-        steep = math.cos(min(turned, 0.49 * math.pi))
-        one, two = min(before[BOUND], after[BOUND] / steep), min(after[BOUND], before[BOUND] / steep)
-        base = 0.0
-        for axis in range(3):
-            base += (two * rays[5, axis] - one * rays[4, axis]) ** 2
-        bound = max(bound, one * two * math.sin(turned) / math.sqrt(base))
-    goal = min(goal, bound)
-    inwards = _TOWARDS_CENTRE * pull
-    largest = math.tan(half) * reach
-    speed = min(math.sqrt(inwards * largest), goal)
-    # how long a parabola of the same reach would take: the arc is drawn as long as that, if it fits
-    lasting = min(math.sqrt(pull * reach), speed) / (0.5 * pull)
-    return max(speed * speed / inwards, min(lasting * speed / turned, largest)), speed
-
-
-@kernel
-def _dot(circle: Floats, spoke: int, ray: Floats) -> float:
-    return circle[spoke] * ray[0] + circle[spoke + 1] * ray[1] + circle[spoke + 2] * ray[2]
-
-
-@kernel
-def _is_coplanar(circle: Floats, normal: Floats) -> bool:
-    same = 0.0
-    opposite = 0.0
-    for axis in range(3):
-        same += (circle[NORMAL + axis] - normal[axis]) ** 2
-        opposite += (circle[NORMAL + axis] + normal[axis]) ** 2
-    return min(same, opposite) < 1e-12
-
-
-@kernel
-def _turn(ray: Floats, circle: Floats, angle: float) -> None:
-    """Turn a ray of the circle's plane about its normal."""
-    cosine, sine = math.cos(angle), math.sin(angle)
-    nx, ny, nz = circle[NORMAL], circle[NORMAL + 1], circle[NORMAL + 2]
-    x, y, z = ray[0], ray[1], ray[2]
-    ray[0] = x * cosine + (ny * z - nz * y) * sine
-    ray[1] = y * cosine + (nz * x - nx * z) * sine
-    ray[2] = z * cosine + (nx * y - ny * x) * sine
-
-
-@kernel
-def _place(
-    before: Floats, after: Floats, circles: Floats, radius: float, signs: tuple[float, float], tolerance: float,
-    rays: Floats,
-) -> bool:  # fmt: skip
-    """Find the circle of ``radius`` that touches both pieces; fill rays 2 with what it takes off them and its angle.
-
-    In the plane of the corner, which is the origin; x points as the old piece ends. Of an arc an angle is taken off.
-    """
-    x_axis, normal = rays[0], rays[3]
-    y0 = normal[1] * x_axis[2] - normal[2] * x_axis[1]
-    y1 = normal[2] * x_axis[0] - normal[0] * x_axis[2]
-    y2 = normal[0] * x_axis[1] - normal[1] * x_axis[0]
-    both = before[FORM] == ARC and after[FORM] == ARC
-    ax, ay, far_a, bx, by, far_b = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    if before[FORM] == ARC:
-        circle = circles[int(before[CIRCLE])]
-        ax = -_dot(circle, LAST_SPOKE, x_axis)
-        ay = -(circle[LAST_SPOKE] * y0 + circle[LAST_SPOKE + 1] * y1 + circle[LAST_SPOKE + 2] * y2)
-        far_a = circle[RADIUS] + signs[0] * radius
-    if after[FORM] == ARC:
-        circle = circles[int(after[CIRCLE])]
-        bx = -_dot(circle, SPOKE, x_axis)
-        by = -(circle[SPOKE] * y0 + circle[SPOKE + 1] * y1 + circle[SPOKE + 2] * y2)
-        far_b = circle[RADIUS] + signs[1] * radius
-    along, lx, ly = 0.0, 0.0, 0.0
-    if both:
-        x, y = _between(ax, ay, far_a, bx, by, far_b)
-    else:
-        ray = rays[4] if before[FORM] != ARC else rays[5]
-        lx = ray[0] * x_axis[0] + ray[1] * x_axis[1] + ray[2] * x_axis[2]
-        ly = ray[0] * y0 + ray[1] * y1 + ray[2] * y2
-        cx, cy, far = (bx, by, far_b) if before[FORM] != ARC else (ax, ay, far_a)
-        across = radius - (cy * lx - cx * ly)
-        middle = cx * lx + cy * ly
-        square = far * far - across * across
-        root = math.sqrt(max(0.0, square))
-        if square < 0.0:
-            return False
-        along = min(abs(middle + root), abs(middle - root))
-        side = -along if before[FORM] != ARC else along
-        x, y = side * lx - radius * ly, side * ly + radius * lx
-    if not math.hypot(x, y) - radius <= tolerance:
-        return False
-    if before[FORM] == ARC:
-        rays[2, 0] = abs(_wrap(math.atan2(y - ay, x - ax) - math.atan2(-ay, -ax)))
-        stretch = (far_a - signs[0] * radius) / far_a
-        sx, sy = ax + (x - ax) * stretch, ay + (y - ay) * stretch
-    else:
-        rays[2, 0] = along
-        sx, sy = -along * lx, -along * ly
-    if after[FORM] == ARC:
-        rays[2, 1] = abs(_wrap(math.atan2(y - by, x - bx) - math.atan2(-by, -bx)))
-        stretch = (far_b - signs[1] * radius) / far_b
-        ex, ey = bx + (x - bx) * stretch, by + (y - by) * stretch
-    else:
-        rays[2, 1] = along
-        ex, ey = along * lx, along * ly
-    rays[2, 2] = abs(_wrap(math.atan2(ey - y, ex - x) - math.atan2(sy - y, sx - x)))
-    return True
-
-
-@kernel
-def _between(ax: float, ay: float, far_a: float, bx: float, by: float, far_b: float) -> tuple[float, float]:
-    """The point at given distances from two others that is nearer to the origin; NaN where there is none."""
-    dx, dy = bx - ax, by - ay
-    apart = math.hypot(dx, dy)
-    along = (far_a * far_a - far_b * far_b + apart * apart) / (2.0 * apart)
-    square = far_a * far_a - along * along
-    if square < 0.0:
-        return math.nan, math.nan
-    across = math.sqrt(square)
-    x, y = ax + along * dx / apart, ay + along * dy / apart
-    ox, oy = across * dy / apart, across * dx / apart
-    if math.hypot(x - ox, y + oy) <= math.hypot(x + ox, y - oy):
-        return x - ox, y + oy
-    return x + ox, y - oy
-
-
-@kernel
-def _wrap(angle: float) -> float:
-    """The same angle between -π and π."""
-    return angle - math.tau * math.floor((angle + math.pi) / math.tau)
 
 
 @kernel

@@ -23,129 +23,125 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels.jit import kernel
+from camtwin_kernels.linuxcnc_tables import (
+    ANGLE,
+    BEGUN,
+    BOUND,
+    CIRCLE,
+    FINAL,
+    FIRST,
+    FLATNESS,
+    FORM,
+    FROM,
+    LAST_SPOKE,
+    LENGTH,
+    LINKED,
+    LONGEST_CHAIN,
+    MIDDLE,
+    NORMAL,
+    OPENER,
+    PULL,
+    RADIUS,
+    RAPID,
+    RISE,
+    RULE_FEED,
+    RULE_NAIVE,
+    RULE_TERM,
+    RULE_TOLERANCE,
+    RULE_WAIT,
+    SHAPE_LINE,
+    SHAPE_RAPID,
+    SHORTEST,
+    SPOKE,
+    TERM,
+    TO,
+    TOLERANCE,
+    UX,
+    WAIT,
+    WANTED,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
-
-# Columns of a piece.
-(
-    FORM,  # 0 line, 1 arc
-    CIRCLE,  # row of the arc in the table of circles
-    RAPID,  # 1 for a rapid
-    LENGTH,  # [mm]
-    UX, UY, UZ,  # direction of a line
-    WANTED,  # programmed speed, within what the axes can do [mm/s]
-    BOUND,  # what the axes can do [mm/s]
-    PULL,  # acceleration [mm/s²]
-    TERM,  # how it should end: 0 stop, 1 exact path, 2 blend
-    TOLERANCE,  # P of G64 [mm]
-    FROM, TO,  # what it covers of the programmed path [mm]
-    FIRST, FINAL,  # its first and last move
-    WAIT,  # seconds of rest before it; < 0: none, it follows at once
-    PIECE_COLUMNS,
-) = range(18)  # fmt: skip
-
-# Columns of the table of circles, one row per arc.
-(
-    ARRIVING,  # 3: unit tangent at its start
-    LEAVING,  # 3: unit tangent at its end
-    SPOKE,  # 3: from the centre to its start [mm]
-    LAST_SPOKE,  # 3: from the centre to its end, without the rise [mm]
-    NORMAL,  # 3: unit vector about which it turns counter-clockwise
-    MIDDLE,  # 3: the point half way [mm]
-    ANGLE,  # [rad], > 0
-    RADIUS,  # [mm]
-    RISE,  # along the normal [mm]
-    FLATNESS,  # how far the middle is off the chord [mm]; inf outside the XY plane
-    CIRCLE_COLUMNS,
-) = (0, 3, 6, 9, 12, 15, 18, 19, 20, 21, 22)
-
-# Columns of the rules that hold for a move.
-RULE_TERM, RULE_TOLERANCE, RULE_NAIVE, RULE_WAIT, RULE_COLUMNS = range(5)
-
-SHAPE_RAPID, SHAPE_LINE = -2, -1  # an arc is the row of its circle
-
-#: LinuxCNC merges no more points than this into one line.
-LONGEST_CHAIN = 101
 
 _TOWARDS_CENTRE = math.sqrt(3.0) / 2.0
 
 
 @kernel
-def merge(
-    shape: Ints,
-    start: Floats,
-    end: Floats,
-    feed: Floats,
-    rules: Floats,
-    way: Floats,
-    circles: Floats,
-    limits: Floats,
-    chain: Floats,
-    pieces: Floats,
-) -> int:
+def merge(  # noqa: C901 - one pass over the moves, by their shape
+    shape: Ints, start: Floats, end: Floats, rules: Floats, way: Floats, circles: Floats, limits: Floats,
+    chain: Floats, pieces: Floats,
+) -> int:  # fmt: skip
     """Fill ``pieces`` in order and return how many there are.
 
-    shape: (moves,) SHAPE_RAPID, SHAPE_LINE or a row of circles; start, end: (moves, 3) [mm]; feed: (moves,) [mm/s]
+    shape: (moves,) SHAPE_RAPID, SHAPE_LINE or a row of circles; start, end: (moves, 3) [mm]
     rules: (moves, RULE_COLUMNS); way: (moves + 1,) length of path before every move [mm]
     circles: (arcs, CIRCLE_COLUMNS); limits: (2, 3) velocity [mm/s] and acceleration [mm/s²] of the axes
-    chain: (LONGEST_CHAIN + 1, 3) scratch; pieces: (2·moves, PIECE_COLUMNS)
+    chain: (LONGEST_CHAIN + 2, 3) scratch; pieces: (2·moves, PIECE_COLUMNS)
     """
     count = 0
-    linked = 0  # points in the chain, whose row 0 is the start of its line
-    opener = 0  # the move that opened the chain
-    begun = 0.0  # path before the chain
+    state = chain[LONGEST_CHAIN + 1]
+    state[LINKED] = 0.0
     for move in range(shape.size):
         if way[move + 1] <= way[move]:
-            continue  # no way to go; a wait before it is moved to the next move by the caller
+            continue  # no way to go; the caller has moved a wait before it to the next move
         row = shape[move]
-        naive = rules[move, RULE_NAIVE] if rules[move, RULE_TERM] == 2.0 else 0.0
-        is_flat = row >= 0 and circles[row, FLATNESS] < naive
-        if linked > 0 and (
-            rules[move, RULE_WAIT] >= 0.0
-            or feed[move] != feed[opener]
-            or rules[move, RULE_TERM] != rules[opener, RULE_TERM]
-            or rules[move, RULE_TOLERANCE] != rules[opener, RULE_TOLERANCE]
-            or not (row == SHAPE_LINE or is_flat)
-        ):
-            _close(chain, linked, opener, move - 1, begun, way[move], feed, rules, limits, pieces[count])
-            count += 1
-            linked = 0
-        if row == SHAPE_LINE or is_flat:
-            halves = 2 if is_flat else 1
-            for half in range(halves):
-                x, y, z = end[move, 0], end[move, 1], end[move, 2]
-                if half == 0 and is_flat:
-                    x, y, z = circles[row, MIDDLE], circles[row, MIDDLE + 1], circles[row, MIDDLE + 2]
-                before = way[move] if half == 0 else 0.5 * (way[move] + way[move + 1])
-                if linked > 0 and not _links(chain, linked, x, y, z, naive):
-                    last = move - 1 if half == 0 else move
-                    _close(chain, linked, opener, last, begun, before, feed, rules, limits, pieces[count])
-                    count += 1
-                    chain[0, 0], chain[0, 1], chain[0, 2] = chain[linked, 0], chain[linked, 1], chain[linked, 2]
-                    linked = 0
-                    opener = move
-                    begun = before
-                elif linked == 0:
-                    chain[0, 0], chain[0, 1], chain[0, 2] = start[move, 0], start[move, 1], start[move, 2]
-                    opener = move
-                    begun = before
-                linked += 1
-                chain[linked, 0], chain[linked, 1], chain[linked, 2] = x, y, z
-            continue
-        if row == SHAPE_RAPID:
-            chain[0, 0], chain[0, 1], chain[0, 2] = start[move, 0], start[move, 1], start[move, 2]
-            chain[1, 0], chain[1, 1], chain[1, 2] = end[move, 0], end[move, 1], end[move, 2]
-            _close(chain, 1, move, move, way[move], way[move + 1], feed, rules, limits, pieces[count])
-            pieces[count, RAPID] = 1.0
-            pieces[count, WANTED] = pieces[count, BOUND]
+        is_flat = False
+        if row >= 0 and rules[move, RULE_TERM] == 2.0:
+            is_flat = circles[row, FLATNESS] < rules[move, RULE_NAIVE]
+        is_line = is_flat or row == SHAPE_LINE
+        if state[LINKED] > 0.0 and not (is_line and _go_on(rules, int(state[OPENER]), move)):
+            count = _close(chain, move - 1, way[move], rules, limits, pieces, count)
+        if is_flat:
+            half = 0.5 * (way[move] + way[move + 1])
+            middle, last = circles[row, MIDDLE : MIDDLE + 3], way[move]
+            count = _see(chain, start[move], middle, move, last, rules, limits, pieces, count)
+            count = _see(chain, middle, end[move], move, half, rules, limits, pieces, count)
+        elif row == SHAPE_LINE:
+            count = _see(chain, start[move], end[move], move, way[move], rules, limits, pieces, count)
+        elif row == SHAPE_RAPID:
+            _see(chain, start[move], end[move], move, way[move], rules, limits, pieces, count)
+            done = _close(chain, move, way[move + 1], rules, limits, pieces, count)
+            if done > count:
+                pieces[count, RAPID] = 1.0
+                pieces[count, WANTED] = pieces[count, BOUND]
+            count = done
         else:
-            _arc(circles, row, move, way, feed, rules, limits, pieces[count])
-        count += 1
-    if linked > 0:
-        last = shape.size - 1
-        _close(chain, linked, opener, last, begun, way[last + 1], feed, rules, limits, pieces[count])
-        count += 1
+            _arc(circles, row, move, way, rules, limits, pieces[count])
+            count += 1
+    if state[LINKED] > 0.0:
+        count = _close(chain, shape.size - 1, way[shape.size], rules, limits, pieces, count)
+    return count
+
+
+@kernel
+def _go_on(rules: Floats, opener: int, move: int) -> bool:
+    """Whether a move may belong to the same line as the one that opened it."""
+    return (
+        rules[move, RULE_WAIT] < 0.0
+        and rules[move, RULE_FEED] == rules[opener, RULE_FEED]
+        and rules[move, RULE_TERM] == rules[opener, RULE_TERM]
+        and rules[move, RULE_TOLERANCE] == rules[opener, RULE_TOLERANCE]
+    )
+
+
+@kernel
+def _see(
+    chain: Floats, first: Floats, last: Floats, move: int, way: float, rules: Floats, limits: Floats,
+    pieces: Floats, count: int,
+) -> int:  # fmt: skip
+    """Add the line from ``first`` to ``last`` to the chain, or close the chain and open another with it."""
+    state = chain[LONGEST_CHAIN + 1]
+    naive = rules[move, RULE_NAIVE] if rules[move, RULE_TERM] == 2.0 else 0.0
+    if state[LINKED] > 0.0 and not _links(chain, int(state[LINKED]), last[0], last[1], last[2], naive):
+        count = _close(chain, max(move - 1, int(state[OPENER])), way, rules, limits, pieces, count)
+    if state[LINKED] == 0.0:
+        chain[0, 0], chain[0, 1], chain[0, 2] = first[0], first[1], first[2]
+        state[OPENER] = move
+        state[BEGUN] = way
+    linked = int(state[LINKED]) + 1
+    chain[linked, 0], chain[linked, 1], chain[linked, 2] = last[0], last[1], last[2]
+    state[LINKED] = linked
     return count
 
 
@@ -170,24 +166,19 @@ def _links(chain: Floats, linked: int, x: float, y: float, z: float, naive: floa
 
 
 @kernel
-def _close(
-    chain: Floats,
-    linked: int,
-    first: int,
-    final: int,
-    begun: float,
-    done: float,
-    feed: Floats,
-    rules: Floats,
-    limits: Floats,
-    piece: Floats,
-) -> None:
-    """Fill ``piece`` with the line from the chain's start to its last point."""
+def _close(chain: Floats, final: int, done: float, rules: Floats, limits: Floats, pieces: Floats, count: int) -> int:
+    """Make a piece of the chain, a line from its start to its last point; return how many pieces there are now."""
+    state = chain[LONGEST_CHAIN + 1]
+    linked = int(state[LINKED])
+    state[LINKED] = 0.0
+    piece = pieces[count]
     length = 0.0
     for axis in range(3):
         piece[UX + axis] = chain[linked, axis] - chain[0, axis]
         length += piece[UX + axis] ** 2
     length = math.sqrt(length)
+    if length < SHORTEST:
+        return count  # it came back to where it began, within the tolerance
     speed = np.inf
     pull = np.inf
     for axis in range(3):
@@ -201,13 +192,12 @@ def _close(
     piece[LENGTH] = length
     piece[BOUND] = speed
     piece[PULL] = pull
-    _common(piece, first, final, begun, done, feed, rules)
+    _common(piece, int(state[OPENER]), final, state[BEGUN], done, rules)
+    return count + 1
 
 
 @kernel
-def _arc(
-    circles: Floats, row: int, move: int, way: Floats, feed: Floats, rules: Floats, limits: Floats, piece: Floats
-) -> None:
+def _arc(circles: Floats, row: int, move: int, way: Floats, rules: Floats, limits: Floats, piece: Floats) -> None:
     """Fill ``piece`` with an arc or helix; the plane's weaker axis counts in every direction."""
     planar = circles[row, ANGLE] * circles[row, RADIUS]
     speed = np.inf
@@ -233,12 +223,12 @@ def _arc(
     piece[LENGTH] = length
     piece[BOUND] = length / max(slowest, planar / speed)
     piece[PULL] = length / max(laziest, planar / pull)
-    _common(piece, move, move, way[move], way[move + 1], feed, rules)
+    _common(piece, move, move, way[move], way[move + 1], rules)
 
 
 @kernel
-def _common(piece: Floats, first: int, final: int, begun: float, done: float, feed: Floats, rules: Floats) -> None:
-    piece[WANTED] = min(feed[first], piece[BOUND])
+def _common(piece: Floats, first: int, final: int, begun: float, done: float, rules: Floats) -> None:
+    piece[WANTED] = min(rules[first, RULE_FEED], piece[BOUND])
     piece[TERM] = rules[first, RULE_TERM]
     piece[TOLERANCE] = rules[first, RULE_TOLERANCE]
     piece[FROM] = begun

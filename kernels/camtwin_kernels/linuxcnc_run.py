@@ -16,7 +16,7 @@ differ from that of ideal trapezoids, by about 2 ms at a stop:
 
     speed                                  The speeds of both add up, and so do the ways: what comes out is the length
       │ ──────╲      ╱──────                of programmed path that is done, at every cycle. Runs of cycles of one
-      │        ╲    ╱                       acceleration become one *leg*: (time, way, speed, acceleration) at its start.
+      │        ╲    ╱                       acceleration become one leg: (time, way, speed, acceleration) at its start.
       │         ╲  ╱
       │          ╲╱  both
       │          ╱╲
@@ -33,9 +33,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels.jit import kernel
-from camtwin_kernels.linuxcnc_join import (
+from camtwin_kernels.linuxcnc_tables import (
+    BLEND_SPEED,
     CYCLE,
+    END_SPEED,
+    IS_ACTIVE,
+    IS_BLENDING,
+    IS_BRAKING,
+    IS_DONE,
+    IS_ENDING,
+    IS_SHORT,
+    LEG_PULL,
+    LEG_SPEED,
+    LEG_TIME,
+    LEG_WAY,
     PARABOLA,
+    PEAK,
     Q_ARRIVING,
     Q_FROM,
     Q_LAST,
@@ -47,30 +60,14 @@ from camtwin_kernels.linuxcnc_join import (
     Q_TO,
     Q_TOP,
     Q_WAIT,
+    RUNNER_COLUMNS,
+    SPAN,
+    SPEED,
     STRAIGHT,
+    WAY,
 )
 
 Floats = NDArray[np.float64]
-
-# Columns of a runner: how far a piece at the head of the queue has come.
-(
-    WAY,  # [mm]
-    SPEED,  # [mm/s]
-    SPAN,  # length of its next cycle [s]
-    IS_ENDING,  # 1 if it ends within its next cycle, after SPAN
-    END_SPEED,
-    IS_SHORT,  # 1 if it runs at one acceleration
-    IS_ACTIVE,
-    IS_BLENDING,  # 1 once the next piece has been started beside it
-    BLEND_SPEED,  # its speed when that began [mm/s]
-    IS_BRAKING,  # 1 in the braking that ends it
-    IS_DONE,
-    PEAK,  # its highest speed so far [mm/s]
-    RUNNER_COLUMNS,
-) = range(13)
-
-# Columns of a leg.
-LEG_TIME, LEG_WAY, LEG_SPEED, LEG_PULL, LEG_COLUMNS = range(5)
 
 #: Feed pieces that last less than this run at one acceleration [s] (LinuxCNC's default, 100 Hz).
 SHORT = 0.01
@@ -81,7 +78,9 @@ _STILL = 1e-8
 
 
 @kernel
-def run(queue: Floats, count: int, machine: Floats, runners: Floats, pen: Floats, legs: Floats, peaks: Floats) -> int:
+def run(  # noqa: C901 - one cycle, told in the order in which it happens
+    queue: Floats, count: int, machine: Floats, runners: Floats, pen: Floats, legs: Floats, peaks: Floats
+) -> int:
     """Fill ``legs`` and return how many there are; more than fit are counted, not written.
 
     The last leg begins where the run ends. The time before the first motion is the first piece's wait.
@@ -234,7 +233,7 @@ def _advance(queue: Floats, piece: int, runner: Floats, cycle: float, last: floa
 
 @kernel
 def _foresee(row: Floats, runner: Floats, cycle: float, last: float) -> None:
-    """Set SPAN, IS_ENDING and END_SPEED: does the piece end within the next cycle, after how long, and how fast?"""
+    """Set SPAN, IS_ENDING and END_SPEED: whether the piece ends within the next cycle, when and how fast."""
     runner[SPAN] = cycle
     left = row[Q_LENGTH] - runner[WAY]
     speed = runner[SPEED]
