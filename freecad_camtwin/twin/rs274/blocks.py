@@ -18,6 +18,7 @@ Command = tuple[str, Mapping[str, float]]
 _SPACES = re.compile(r"[ \t\r\f\v]+")
 _WORD = re.compile(r"([A-Z@^])([+-]?(?:\d+\.?\d*|\.\d+))")
 _COMMENT = re.compile(r"\(([^()]*)\)|;(.*)")
+_NOT_A_NUMBER = "{} is not a number; recompute the operation"
 _PROGRAM_NAME = re.compile(r"O\d+")
 _LETTERS = frozenset("XYZIJKRFSTHDLPQN")
 _REFUSED = {
@@ -101,14 +102,10 @@ def blocks_of_commands(commands: Sequence[Command], where: Callable[[int], str])
             plain[block] = 1
             motion[block] = number
             for letter, value in parameters.items():
-                values[block, column[letter]] = _finite(value, letter, where(block))
+                if not math.isfinite(value):
+                    raise ProgramError(f"{where(block)}: {_NOT_A_NUMBER.format(letter)}")
+                values[block, column[letter]] = value
     return Blocks(values, motion, plain, lambda block: _words_of_command(commands[block], where(block)), where, True)
-
-
-def _finite(value: float, letter: str, where: str) -> float:
-    if not math.isfinite(value):
-        raise ProgramError(f"{where}: {letter} is not a number; recompute the operation")
-    return value
 
 
 _PLAIN_NAMES = {f"{letter}{zero}{n}": n for letter in "Gg" for zero in ("", "0") for n in range(4)}
@@ -160,7 +157,9 @@ def _words_of_command(command: Command, where: str) -> Words:
             continue
         if letter in _REFUSED:
             raise ProgramError(f"{where}: the path {_REFUSED[letter]}, which is not followed here; use three axes")
-        _add_word(found, letter, _finite(float(value), letter, where), where)
+        if not math.isfinite(value):
+            raise ProgramError(f"{where}: {_NOT_A_NUMBER.format(letter)}")
+        _add_word(found, letter, float(value), where)
     return found
 
 
