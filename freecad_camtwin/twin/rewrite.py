@@ -81,11 +81,10 @@ class _Line:
         """All G numbers."""
         return {value for name, value, _, _ in self.words if name == "G"}
 
-    def changed(self, new: dict[str, str | None]) -> str:
+    def changed(self, new: dict[str, str | None], gap: str) -> str:
         """The text with other numbers behind the letters of ``new``; None removes the word, a new letter is added."""
         text, rest = self.text, dict(new)
         at = self.words[-1][3] if self.words else len(text.rstrip())
-        gap = " " if " " in text[: at + 1].strip() or len(self.words) < 2 else ""
         added = "".join(
             f"{gap}{letter}{number}"
             for letter, number in rest.items()
@@ -111,6 +110,7 @@ class _Writer:
     absolute_centre: bool = False
     inverse: bool = False  #: G93
     feed: float | None = None  #: modal in what is written [mm/s]
+    gap: str = " "  #: what the program puts between words
     point: bool = False  #: whether the program writes its F with a decimal point
     #: Program coordinate less toolpath coordinate of each axis [mm], None where not known.
     shift: list[float | None] = field(default_factory=lambda: [None, None, None])
@@ -123,8 +123,11 @@ class _Writer:
         if changes and not cuts:
             raise PlanError(f"{changes[0].where} has no feed move")
         written = self._feed_line(line, cuts, changes) if cuts else self._other_line(line)
-        if moves:
-            self._learn(line, moves[-1])
+        if moves and not self.path.cycle[moves[-1]]:
+            self._learn(line, self.path.end[moves[-1]])
+        elif not moves and moves.start < self.path.moves and line.codes <= _HARMLESS:
+            # A move to where the tool already is was not read as one.
+            self._learn(line, self.path.start[moves.start])
         return written
 
     def _obey(self, line: _Line) -> None:
@@ -136,6 +139,8 @@ class _Writer:
         for on, off, name in ((90, 91, "absolute"), (90.1, 91.1, "absolute_centre"), (93, 94, "inverse")):
             if codes & {on, off}:
                 setattr(self, name, on in codes)
+        if len(line.words) > 1:
+            self.gap = " " if line.text[line.words[0][3]].isspace() else ""
         number = next((line.text[a:b] for letter, _, a, b in line.words if letter == "F"), None)
         if number is not None:
             self.point = "." in number
@@ -163,7 +168,7 @@ class _Writer:
         # Before anything has been written a line without F relies on what the program says itself.
         is_right |= same and not own and self.feed is None
         if not is_right:
-            text = line.changed({"F": self._number(feed, length)})
+            text = line.changed({"F": self._number(feed, length)}, self.gap)
         self.feed = feed
         return line.text if is_right else text
 
@@ -200,11 +205,11 @@ class _Writer:
                 new |= self._centre(line, move, here)
             new["F"] = self._number(feed, length * (to - at))
             if index == 0:
-                yield line.changed(new)
+                yield line.changed(new, self.gap)
             else:
                 code = 1 if not is_arc else 3 if path.sweep[move] > 0 else 2
                 words = [f"G{code}", *(f"{letter}{number}" for letter, number in new.items() if number is not None)]
-                yield " ".join(words)
+                yield self.gap.join(words)
             here = there
             self.feed = feed
 
@@ -219,13 +224,20 @@ class _Writer:
             if own is None and axis not in plane:
                 continue
             if not self.absolute:
-                value = float(there[axis] - here[axis]) / self.unit
+                value = self._way(line, move, axis, there) - self._way(line, move, axis, here)
             elif own is not None:
                 value = own - float(end[axis] - there[axis]) / self.unit
             else:
                 value = (float(there[axis]) + (self.shift[axis] or 0.0)) / self.unit
             new[letter] = self._place(line, value)
         return new
+
+    def _way(self, line: _Line, move: int, axis: int, place: np.ndarray) -> float:
+        """How far a place lies from the move's start in G91, rounded as written, so that pieces add up to the whole."""
+        own = line.value("XYZ"[axis])
+        if own is not None and place[axis] == self.path.end[move, axis]:
+            return own
+        return float(self._place(line, float(place[axis] - self.path.start[move, axis]) / self.unit))
 
     def _centre(self, line: _Line, move: int, here: np.ndarray) -> dict[str, str | None]:
         """The centre's words of a piece that begins at ``here``."""
@@ -242,14 +254,14 @@ class _Writer:
         own = [line.text[a:b].partition(".")[2] for letter, _, a, b in line.words if letter in "XYZIJKR"]
         return _decimal(value, max([len(part) for part in own] + [4 if self.unit == 1 else 5]))
 
-    def _learn(self, line: _Line, move: int) -> None:
-        """From a move to a named coordinate: how the program's numbers lie to the toolpath's."""
-        if not self.absolute or self.path.cycle[move] or line.codes & _ELSEWHERE:
+    def _learn(self, line: _Line, place: np.ndarray) -> None:
+        """From a named coordinate and the place it led to: how the program's numbers lie to the toolpath's."""
+        if not self.absolute or line.codes & _ELSEWHERE:
             return
         for axis, letter in enumerate("XYZ"):
             own = line.value(letter)
             if own is not None:
-                self.shift[axis] = own * self.unit - float(self.path.end[move, axis])
+                self.shift[axis] = own * self.unit - float(place[axis])
 
 
 def _stretches(changes: Sequence[Change], before: float) -> list[tuple[float, float, float]]:
