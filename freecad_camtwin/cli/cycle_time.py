@@ -93,7 +93,7 @@ def _print(result: dict[str, Any]) -> None:
         share = 100 * (at_feed / result["total"] - 1) if result["total"] > 0 else 0.0
         say(f"length/feed of the feed moves says {clock(at_feed)} ({share:+.1f} %).")
     spent = [(name, seconds) for name, seconds in result["breakdown"].items() if seconds > 0]
-    say("It goes into " + ", ".join(f"{name} {clock(seconds)}" for name, seconds in spent) + ".")
+    say("It goes into " + ", ".join(f"{name.replace('_', ' ')} {clock(seconds)}" for name, seconds in spent) + ".")
     say()
     rows = [
         [

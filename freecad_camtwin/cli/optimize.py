@@ -14,6 +14,7 @@ from freecad_camtwin.cli.outputs import Outputs, check_target
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.errors import InputError
+from freecad_camtwin.twin.words import clock
 
 
 @dataclass(frozen=True)
@@ -139,13 +140,22 @@ def _write(
     return notes
 
 
+def _saving(totals: Any) -> str:
+    if totals.time_before is None or totals.time_after is None:
+        return str(totals.sentence)
+    saved = totals.time_before - totals.time_after
+    how = "on the machine's clock" if totals.clock == "controller" else "by length over feed, without acceleration"
+    change = f"{clock(abs(saved))} {'saved' if saved >= 0 else 'added'}"
+    return f"{clock(totals.time_before)} before, {clock(totals.time_after)} after: {change}, {how}."
+
+
 def _print(before: Any, after: Any, feeds: Any, notes: list[str]) -> None:
     from freecad_camtwin.cli.summary import worst_load
 
     say(f"Plan:   {feeds.sentence}")
     touched = sum(bool(operation.changes) for operation in feeds.operations)
     say(f"Feeds:  {feeds.changes} stretches changed in {touched} of {len(feeds.operations)} operation(s).")
-    say(f"Time:   {feeds.totals.sentence}")
+    say(f"Time:   {_saving(feeds.totals)}")
     say(f"Load:   before {worst_load(before)}; after {worst_load(after)}.")
     bound = sum(len(operation.bindings) for operation in feeds.operations)
     if bound:
