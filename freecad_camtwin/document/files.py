@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Results onto the disk in one stroke: whole, or not at all.
-
-FreeCAD without windows saves a document without its looks (``GuiDocument.xml`` and what that names): colours,
-visibility, the tree's icons would be gone. They are carried over from the document that was read.
-"""
+"""Results onto the disk in one stroke: whole, or not at all."""
 
 import os
 import stat
@@ -14,9 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from freecad_camtwin.document.graft import graft
 from freecad_camtwin.errors import OutputError
-
-_LOOKS = "GuiDocument.xml"
 
 
 @contextmanager
@@ -46,14 +41,15 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def save_document(document: Any, path: str | os.PathLike[str], source: str | os.PathLike[str]) -> None:
-    """Save an open document to ``path`` with the looks of ``source``, the file it was read from."""
+    """Save what is ours in an open document into a copy of ``source``, the file that it was read from."""
     with replacing(path, source) as part:
+        saved = part.with_name("saved.FCStd")
         try:
-            document.saveCopy(str(part))
+            document.saveCopy(str(saved))
         except (OSError, RuntimeError) as error:
             raise OutputError(f"FreeCAD cannot save {path}: {error}") from error
-        _check(part, Path(path))
-        _carry_looks_over(Path(source), part)
+        _check(saved, Path(path))
+        graft(Path(source), saved, part)
 
 
 def _check(part: Path, target: Path) -> None:
@@ -65,15 +61,3 @@ def _check(part: Path, target: Path) -> None:
     except (zipfile.BadZipFile, FileNotFoundError):
         pass
     raise OutputError(f"FreeCAD could not save {target} as a whole; is the disk full?")
-
-
-def _carry_looks_over(source: Path, part: Path) -> None:
-    """Append the looks of ``source`` and the files that they name, in their order: FreeCAD reads them in sequence."""
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(part, "a", zipfile.ZIP_DEFLATED) as new:
-        names = old.namelist()
-        present = set(new.namelist())
-        if _LOOKS not in names or _LOOKS in present:
-            return
-        for name in names[names.index(_LOOKS) :]:
-            if name not in present:
-                new.writestr(name, old.read(name))

@@ -5,11 +5,12 @@ import hashlib
 import json
 import re
 import zipfile
+from xml.etree import ElementTree
 
 import FreeCAD as App
 import pytest
 
-from freecad_camtwin.document import child, requests, structure
+from freecad_camtwin.document import child, requests, stored, structure
 from freecad_camtwin.twin.job_file import load_job
 from freecad_jobs import VERSION, plan_for
 
@@ -112,17 +113,63 @@ def test_a_document_of_another_version_is_mended_as_a_program_only(ask, copied, 
     assert "would ruin it" in refused["error"]
 
 
-def test_looks_are_carried_over(ask, copied, tmp_path):
-    """Colours, visibility and the tree's icons lie in parts that FreeCAD without windows does not save."""
-    name, job = ("boxtest_020.fcstd", "Job") if VERSION < (0, 21) else ("front_panel.FCStd", "FrontPanel")
-    source, output = copied(name), tmp_path / "twin.FCStd"
-    ask("attach", document=source, job=job, output=output)
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(output) as new:
-        names = old.namelist()
-        looks = names[names.index("GuiDocument.xml") :]
-        assert [name for name in new.namelist() if name in looks] == looks
-        assert all(new.read(name) == old.read(name) for name in looks)
-        assert new.testzip() is None
+def _old_document(copied):
+    """A document with looks, saved by an older version that this FreeCAD can mend, and one of its jobs."""
+    return (copied("boxtest_020.fcstd"), "Job001") if VERSION < (0, 21) else (copied("front_panel.FCStd"), "FrontPanel")
+
+
+def _plan_for_file(path, job, plan):
+    opened = App.openDocument(str(path))
+    plan.write_text(plan_for(structure.find_job(opened, job), 0.5).to_json())
+    App.closeDocument(opened.Name)
+
+
+def _parts(path):
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _data(parts):
+    """The data of every object in a Document.xml, as canonical text."""
+    root = ElementTree.fromstring(parts["Document.xml"])
+    return {
+        item.get("name"): ElementTree.canonicalize(ElementTree.tostring(item), strip_text=True)
+        for item in root.find("ObjectData")
+    }
+
+
+def test_a_mended_document_is_the_authors_but_for_what_is_ours(ask, copied, tmp_path):
+    # Looks, other objects and the version that the file names stay; FreeCAD without windows would change all three.
+    (source, job), output, plan = _old_document(copied), tmp_path / "mended.FCStd", tmp_path / "plan.json"
+    _plan_for_file(source, job, plan)
+    ask("apply", document=source, job=job, plan=plan, output=output)
+    old, new = _parts(source), _parts(output)
+    changed = {name for name in old if name != "Document.xml" and new.get(name) != old[name]}
+    assert changed == set()
+    assert list(new)[: list(old).index("GuiDocument.xml")] == list(old)[: list(old).index("GuiDocument.xml")]
+    before, after = _data(old), _data(new)
+    added = set(after) - set(before)
+    assert {name.rstrip("0123456789") for name in added} == {"CamTwinFeedDressup"}
+    groups = {name for name in before if before[name] != after[name]}
+    assert {name.rstrip("0123456789") for name in groups} == {"Operations"}
+    assert stored.inspect(output).wrote == stored.inspect(source).wrote
+
+
+def test_a_cleared_document_is_the_authors_again(ask, copied, tmp_path):
+    (source, job), plan = _old_document(copied), tmp_path / "plan.json"
+    _plan_for_file(source, job, plan)
+    ask("attach", document=source, job=job, output=tmp_path / "twin.FCStd", material="6061")
+    ask("apply", document=tmp_path / "twin.FCStd", job=job, plan=plan, output=tmp_path / "mended.FCStd")
+    ask("clear", document=tmp_path / "mended.FCStd", job=job, output=tmp_path / "cleared.FCStd")
+    old, new = _parts(source), _parts(tmp_path / "cleared.FCStd")
+    assert list(new) == list(old)
+    for name in old:
+        if name.endswith(".xml"):
+            one, other = (ElementTree.canonicalize(parts[name].decode(), strip_text=True) for parts in (old, new))
+            assert one == other, name
+        else:
+            assert new[name] == old[name]
 
 
 REFUSED = [
