@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +58,10 @@ class Engagement:
     ae: Floats  #: (steps,) volume / (ap · length in the plane) [mm]; of a plunge the diameter of a disc of that area
     phi_st: Floats  #: (steps,) [rad]; equals phi_ex where nothing is cut
     phi_ex: Floats  #: (steps,) [rad]; 2π for a plunge, whose phi_st is 0
-    slice_z: Floats  #: (steps, slices) middle of the material in each slice above the tip [mm]
-    slice_ap: Floats  #: (steps, slices) material in it: its volume / (its width · length) [mm]
-    slice_phi_st: Floats  #: (steps, slices) [rad]
-    slice_phi_ex: Floats  #: (steps, slices) [rad]
+    slice_z: NDArray[np.float32]  #: (steps, slices) middle of the material in each slice above the tip [mm]
+    slice_ap: NDArray[np.float32]  #: (steps, slices) material in it: its volume / (its width · length) [mm]
+    slice_phi_st: NDArray[np.float32]  #: (steps, slices) [rad]
+    slice_phi_ex: NDArray[np.float32]  #: (steps, slices) [rad]
     plunge: Floats  #: (steps,) share of the motion that goes down, -dz / length, up < 0
     cell: float  #: [mm]
     slices: int  #: axial slices per step
@@ -106,7 +107,8 @@ def engage(
     steps = int(moves.first[-1])
     move, start, end = np.empty(steps, np.int32), np.empty((steps, 3)), np.empty((steps, 3))
     angles.lay(moves, move, start, end)
-    whole, sliced = np.zeros((5, steps)), np.zeros((4, steps, slices))
+    slices = max(slices, 1)
+    whole, sliced = np.zeros((5, steps)), np.zeros((4, steps, slices if slices > 1 else 0), np.float32)
     _cut(field, cutters, moves, _Steps(move, start, end, whole, sliced), threads, progress)
     length = path.length[move] / np.diff(moves.first)[move]
     dz = end[:, 2] - start[:, 2]
@@ -121,6 +123,8 @@ def engage(
     if not is_kept.all():
         move, start, end, length, dz = (column[is_kept] for column in (move, start, end, length, dz))
         whole, sliced = whole[:, is_kept], sliced[:, is_kept]
+    if slices == 1:  # the only slice is the whole step
+        sliced = _single_slice(whole, np.hypot(end[:, 0] - start[:, 0], end[:, 1] - start[:, 1]), cutters, move, moves)
     engagement = Engagement(
         move=move,
         length=length,
@@ -146,6 +150,16 @@ def engage(
     return engagement, field
 
 
+def _single_slice(
+    whole: Floats, run: Floats, cutters: kernel.Cutters, move: NDArray[np.int32], moves: kernel.Moves
+) -> NDArray[np.float32]:
+    """Return the step as its only slice, shape (4, steps, 1), with the ap that conserves its volume."""
+    volume, ap, _, phi_st, phi_ex = whole
+    width = cutters.size[moves.cutter[move], kernel.RADIUS] * (np.cos(phi_st) - np.cos(phi_ex))
+    even = np.divide(volume, width * run, out=ap.copy(), where=width * run > 0)
+    return np.stack([ap / 2, even, phi_st, phi_ex])[:, :, None].astype(np.float32)
+
+
 def default_cell(job: Job) -> float:
     """Return a cell [mm] that resolves the smallest cutter and keeps the stock's cells in bounds."""
     stock = job.stock
@@ -165,7 +179,7 @@ class _Steps:
     start: Floats
     end: Floats
     whole: Floats
-    sliced: Floats
+    sliced: NDArray[np.float32]
 
 
 def _cutters(job: Job, warnings: list[str]) -> kernel.Cutters:
@@ -176,17 +190,10 @@ def _cutters(job: Job, warnings: list[str]) -> kernel.Cutters:
         raise ToolError(f"{path.where(int(is_bare.argmax()))} cuts without a tool: give the operation one")
     shape = np.zeros(max(len(job.tools), 1), np.int32)
     size = np.ones((len(shape), 4))
-    contact = np.zeros((len(shape), 1 if not _has_bull(job) else 65, kernel.RATIOS), np.float32)
     for index in np.unique(path.tool[path.tool >= 0]):
         tool = job.tools[index]
         shape[index], size[index] = _cutter(tool, warnings)
-        if shape[index] == shapes.BULL:
-            contact[index] = contact_table(size[index, kernel.RADIUS], size[index, kernel.CORNER])
-    return kernel.Cutters(shape, size, contact)
-
-
-def _has_bull(job: Job) -> bool:
-    return any(tool.shape is Shape.BULL for tool in job.tools)
+    return kernel.Cutters(shape, size)
 
 
 def _cutter(tool: Tool, warnings: list[str]) -> tuple[int, tuple[float, float, float, float]]:
@@ -196,39 +203,23 @@ def _cutter(tool: Tool, warnings: list[str]) -> tuple[int, tuple[float, float, f
     if tool.dc is None:
         raise ToolError(f"{tool.name} has no diameter: give it one")
     radius = tool.dc / 2
-    if tool.shape is Shape.BALL:
-        return shapes.BALL, (radius, 0.0, radius, 1.0)
-    if tool.shape is Shape.BULL and tool.re is None:
+    corner = {Shape.BALL: radius, Shape.BULL: tool.re}.get(tool.shape, 0.0)
+    if corner is None:
         raise ToolError(f"{tool.name} is a bull nose without a corner radius: give it one")
-    if tool.shape is Shape.BULL and tool.re:
-        return shapes.BULL, (radius, radius - tool.re, tool.re, 1.0)
-    if tool.shape in (Shape.FLAT, Shape.BULL):
-        return shapes.FLAT, (radius, radius, 0.0, 1.0)
-    sig = tool.sig
-    if sig is None and tool.shape is Shape.DRILL:
+    if tool.shape in (Shape.CHAMFER, Shape.DRILL):
+        tip = min((tool.tip_dc or 0.0) / 2, radius)
+        return shapes.CONE, (radius, tip, 0.0, 1 / math.tan(_point_angle(tool, warnings) / 2))
+    shape = shapes.FLAT if corner == 0 else shapes.BALL if corner == radius else shapes.BULL
+    return shape, (radius, radius - corner, corner, 1.0)
+
+
+def _point_angle(tool: Tool, warnings: list[str]) -> float:
+    if tool.sig is None and tool.shape is Shape.DRILL:
         warnings.append(f"{tool.name} does not say its point angle: 118° is assumed")
-        sig = DRILL_SIG
-    if sig is None:
-        raise ToolError(f"{tool.name} is a {tool.shape.value} tool without a point angle: give it one")
-    tip = min((tool.tip_dc or 0.0) / 2, radius)
-    return shapes.CONE, (radius, tip, 0.0, 1 / math.tan(sig / 2))
-
-
-def contact_table(radius: float, corner: float, angles: int = 65) -> NDArray[np.float32]:
-    """Return where a bull nose touches on a slope, shape (angles, 256): see ``camtwin_kernels.engagement_shapes``.
-
-    Row i: slope tan(i/(angles - 1)·90°). Column j: w²/radius² = (j + ½)/256. Value: q/√(radius² - w²).
-    """
-    w = radius * np.sqrt((np.arange(kernel.RATIOS) + 0.5) / kernel.RATIOS)
-    rim = np.sqrt(radius**2 - w**2)
-    cosine = np.concatenate([np.geomspace(1.0, 1e-6, 4000), [0.0]])
-    table = np.ones((angles, kernel.RATIOS), np.float32)
-    for i in range(angles - 1):
-        slope = max(math.tan(i / (angles - 1) * math.pi / 2), 1e-6)
-        r = radius - corner + corner * slope / np.hypot(slope, cosine)
-        q = np.interp(w, r * np.sqrt(1 - cosine**2), r * cosine)
-        table[i] = q / rim
-    return table
+        return DRILL_SIG
+    if tool.sig is None:
+        raise ToolError(f"{tool.name} is a pointed tool without a point angle: give it one")
+    return tool.sig
 
 
 def _divide(path: Toolpath, cutters: kernel.Cutters, field: HeightField) -> kernel.Moves:
@@ -289,12 +280,13 @@ def _cut(
             cutter = moves.cutter[steps.move[part]]
             levels = _levels(cutters, cutter, low, field.upper[2] - field.lower[2], slices)
             cuts = [_empty_cut(levels) for _ in range(threads)]
-            runs = [
-                pool.submit(kernel.cut_moves, view, cutters, moves, m0, m1, cut, scratch, thread, threads)
-                for thread, (cut, scratch) in enumerate(zip(cuts, scratches, strict=True))
-            ]
-            for run in runs:
-                run.result()
+            parts = list(zip(cuts, scratches, range(threads), strict=True))
+            if threads == 1:
+                kernel.cut_moves(view, cutters, moves, m0, m1, *parts[0], threads)
+            else:
+                runs = [pool.submit(kernel.cut_moves, view, cutters, moves, m0, m1, *own, threads) for own in parts]
+                for run in runs:
+                    run.result()
             low_quanta = np.maximum(np.floor(low / QUANTUM + 0.5), 0).astype(np.int32)
             span = steps.end[part] - steps.start[part]
             angles.measure(
@@ -309,7 +301,11 @@ def _scratch(tiles: int) -> kernel.Scratch:
     """Return one thread's own memory."""
     lists = np.empty((3, tiles + 1), np.int32)
     return kernel.Scratch(
-        np.empty(stock_kernel.CELLS, np.int32), np.zeros(kernel.RATIOS, np.float32), lists[0], lists[1], lists[2]
+        np.empty(stock_kernel.CELLS, np.int32),
+        np.zeros(2 * shapes.HINGES + 1, np.float32),
+        lists[0],
+        lists[1],
+        lists[2],
     )
 
 
@@ -320,7 +316,7 @@ def _stretches(first: NDArray[np.int64]) -> list[tuple[int, int]]:
     while bounds[-1] < last:
         m1 = int(np.searchsorted(first, first[bounds[-1]] + _CHUNK, side="right")) - 1
         bounds.append(min(max(m1, bounds[-1] + 1), last))
-    return list(zip(bounds[:-1], bounds[1:], strict=True))
+    return list(pairwise(bounds))
 
 
 def _levels(
@@ -331,6 +327,8 @@ def _levels(
     A flat cutter is divided evenly from its tip to the stock's top; rounded and pointed ones where their edge is,
     in equal angles of the corner or equal radii, their last slice going up to the stock's top.
     """
+    if slices == 0:
+        return np.zeros((len(low), 1), np.int32)
     part = np.linspace(0.0, 1.0, slices + 1)
     depth = np.maximum(top - low, QUANTUM)[:, None]
     above = part * depth

@@ -55,6 +55,7 @@ from camtwin_kernels.engagement_shapes import (
     BULL,
     CONE,
     FLAT,
+    bend_row,
     cut_ball,
     cut_bull,
     cut_cone,
@@ -72,7 +73,6 @@ U = np.uint64
 QUANTA = 16384.0
 NOTHING_LEFT = np.int32(-(2**30))  #: `left` and `right` of a step that cut nothing: left is its negative
 LOWEST = np.int32(-(2**31) + 1)
-RATIOS = 256  #: entries in w² of a bull nose's table of contact points, see ``engagement_shapes``
 
 #: Columns of ``Cutters.size``.
 RADIUS, TIP_RADIUS, CORNER, STEEPNESS = 0, 1, 2, 3
@@ -83,7 +83,6 @@ class Cutters(NamedTuple):
 
     shape: NDArray[np.int32]  #: (cutters,) FLAT, BALL, BULL or CONE
     size: NDArray[np.float64]  #: (cutters, 4) radius, radius of the flat tip, corner radius [mm]; dz/dr of a cone
-    contact: NDArray[np.float32]  #: (cutters, angles, RATIOS) of a bull nose: see ``engagement_shapes``
 
 
 class Moves(NamedTuple):
@@ -117,7 +116,7 @@ class Scratch(NamedTuple):
     """What one thread writes its intermediate results to."""
 
     old: NDArray[np.int32]  #: (128,) a tile as it was
-    row: NDArray[np.float32]  #: (RATIOS,) contact points at the present slope
+    row: NDArray[np.float32]  #: (2·HINGES + 1,) a bull nose's contact at the present slope
     i: NDArray[np.int32]  #: (tiles + 1,) tiles under a stroke: column,
     j: NDArray[np.int32]  #: (tiles + 1,) row,
     top: NDArray[np.int32]  #: (tiles + 1,) maximum
@@ -166,20 +165,6 @@ def _side(radius: float, back: float, forward: float, across: float) -> float:
     ``forward`` and ``across`` are the motion's components along and across that axis.
     """
     return radius if forward > 0.0 else min(radius, radius * abs(across) - back * forward)
-
-
-@lean_part
-def _contact_row(table: NDArray[np.float32], slope: float, row: NDArray[np.float32]) -> None:
-    """Fill ``row`` (RATIOS,) with the contact points of a bull nose on a slope, between two rows of its table."""
-    if slope == 0.0:
-        for i in range(RATIOS):
-            row[i] = F(0.0)
-        return
-    angle = math.atan(abs(slope)) * (2.0 / math.pi) * (table.shape[0] - 1)
-    k = min(int(angle), table.shape[0] - 2)
-    part = F(angle - k)
-    for i in range(RATIOS):
-        row[i] = table[k, i] + (table[k + 1, i] - table[k, i]) * part
 
 
 @lean_part
@@ -383,7 +368,7 @@ def cut_moves(
             run = math.hypot(p1[0] - p0[0], p1[1] - p0[1])
             slope = (p1[2] - p0[2]) / run if run > 1e-9 else 0.0
             if shape == BULL and (slope != row_slope or cutter != row_cutter):
-                _contact_row(cutters.contact[cutter], slope, scratch.row)
+                bend_row(cutters.size[cutter, TIP_RADIUS], cutters.size[cutter, CORNER], slope, scratch.row)
                 row_slope, row_cutter = slope, cutter
             is_plunge = run <= 1e-9 and p1[2] < p0[2]
             if min(p0[2], p1[2]) < field.highest:

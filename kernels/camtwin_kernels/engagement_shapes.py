@@ -21,9 +21,11 @@ k·q/√(w² + q²) = s. Both are elementary; derived here.)
 
 **Bull nose.** Its lower half is a torus. At azimuth ψ from the motion and at angle θ of its corner it touches where
 ``tan θ · cos ψ = |s|``, with ``r = tip + corner·sin θ``, ``w = r·sin ψ``, ``q = r·cos ψ``: a curve with parameter ψ
-that cannot be solved for q(w), but tabulated. The table holds the ratio q / √(R² - w²), in [0, 1] and smooth even
-where both vanish, evenly in w² and in the slope's angle. As the cutter is lowest there, an error δ of q only
-changes the height by the order of δ²; and any q is a place where the cutter has been, so nothing is ever cut too deep.
+that cannot be solved for q(w). So each stroke lays a polyline through ten points of its curve: five evenly in ψ, five
+evenly in sin θ, which is where it bends when the slope is small. It is a polyline of the ratio q / √(R² - w²) over w²,
+which is smooth even where q vanishes, written as a sum of hinges ``a·max(w², b)``: no search, no table, no branch.
+As the cutter is lowest there, an error δ of q changes the height by the order of δ² only; and any q is a place
+where the cutter has been, so nothing is ever cut too deep.
 
 **The root.** The ball needs √(R² - w²) for q and again for the height. The first may be rough, for the same reason:
 it is the classic halving of the exponent and one Newton step, with a relative error below 0.2 %.
@@ -50,8 +52,8 @@ F = np.float32
 U = np.uint64
 ZERO, HALF = np.float32(0.0), np.float32(0.5)
 BIG, SMALL = np.int32(2**30), np.int32(-(2**30))
-LAST_RATIO = np.int32(255)
-RATIO_SCALE = np.float32(256.0)
+HINGES = 9  #: of a bull nose's polyline
+EVEN_COSINES = np.append(np.cos(np.arange(5) / 5 * math.pi / 2), 0.0)
 
 
 @lean_part
@@ -69,13 +71,51 @@ def _clamp(t: Any, length: Any) -> Any:
 
 
 @lean_part
-def _flat(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any) -> Any:
+def bend_row(tip: float, corner: float, slope: float, row: Any) -> None:
+    """Fill ``row`` (2·HINGES + 1,) with a bull nose's contact ratio on a slope: its first value, then (b, a) pairs."""
+    steep = abs(slope)
+    if steep < 1e-6:
+        row[:] = ZERO
+        return
+    radius = tip + corner
+    least = steep / math.sqrt(1.0 + steep * steep)
+    i, j = 0, 1
+    last_x, last_ratio, last_rise = 0.0, 0.0, 0.0
+    for n in range(HINGES + 1):
+        sine = least + (1.0 - least) * j / 5.0
+        even_in_psi = EVEN_COSINES[i]
+        even_in_theta = 0.0 if j >= 5 else steep * math.sqrt(1.0 - sine * sine) / sine
+        if i < 5 and (even_in_psi >= even_in_theta or j > 5):
+            cosine = even_in_psi
+            i += 1
+        else:
+            cosine = even_in_theta
+            j += 1
+        r = tip + corner * steep / math.sqrt(steep * steep + cosine * cosine)
+        x = min(r * r * (1.0 - cosine * cosine) / (radius * radius), 1.0)
+        if cosine > 0.0:
+            ratio = r * cosine / (radius * math.sqrt(max(1.0 - x, 1e-12)))
+        else:
+            ratio = math.sqrt(radius / (radius + corner / (steep * steep)))
+        if n == 0:
+            row[0] = ratio
+        else:
+            rise = (ratio - last_ratio) / (x - last_x) if x - last_x > 1e-7 else last_rise
+            row[2 * n - 1] = last_x
+            row[2 * n] = rise - last_rise
+            row[0] -= (rise - last_rise) * last_x
+            last_rise = rise
+        last_x, last_ratio = x, ratio
+
+
+@lean_part
+def _flat(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, bend: Any) -> Any:
     q = u - _clamp(u, length)
     return r2 - w * w - q * q, ZERO
 
 
 @lean_part
-def _ramp(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any) -> Any:
+def _ramp(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, bend: Any) -> Any:
     q = u - _clamp(u, length)
     rest = r2 - w * w
     rim = math.sqrt(rest if rest > ZERO else ZERO)
@@ -84,14 +124,14 @@ def _ramp(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: An
 
 
 @lean_part
-def _sphere(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any) -> Any:
+def _sphere(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, bend: Any) -> Any:
     q = u - _clamp(u, length)
     deep = r2 - w * w - q * q
     return deep, corner - math.sqrt(deep if deep > ZERO else ZERO)
 
 
 @lean_part
-def _ball(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, sine: Any, row: Any) -> Any:
+def _ball(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, sine: Any, bend: Any) -> Any:
     rest = r2 - w * w
     rest0 = rest if rest > ZERO else ZERO
     t = _clamp(u - rough_root(rest0) * sine, length)
@@ -101,7 +141,7 @@ def _ball(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: An
 
 
 @lean_part
-def _torus(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any) -> Any:
+def _torus(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, bend: Any) -> Any:
     q = u - _clamp(u, length)
     away = w * w + q * q
     beyond = math.sqrt(away) - tip
@@ -111,13 +151,22 @@ def _torus(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: A
 
 
 @lean_part
-def _bull(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any) -> Any:
+def _hinge(x: Any, bend: Any, rise: Any) -> Any:
+    return rise * (x if x > bend else bend)
+
+
+@lean_part
+def _bull(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, bend: Any) -> Any:
     near = u - _clamp(u, length)
     w2 = w * w
     rest = r2 - w2
     rest0 = rest if rest > ZERO else ZERO
-    k = I(w2 * (RATIO_SCALE / r2))
-    q = row[U(k if k < LAST_RATIO else LAST_RATIO)] * rough_root(rest0)
+    x = F(1.0) - rest / r2
+    # Written out: an inner loop would keep LLVM from making vector code of the outer one.
+    ratio = bend[0] + bend[2] * x + _hinge(x, bend[3], bend[4]) + _hinge(x, bend[5], bend[6])
+    ratio += _hinge(x, bend[7], bend[8]) + _hinge(x, bend[9], bend[10]) + _hinge(x, bend[11], bend[12])
+    ratio += _hinge(x, bend[13], bend[14]) + _hinge(x, bend[15], bend[16]) + _hinge(x, bend[17], bend[18])
+    q = ratio * rough_root(rest0)
     t = _clamp(u - q if slope > ZERO else u + q, length)
     q = u - t
     beyond = math.sqrt(w2 + q * q) - tip
@@ -127,7 +176,7 @@ def _bull(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: An
 
 
 @lean_part
-def _cone(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, lean: Any, steep: Any, row: Any) -> Any:
+def _cone(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, lean: Any, steep: Any, bend: Any) -> Any:
     near = u - _clamp(u, length)
     w2 = w * w
     rest = r2 - w2
@@ -144,7 +193,20 @@ def _cone(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, lean: Any,
     return rest - near * near, slope * t + steep * (beyond if beyond > ZERO else ZERO)
 
 
-def _tile_cutter(lowest: Callable[..., Any]) -> Callable[..., Any]:
+@lean_part
+def _straight(row: Any) -> Any:
+    return row[U(0)]
+
+
+@lean_part
+def _bent(row: Any) -> Any:
+    # In registers: the loop stores heights, and as far as LLVM knows the row could lie among them.
+    early = (row[U(0)], row[U(1)], row[U(2)], row[U(3)], row[U(4)], row[U(5)], row[U(6)], row[U(7)])
+    late = (row[U(8)], row[U(9)], row[U(10)], row[U(11)], row[U(12)], row[U(13)], row[U(14)], row[U(15)])
+    return early + late + (row[U(16)], row[U(17)], row[U(18)])
+
+
+def _tile_cutter(lowest: Callable[..., Any], bent: Callable[..., Any] = _straight) -> Callable[..., Any]:
     """Return the loop over a tile for one shape; ``lowest`` gives (≥ 0 where the cutter passes, height above base)."""
 
     @lean_part
@@ -153,10 +215,11 @@ def _tile_cutter(lowest: Callable[..., Any]) -> Callable[..., Any]:
         lift: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any,
     ) -> Any:  # fmt: skip
         total, right, left, highest, top = I(0), BIG, SMALL, SMALL, SMALL
+        bend = bent(row)
         for i in range(U(CELLS)):
             u = u0 + XS[i] * along + YS[i] * across
             w = w0 + YS[i] * along - XS[i] * across
-            deep, above = lowest(u, w, length, r2, slope, tip, corner, third, row)
+            deep, above = lowest(u, w, length, r2, slope, tip, corner, third, bend)
             z = I(max(lift + above, ZERO))
             before = height[t, i]
             is_cut = (deep >= ZERO) & (before > z)
@@ -178,5 +241,5 @@ cut_ramp = _tile_cutter(_ramp)
 cut_sphere = _tile_cutter(_sphere)
 cut_ball = _tile_cutter(_ball)
 cut_torus = _tile_cutter(_torus)
-cut_bull = _tile_cutter(_bull)
+cut_bull = _tile_cutter(_bull, _bent)
 cut_cone = _tile_cutter(_cone)

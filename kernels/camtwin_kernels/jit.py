@@ -5,7 +5,7 @@ numba's cache looks at the source file of the compiled function alone: a changed
 file would go unseen, and a kernel with a stale tile size writes past its arrays. So our machine code lies in a
 folder whose name is a hash of *all* kernel sources, of the package's version and of numba's: whatever changes, the
 folder is another. It is in the user's cache and not beside the sources, because an addon's folder may be read-only.
-``CAMTWIN_CACHE`` moves it, and ``NUMBA_CACHE_DIR`` overrides it, as everywhere.
+``CAMTWIN_CACHE`` moves it, and ``NUMBA_CACHE_DIR`` names another place for that folder.
 """
 
 import hashlib
@@ -48,8 +48,6 @@ def _key() -> str:
 
 def _cache_folder() -> str:
     """Return a folder for machine code that can be written, or "" to keep none."""
-    if config.CACHE_DIR:
-        return str(config.CACHE_DIR)
     for parent in (_user_cache(), Path(tempfile.gettempdir()) / f"camtwin-{Path.home().name}"):
         folder = parent / "kernels" / _key()
         try:
