@@ -26,9 +26,8 @@ BEFORE = "#8fa3b5"
 AFTER = "#0b4f8a"
 OVER = "#d55e00"
 
-LOAD = LinearSegmentedColormap.from_list("camtwin_load", ["#bcd6ea", "#6ba3d0", "#2a6fae", "#0a2f63"], N=256)
-LOAD.set_over(OVER)
-LOAD.set_bad(UNKNOWN)
+_BLUES = ["#bcd6ea", "#6ba3d0", "#2a6fae", "#0a2f63"]
+LOAD = LinearSegmentedColormap.from_list("camtwin_load", _BLUES, N=256).with_extremes(over=OVER, bad=UNKNOWN)
 
 _RC: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
