@@ -104,9 +104,16 @@ class Cut:
         return np.asarray(np.maximum(np.nan_to_num(self.model.thickness, nan=1.0), _THINNEST))
 
     @cached_property
+    def turns_known(self) -> Mask:
+        """Whether the spindle speed is known in all of the step's operation."""
+        unknown = np.zeros(len(self.job.operations) + 1, bool)
+        unknown[self.operation[np.isnan(self.model.n_rpm)]] = True
+        return np.asarray(~unknown[self.operation])
+
+    @cached_property
     def per_revolution(self) -> Floats:
-        """Revolutions per second, so that feed over it is what chips go by; 1 where a speed is not known."""
-        return np.nan_to_num(self.model.n_rpm, nan=60.0) / 60
+        """Revolutions per second, so that feed over it is what chips go by; 1 in operations with an unknown speed."""
+        return np.asarray(np.where(self.turns_known, np.nan_to_num(self.model.n_rpm) / 60, 1.0))
 
     @cached_property
     def teeth(self) -> Floats:
@@ -156,7 +163,7 @@ class Holder:
             yield Bound(quantity, value, _LIMIT_CODES[name], LIMIT_SLACK)
             if quantity == "h_ex":
                 # The same limit once more on chips that are reckoned no thinner than THINNEST_AE makes them.
-                teeth = np.where(np.isfinite(self.cut.model.n_rpm), self.cut.teeth, np.nan)
+                teeth = np.where(self.cut.turns_known, self.cut.teeth, np.nan)
                 yield Bound("chip", value * teeth, _LIMIT_CODES[name], LIMIT_SLACK)
 
     def _references(self, limits: Sequence[OperationLimits], relative: Mask) -> list[Bound]:

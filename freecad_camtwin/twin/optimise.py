@@ -169,7 +169,8 @@ def _merged(borders: list[float], feeds: list[float], names: list[int], least: f
             borders[max(k, j)] += (least - sizes[k]) * (1 if j > k else -1)
         else:
             del borders[max(k, j)], feeds[j], names[j]
-    return list(zip(names, borders[:-1], borders[1:], strict=True))
+    ends = [round(border, 6) for border in borders]
+    return list(zip(names, ends[:-1], ends[1:], strict=True))
 
 
 def _within_reach(path: Toolpath, parts: Parts, machine: Machine, band: float) -> Parts:
@@ -335,6 +336,7 @@ def _sentence(job: Job, relative: Mask) -> str:
     names = ", ".join(f"'{operation.label}'" for operation, own in zip(job.operations, relative, strict=True) if own)
     whose = "all operations" if relative.all() else names
     return (
-        f"A relative plan for {whose}: nowhere more load than the programmed feed gives in the hardest sustained "
-        "stretch (within a tenth), nor more than machine and tool are known to bear."
+        f"A relative plan for {whose}: no feed is raised beyond the load that the programmed feed gives in the hardest "
+        "sustained stretch, and what exceeds that by more than a fifth is slowed. What machine and tool are known to "
+        "bear holds as well."
     )

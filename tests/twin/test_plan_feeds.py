@@ -84,7 +84,7 @@ def test_thin_chips_are_thickened_up_to_the_programmed_one():
     assert longest[3] == Reason.CHIP_THINNING
     # Never beyond the theory, and not far below it: the widest of the steps decides, and cells blur the width.
     assert 0.97 / 0.6 * 0.88 <= longest[2] / 10.0 <= 0.97 / 0.6
-    assert found.plan.totals.time_after < 0.8 * found.plan.totals.time_before
+    assert found.plan.totals.time_after < 0.85 * found.plan.totals.time_before
     assert found.plan.totals.clock == "feed"
 
 
@@ -94,6 +94,14 @@ def test_a_relative_plan_removes_no_faster_than_the_programmed_slot():
     cuts = found.after.toolpath.is_cutting[engagement.move]
     # dc · ap · vf of the slot, and a tenth for the cells' noise.
     assert model.at().q[cuts].max() <= 6.0 * 2.0 * 10.0 * 1.1
+
+
+def test_a_speed_that_is_partly_unknown_raises_nothing_beyond_the_feeds_own_reference():
+    path = passes(ae=0.6, feed=10.0)
+    partly = replace(path, n_rpm=np.where(np.arange(path.moves) < 10, np.nan, 12000.0))
+    found = Planned(job_of(partly))
+    assert found.plan.relative
+    assert np.nanmax(found.after.toolpath.feed) <= 10.0 / 0.6
 
 
 def test_a_relative_plan_says_so_and_why():
