@@ -21,7 +21,14 @@ from freecad_camtwin.twin.motion import schedule
 from freecad_camtwin.twin.plan import Binding, Change, FeedPlan, OperationPlan, Reason, Totals
 from freecad_camtwin.twin.planned import Pieces, split
 from freecad_camtwin.twin.recheck import fractions, too_fast
-from freecad_camtwin.twin.step_feeds import PlanOptions, StepFeeds, plan_steps, planned_relative
+from freecad_camtwin.twin.step_feeds import (
+    BENDING_GAPS,
+    HARMLESS_GAPS,
+    PlanOptions,
+    StepFeeds,
+    plan_steps,
+    planned_relative,
+)
 from freecad_camtwin.twin.stretches import Indices, median, quantise
 from freecad_camtwin.twin.toolpath import Floats, Toolpath
 
@@ -318,19 +325,27 @@ def _note(cut: Cut, index: int, own: OperationLimits, relative: bool) -> str:
         return f"'{label}' has no feed moves."
     if not (path.feed[moves] > 0).any():
         return f"'{label}' has no programmed feed, so it keeps what it has: give its tool controller a feed."
-    unknown = [word for word in cut.model.unknown[index] if word in ("spindle speed", "number of flutes", "material")]
+    unknown = [word for word in cut.model.unknown[index] if word not in HARMLESS_GAPS]
+    lost = [word for word in cut.model.unknown[index] if word in BENDING_GAPS]
+    bending = own.sources.get("deflection") in ("user", "operation") and bool(lost)
+    more = f" Its stated deflection cannot be held: its {_listed(lost)} not known." if bending else ""
     if not relative:
-        return f"'{label}' is as fast as its limits allow."
-    why = f"its {' and '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} not known" if unknown else ""
-    stated = " Its stated limits of the load cannot be reckoned." if unknown and own.is_explicit else ""
-    return (
-        f"'{label}' is held to the load of its own programmed feed"
-        f"{': ' + why if why else ', since no limit of its load is stated'}.{stated}"
-    )
+        return f"'{label}' is as fast as its limits allow.{more}"
+    if not unknown:
+        return f"'{label}' is held to the load of its own programmed feed, since no limit of its load is stated."
+    stated = " Its stated limits of the load cannot be reckoned." if own.is_explicit else ""
+    return f"'{label}' is held to the load of its own programmed feed: its {_listed(unknown)} not known.{stated}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Several words and their verb."""
+    return f"{' and '.join(words)} {'is' if len(words) == 1 else 'are'}"
 
 
 def _sentence(job: Job, relative: Mask) -> str:
     """What the whole plan holds to."""
+    if not (job.toolpath.feed[job.toolpath.is_cutting] > 0).any():
+        return "No operation has a programmed feed, so none was planned: give the tool controllers feeds."
     if not relative.any():
         return "The fastest feeds within the stated limits and what machine and tool are known to bear."
     names = ", ".join(f"'{operation.label}'" for operation, own in zip(job.operations, relative, strict=True) if own)

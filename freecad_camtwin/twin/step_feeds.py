@@ -27,6 +27,11 @@ from freecad_camtwin.twin.plan import Reason
 from freecad_camtwin.twin.stretches import ROUNDING, Indices, quantise, runs, window_argmin
 from freecad_camtwin.twin.toolpath import Floats
 
+#: What only the deflection needs.
+BENDING_GAPS = ("protruding length", "tool material")
+#: What may be unknown without making a plan relative: these gaps leave forces, power and chips known.
+HARMLESS_GAPS = frozenset({"feed", "drill moving sideways", *BENDING_GAPS})
+
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
@@ -71,7 +76,7 @@ def planned_relative(cut: Cut, limits: Sequence[OperationLimits], options: PlanO
     """
     chosen = []
     for own, unknown in zip(limits, cut.model.unknown, strict=True):
-        blind = bool({"spindle speed", "number of flutes", "material"} & set(unknown))
+        blind = bool(set(unknown) - HARMLESS_GAPS)
         by_wish = options.objective == "programmed" or (options.objective == "auto" and not own.is_explicit)
         chosen.append(blind or by_wish)
     return np.array(chosen, bool)
