@@ -3,7 +3,6 @@
 
 import importlib.metadata
 import importlib.util
-import os
 import platform
 import re
 import sys
@@ -15,7 +14,7 @@ from freecad_camtwin import __version__
 from freecad_camtwin.cli.freecad import FreeCAD
 from freecad_camtwin.cli.options import Settings, common
 from freecad_camtwin.cli.text import say, table
-from freecad_camtwin.errors import FreeCADError
+from freecad_camtwin.errors import CamTwinError, FreeCADError
 
 #: Distribution → what it is needed for.
 NEEDS = {
@@ -46,7 +45,7 @@ def doctor(settings: Settings) -> None:
     rows = [["ok", "CAM Twin", __version__, str(Path(__file__).resolve().parents[2])]]
     rows.append(["ok", "Python", platform.python_version(), sys.executable])
     rows += [_package(name, purpose) for name, purpose in NEEDS.items()]
-    rows += [_freecad(settings.freecad), _kernels()]
+    rows += [_freecad(settings.freecad), *_freecads_python(settings.freecad), _kernels()]
     if not settings.quiet:
         table(["", "what", "version", ""], rows, left=4)
     missing = [row for row in rows if row[0] == "MISSING"]
@@ -77,13 +76,29 @@ def _freecad(said: str | None) -> list[str]:
     return ["ok", "FreeCAD", version, f"{found.program}{note}"]
 
 
+def _freecads_python(said: str | None) -> list[list[str]]:
+    """What FreeCAD's own Python has; the command line does without, the window and macros do not."""
+    try:
+        told = FreeCAD.find(said).ask({"action": "doctor"})
+    except CamTwinError:
+        return []
+    lacks = [name for name, there in told["packages"].items() if not there]
+    words = (
+        f"the window and macros also need {', '.join(lacks)}: see README.md" if lacks else "for the window and macros"
+    )
+    return [["-" if lacks else "ok", "FreeCAD's Python", told["python"], words]]
+
+
 def _kernels() -> list[str]:
-    spec = importlib.util.find_spec("camtwin_kernels")
-    if spec is None or spec.origin is None:
+    if importlib.util.find_spec("camtwin_kernels") is None:
         return ["MISSING", "kernels", "", "the folder kernels/ is not beside freecad_camtwin: install CAM Twin again"]
-    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(spec.origin).parent / "__pycache__")
-    count = len(list(folder.rglob("*.nbc"))) if folder.is_dir() else 0
-    if not os.access(folder if folder.is_dir() else folder.parent, os.W_OK):
-        return ["ok", "kernels", "", f"{folder} is read-only: numba keeps compiled kernels in the user's cache folder"]
-    told = f"{count} compiled" if count else "compiled at the first use, some seconds"
-    return ["ok", "kernels", told, str(folder)]
+    if importlib.util.find_spec("numba") is None:
+        return ["MISSING", "kernels", "", "they need numba, see above"]
+    from freecad_camtwin.twin.kernel_cache import compiled_kernels, kernel_folder
+
+    folder = kernel_folder()
+    if folder is None:
+        where = "set CAMTWIN_CACHE to a folder that can be written, or every call compiles them anew"
+        return ["MISSING", "kernels", "no cache", where]
+    count = compiled_kernels()
+    return ["ok", "kernels", f"{count} compiled" if count else "compiled at first use", str(folder)]

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """``camtwin machine``: the profiles at hand, one in full, and one fitted to a recorded run."""
 
+from pathlib import Path
+
 import click
 
-from freecad_camtwin.cli.options import common
+from freecad_camtwin.cli.inputs import Request, read
+from freecad_camtwin.cli.options import FILE, Settings, common
+from freecad_camtwin.cli.outputs import Outputs, check_target
+from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say, table
 
 
@@ -45,3 +50,40 @@ def show(profile: str) -> None:
     from freecad_camtwin.twin.machine import encode_machine, read_machine
 
     say(encode_machine(read_machine(profile)).decode().rstrip())
+
+
+@machine.command("identify")
+@click.argument("log", type=FILE)
+@click.argument("program", type=FILE)
+@click.option("--guess", default="hobby_mill", show_default=True, metavar="FILE", help="The profile to begin at.")
+@click.option("-o", "--output", type=FILE, metavar="FILE.toml", help="Write the fitted profile.")
+@click.option("--job", metavar="LABEL", help="Which job, where PROGRAM is a document.")
+@common
+@click.pass_obj
+def identify(settings: Settings, /, log: Path, program: Path, guess: str, output: Path | None, job: str | None) -> None:
+    """Fit a profile to one recorded run: LOG (CSV: time_s, x_mm, y_mm, z_mm) of PROGRAM; say how sure it is.
+
+    The controller's rule is that of --guess; its accelerations, speeds and corners are fitted. What the run does not
+    tell stays as guessed, and is marked.
+    """
+    from freecad_camtwin.twin.identify import identify as fit
+    from freecad_camtwin.twin.identify import read_log
+    from freecad_camtwin.twin.machine import encode_machine, read_machine
+
+    begin = read_machine(guess)
+    if output is not None:
+        check_target(output, log, program)
+    recorded = read_log(log)
+    found = read(Request(program, job=job), settings)
+    with working("Fitting the machine", quiet=settings.quiet):
+        fitted = fit(recorded, found.job, begin)
+    if output is not None:
+        with Outputs() as outputs:
+            outputs.write(output, encode_machine(fitted.machine))
+    if settings.quiet:
+        return
+    for parameter in fitted.parameters:
+        say(f"  {parameter}")
+    say(f"{fitted.statement}.")
+    if output is not None:
+        say(f"{output}: the profile.")

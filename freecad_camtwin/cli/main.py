@@ -21,8 +21,10 @@ Exit codes:
   3  the input is bad or the work failed; one sentence on standard error says why,
      no input was changed and no result was left half-written
 
+\b
 Environment:
   CAMTWIN_FREECAD  the freecadcmd to use for documents, as --freecad
+  CAMTWIN_TIMEOUT  the longest that it may take [s] (default 600)
   CAMTWIN_CACHE    where compiled kernels are kept (default ~/.cache/camtwin)
 """
 

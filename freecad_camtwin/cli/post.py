@@ -56,7 +56,7 @@ def clear(settings: Settings, /, source: Path, output: Path, keep_twin: bool, jo
         say(f"{output}: the document; feeds taken off {count} {'operation' if count == 1 else 'operations'}.")
 
 
-@click.command(short_help="Give a job its twin: material, machine, stage.")
+@click.command(short_help="Note material and machine on a job.")
 @_DOCUMENT
 @_OUTPUT
 @click.option("--material", metavar="M", help="What is cut; see 'camtwin materials'.")
