@@ -22,7 +22,7 @@ from camtwin_kernels.engagement import CORNER, QUANTA, RADIUS, STEEPNESS, TIP_RA
 from camtwin_kernels.engagement_shapes import CONE, FLAT
 from camtwin_kernels.jit import lean_kernel, lean_part
 
-PAD = 0.3
+PAD = 0.13
 SNAP = 1.0
 
 

@@ -51,7 +51,7 @@ def raise_to_triangles(height: Any, columns: int, x0: float, y0: float, z0: floa
     """Raise each sample of ``height`` (tiles, 128) to the highest triangle above or below it.
 
     ``triangles``: shape (triangles, 3, 3) [mm]. A triangle's height at (x, y) is linear in both; a sample is inside
-    where its three barycentric coordinates are not negative. Upright triangles have no inside.
+    where none of its three barycentric coordinates is negative. Upright triangles have no inside.
     """
     rows = height.shape[0] // columns
     for n in range(triangles.shape[0]):
@@ -74,7 +74,7 @@ def raise_to_triangles(height: Any, columns: int, x0: float, y0: float, z0: floa
                 y = ((j // ROWS) * ROWS + YS[k]) * cell
                 b = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) / area
                 c = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) / area
-                if b >= 0.0 and c >= 0.0 and b + c <= 1.0:
+                if b >= -1e-9 and c >= -1e-9 and b + c <= 1.0 + 1e-9:  # a sample on a common edge is in one at least
                     z = np.int32(np.floor((az + b * (bz - az) + c * (cz - az)) * 16384.0 + 0.5))
                     if z > height[t, k]:
                         height[t, k] = z
