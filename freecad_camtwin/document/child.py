@@ -2,7 +2,8 @@
 """What a FreeCAD child process does for the command line: one request, one answer, then it ends.
 
 Run by ``freecadcmd child.py`` with the path of a JSON request in the environment variable CAMTWIN_REQUEST.
-The request names the file for the answer, which is always written: results, or ``{"error": sentence}``.
+The request names the file for the answer, which is always written: results, or ``{"error": sentence}``; all its
+paths are absolute.
 FreeCAD imports this file instead of running it, and would run it again if it raised, so nothing may escape.
 numpy is all that it needs of what FreeCAD's Python does not bring.
 """
@@ -37,8 +38,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 def main(path: str) -> int:
     """Read the request at ``path``, write its answer, and say how it went: 0, or 3 where it was refused."""
     request = json.loads(Path(path).read_text(encoding="utf-8"))
-    result = answer(request)
     target = Path(request["answer"])
+    os.chdir(target.parent)  # some of FreeCAD's post processors leave a file called "-" where they stand
+    result = answer(request)
     part = target.with_name(target.name + ".part")
     part.write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")
     os.replace(part, target)

@@ -13,8 +13,8 @@ from freecad_camtwin.errors import DocumentError
 
 #: What FreeCAD's scripts are known to raise when a job is not as they expect it.
 _FOREIGN = (
-    ArithmeticError, AttributeError, ImportError, LookupError, OSError, ReferenceError, RuntimeError, SystemExit,
-    TypeError, ValueError,
+    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError, ReferenceError,
+    RuntimeError, SystemExit, TypeError, ValueError,
 )  # fmt: skip
 
 
@@ -65,22 +65,32 @@ def _post(job: _Seen, name: str) -> list[str | None]:
     module = versions.cam("Post")
     # A list of the class, so it grows and keeps jobs of closed documents, on which later posts fail.
     module._TempObject.InList.clear()
-    sections = module.PostProcessorFactory.get_post_processor(job, name).export()
-    module._TempObject.InList.clear()
-    return [text for _, text in sections or []]
+    try:
+        processor = module.PostProcessorFactory.get_post_processor(job, name)
+        parts: list[str | None] = [text for _, text in processor.export() or []]
+        if any(text is None for text in parts) and hasattr(processor, "script_module"):
+            parts = _export(processor.script_module, [objects for _, objects in processor._buildPostList()], job)
+    finally:
+        module._TempObject.InList.clear()
+    return parts
 
 
 def _post_flat(job: _Seen, name: str) -> list[str | None]:
-    """In 0.20 a script writes a file; some give the program back as well, but not all."""
+    """In 0.20 a post processor is a script."""
     script = versions.cam("PostScript").PostProcessor.load(name)
+    return _export(script, versions.cam("Post").CommandPathPost().buildPostList(job), job)
+
+
+def _export(script: Any, sections: list[Any], job: _Seen) -> list[str | None]:
+    """Let a script write a file for each section; some give the program back as well, but not all."""
     parts: list[str | None] = []
     with tempfile.TemporaryDirectory(prefix="camtwin-") as folder:
         file = Path(folder) / "part.nc"
-        for objects in versions.cam("Post").CommandPathPost().buildPostList(job):
+        for objects in sections:
             text = script.export(objects, str(file), job.PostProcessorArgs)
             if not isinstance(text, str) and file.is_file():
                 with file.open(encoding="utf-8", newline="") as stream:
                     text = stream.read()
             file.unlink(missing_ok=True)
-            parts.append(text)
+            parts.append(text if isinstance(text, str) else None)
     return parts
