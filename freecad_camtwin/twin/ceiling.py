@@ -60,9 +60,9 @@ class Cut:
 
     @cached_property
     def feed(self) -> Floats:
-        """Programmed feed [mm/s], NaN where unknown and for rapids."""
+        """Programmed feed [mm/s], NaN where unknown, for rapids and outside all operations."""
         path = self.job.toolpath
-        feed = np.where(path.is_cutting & (path.feed > 0), path.feed, np.nan)
+        feed = np.where(path.is_cutting & (path.feed > 0) & (path.operation >= 0), path.feed, np.nan)
         return np.asarray(feed[self.engagement.move])
 
     @cached_property

@@ -270,6 +270,34 @@ def test_a_chip_below_its_least_is_listed():
     assert Reason.THIN in {one.limit for one in found.plan.operations[0].bindings}
 
 
+def test_moves_outside_all_operations_keep_their_feeds():
+    path = passes(ae=0.6)
+    outside = np.where(np.arange(path.moves) > 8, -1, 0)
+    found = Planned(job_of(replace(path, operation=outside)), blind=True)
+    assert found.changes
+    assert all(one.move <= 8 for one in found.changes)
+    assert (
+        found.after.toolpath.feed[(found.after.toolpath.operation < 0) & found.after.toolpath.is_cutting] == 10
+    ).all()
+
+
+@pytest.mark.parametrize(("name", "share"), [("force", 1.1), ("power", 0.95)])
+def test_limits_hold_on_a_real_adaptive_path(shared_data, name, share):
+    stored = np.load(shared_data / "engagement_jobs" / "job1_adaptive.npz")
+    segments, rapid = stored["seg"][:12000], stored["rap"][:12000] != 0
+    base = straight_path(np.zeros((len(segments) + 1, 3)), np.where(rapid, 0, 1), 25.0, 18000.0)
+    path = replace(base, start=segments[:, :3], end=segments[:, 3:])
+    job = job_of(path, replace(END_MILL, zefp=3), stock=Stock((0.0, 0.0, -30.0), (150.0, 100.0, 0.0)))
+    _, model = Planned.simulate(job, find_material("6061"))
+    typical = float(np.nanquantile(getattr(model.at(), name)[np.nan_to_num(model.area) > 1], 0.9))
+    found = Planned(job, Limits(**{name: typical * share}))
+    free, least = found.excess()
+    assert free <= 1.02
+    assert least <= 1.02 or found.plan.operations[0].bindings
+    if share > 1:
+        assert found.plan.totals.time_after < found.plan.totals.time_before
+
+
 def test_senseless_options_are_refused():
     with pytest.raises(PlanError, match="objective"):
         PlanOptions(objective="faster")
