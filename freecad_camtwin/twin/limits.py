@@ -143,10 +143,16 @@ def tool_limits(tool: Tool, material: Material | None) -> Limits:
 
 
 def _chip(dc: float, material: Material | None) -> float | None:
-    """Largest chip thickness for an end mill [mm]: proportional to dc below the table, constant above it."""
-    group = material.iso_group if material is not None else None
+    """Largest chip thickness for an end mill [mm]: proportional to dc below the table, constant above it.
+
+    A material may have rows of its own; else those of its ISO group hold.
+    """
+    if material is None:
+        return None
+    table = [row for row, _ in _rows() if row["quantity"] == "h_ex_max"]
+    own = [row for row in table if row["group"] == material.key]
     rows = [
-        (float(row["dc"]), value) for row, value in _rows() if row["quantity"] == "h_ex_max" and row["group"] == group
+        (float(row["dc"]), float(row["value"])) for row in own or table if own or row["group"] == material.iso_group
     ]
     if not rows:
         return None

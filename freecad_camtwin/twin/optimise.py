@@ -219,7 +219,7 @@ def _changes(cut: Cut, steps: StepFeeds, parts: Parts) -> Iterator[tuple[int, Ch
             continue
         cycles |= {where} if in_cycle else set()
         start, end = (0.0, 1.0) if in_cycle else (float(parts.start[i]), float(parts.end[i]))
-        feed, old = round(float(parts.feed[i]), 6), float(before[i])
+        feed, old = round(float(parts.feed[i]), 6), round(float(before[i]), 6)
         reason = _reason(steps, int(parts.step[i]), feed > old, wide)
         if pending and pending[1].move == move and pending[1].end == start and pending[1].feed_after == feed:
             pending = (where[0], replace(pending[1], end=end))

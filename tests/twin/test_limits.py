@@ -78,6 +78,8 @@ def test_chips_grow_with_the_tool_and_shrink_with_the_resistance():
     assert by_size[0] == pytest.approx(by_size[1] / 3.175)
     by_group = [tool_limits(END_MILL, cut).h_ex_max for cut in (aluminium, steel, stainless, titanium)]
     assert by_group == sorted(by_group, reverse=True)
+    wood = tool_limits(END_MILL, find_material("MDF")).h_ex_max
+    assert wood > by_group[0]
     assert tool_limits(END_MILL, None).h_ex_max is None
 
 
