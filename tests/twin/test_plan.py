@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from freecad_camtwin.errors import PlanError
 from freecad_camtwin.twin.apply_plan import apply_to_commands
-from freecad_camtwin.twin.plan import Binding, Change, FeedPlan, OperationPlan, Totals, commands_hash
+from freecad_camtwin.twin.plan import Binding, Change, FeedPlan, OperationPlan, Reason, Totals, commands_hash
 
 COMMANDS = [
     ("(a comment)", {}),
@@ -129,6 +130,12 @@ def test_a_damaged_plan_is_refused_by_the_name_of_its_entry(damage, named):
     damage(data)
     with pytest.raises(PlanError, match=named):
         FeedPlan.from_json(json.dumps(data))
+
+
+def test_every_reason_is_explained():
+    page = (Path(__file__).parents[2] / "docs" / "feeds.md").read_text(encoding="utf-8")
+    table = page.partition("## Reasons")[2].partition("## ")[0]
+    assert [reason for reason in Reason if reason not in table] == []
 
 
 def test_what_is_not_json_is_refused():
