@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Slow and obvious: a cutter stamped into heights at many places along its stroke, and means by numerical integration."""
+"""Slow and obvious: a cutter stamped at many places along its stroke, and means by numerical integration."""
 
 import math
 from collections.abc import Sequence

@@ -10,11 +10,11 @@ import time
 
 sys.path.insert(0, "/usr/lib/freecad/lib")
 
-import FreeCAD  # noqa: I001, E402 - it finds the others' modules
-import Part  # noqa: E402
-import Path  # noqa: E402
-import PathSimulator  # noqa: E402
-import numpy as np  # noqa: E402
+import FreeCAD  # noqa: I001 - it finds the others' modules
+import Part
+import Path
+import PathSimulator
+import numpy as np
 
 
 def simulate(file, shape, cell):

@@ -5,15 +5,15 @@ import math
 
 import numpy as np
 import pytest
-from camtwin_kernels import jit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reference_engagement import heights, job, mean_forces, stamped, toolpath
 
+from camtwin_kernels import jit
 from freecad_camtwin.twin.engagement import engage, reduce
 from freecad_camtwin.twin.job import Stock
 from freecad_camtwin.twin.stock import QUANTUM, HeightField
 from freecad_camtwin.twin.tool import Shape, Tool
+from reference_engagement import heights, job, mean_forces, stamped, toolpath
 
 TOOLS = {
     "flat": Tool(6.0, Shape.FLAT),
@@ -34,7 +34,7 @@ few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthChec
 @pytest.mark.parametrize("slope", [0.0, 0.02, -0.1, 0.5, -1.0])
 def test_a_stroke_leaves_what_a_dense_row_of_stamps_leaves(name: str, slope: float) -> None:
     start = np.array([7.0, 7.0, -2.5 - min(slope, 0) * 0.4])
-    end = start + [1.6 * math.cos(0.7), 1.6 * math.sin(0.7), 1.6 * slope]
+    end = [*start, 1.6 * math.cos(0.7), 1.6 * math.sin(0.7), 1.6 * slope]
     field = HeightField.of(SMALL, 0.2)
     _, left = engage(job(toolpath([start, end]), TOOLS[name]), stock=field)
     expected = stamped(field, TOOLS[name], start, end, 601)

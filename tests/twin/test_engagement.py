@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reference_engagement import job, toolpath
 
 from freecad_camtwin.errors import StockError, ToolError
 from freecad_camtwin.twin.engagement import Engagement, default_cell, engage
@@ -15,6 +14,7 @@ from freecad_camtwin.twin.job import Stock
 from freecad_camtwin.twin.stock import HeightField, memory_estimate
 from freecad_camtwin.twin.tool import Shape, Tool
 from freecad_camtwin.twin.toolpath import MoveKind
+from reference_engagement import job, toolpath
 
 FLAT, BALL = Tool(6.0, Shape.FLAT), Tool(6.0, Shape.BALL)
 NAN3 = [math.nan] * 3
