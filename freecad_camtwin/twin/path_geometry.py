@@ -2,11 +2,13 @@
 """What a motion planner needs to know of a path's shape: lengths and directions, whatever the feeds."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from freecad_camtwin.twin.schedule import points_along
-from freecad_camtwin.twin.toolpath import PLANE_AXES, Floats, Ints, MoveKind, Toolpath
+from freecad_camtwin.twin.toolpath import PLANE_AXES, Floats, MoveKind, Toolpath
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class Geometry:
         """Unit vector at the end of the move before, shape (moves, 3); zero before the first."""
         return np.vstack([np.zeros((1, 3)), self.ending[:-1]])
 
-    def middle(self, moves: Ints) -> Floats:
+    def middle(self, moves: NDArray[np.integer[Any]]) -> Floats:
         """Return the points half way along ``moves`` [mm], shape (len(moves), 3)."""
-        return points_along(self.toolpath, moves, self.length[moves] / 2)
+        return points_along(self.toolpath, moves.astype(np.int32), self.length[moves] / 2)
 
     def extent(self) -> tuple[Floats, Floats]:
         """Return the least and greatest coordinates of every move [mm], each (moves, 3); arcs with their bulges."""

@@ -68,13 +68,13 @@ _TINY = 1e-12
 def whole_pull(row: Floats) -> float:
     """The acceleration that kinks and parabolas leave [mm/s²]."""
     half = 0.5 if row[BLENDED] == 1.0 or row[TERM] == PARABOLA else 1.0
-    return row[PULL] * (1.0 - max(row[EASED], row[EASED_LAST])) * half
+    return float(row[PULL] * (1.0 - max(row[EASED], row[EASED_LAST])) * half)
 
 
 @kernel
 def fastest(row: Floats, override: float) -> float:
     """Return the highest speed that a piece may be run at, with the feed override up [mm/s]."""
-    return min(row[WANTED] * override, row[BOUND])
+    return float(min(row[WANTED] * override, row[BOUND]))
 
 
 @kernel
@@ -203,7 +203,7 @@ def _room(before: Floats, after: Floats) -> float:
         room = min(room, before[TOLERANCE])
     if after[TOLERANCE] > 0.0:
         room = min(room, after[TOLERANCE])
-    return room
+    return float(room)
 
 
 @kernel
@@ -233,7 +233,7 @@ def _radius(
 
 @kernel
 def _dot(circle: Floats, spoke: int, ray: Floats) -> float:
-    return circle[spoke] * ray[0] + circle[spoke + 1] * ray[1] + circle[spoke + 2] * ray[2]
+    return float(circle[spoke] * ray[0] + circle[spoke + 1] * ray[1] + circle[spoke + 2] * ray[2])
 
 
 @kernel

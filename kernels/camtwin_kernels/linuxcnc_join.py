@@ -54,7 +54,6 @@ from camtwin_kernels.linuxcnc_tables import (
     PARABOLA,
     PATH_SPEED,
     PIECE_COLUMNS,
-    Q_ARRIVING,
     Q_BOUND,
     Q_CORNER,
     Q_FINAL,
@@ -306,7 +305,7 @@ def _parabola(before: Floats, after: Floats, half: float, override: float) -> fl
         bound = 2.0 * math.sqrt(pull * before[TOLERANCE] / cosine)
         leaving = min(leaving, bound)
         arriving = min(arriving, bound)
-    return math.sin(half) * 0.5 * (leaving + arriving)
+    return float(math.sin(half) * 0.5 * (leaving + arriving))
 
 
 @kernel
@@ -329,7 +328,7 @@ def _cut(row: Floats, off: float) -> float:
     row[LENGTH] *= 1.0 - share
     row[SWEPT] *= 1.0 - share
     row[RISEN] *= 1.0 - share
-    return share * (row[TO] - row[FROM])
+    return float(share * (row[TO] - row[FROM]))
 
 
 @kernel
@@ -364,4 +363,3 @@ def look_ahead(queue: Floats, count: int, machine: Floats) -> None:
         lasting = min(lasting, min(before[Q_LENGTH] / reach, after[Q_LENGTH] / next_reach))
         bound = math.sqrt(before[Q_PULL] * before[Q_CORNER])
         before[Q_LEAVING] = min(bound, min(reach, lasting * before[Q_PULL]))
-        before[Q_ARRIVING] = min(bound, min(next_reach, lasting * after[Q_PULL]))

@@ -117,7 +117,7 @@ def merge(  # noqa: C901 - one pass over the moves, by their shape
 @kernel
 def _go_on(rules: Floats, opener: int, move: int) -> bool:
     """Whether a move may belong to the same line as the one that opened it."""
-    return (
+    return bool(
         rules[move, RULE_WAIT] < 0.0
         and rules[move, RULE_FEED] == rules[opener, RULE_FEED]
         and rules[move, RULE_TERM] == rules[opener, RULE_TERM]

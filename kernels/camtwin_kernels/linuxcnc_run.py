@@ -12,7 +12,7 @@ differ from that of ideal trapezoids, by about 2 ms at a stop:
 - a piece that must stop ends in a whole cycle, and the next one starts in the next;
 - a piece that goes straight on may end inside a cycle: the rest of it is given to the next piece;
 - a short feed piece (less than 10 ms) runs at one acceleration from its first to its last speed;
-- a parabola starts the next piece while this one brakes, at the speed which this one has lost.
+- a parabola starts the next piece while this one brakes, and lets it gain speed as fast as it can.
 
     speed                                  The speeds of both add up, and so do the ways: what comes out is the length
       │ ──────╲      ╱──────                of programmed path that is done, at every cycle. Runs of cycles of one
@@ -49,7 +49,6 @@ from camtwin_kernels.linuxcnc_tables import (
     LEG_WAY,
     PARABOLA,
     PEAK,
-    Q_ARRIVING,
     Q_FROM,
     Q_LAST,
     Q_LEAVING,
@@ -154,7 +153,7 @@ def _activate(row: Floats, runner: Floats) -> None:
 @kernel
 def _covered(row: Floats, runner: Floats) -> float:
     """How far along the programmed path a runner is [mm]."""
-    return row[Q_FROM] + (row[Q_TO] - row[Q_FROM]) * runner[WAY] / row[Q_LENGTH]
+    return float(row[Q_FROM] + (row[Q_TO] - row[Q_FROM]) * runner[WAY] / row[Q_LENGTH])
 
 
 @kernel
@@ -162,7 +161,7 @@ def _last_speed(queue: Floats, piece: int, count: int) -> float:
     """The speed at which a piece hands over to the next [mm/s]."""
     if queue[piece, Q_TERM] != STRAIGHT or piece + 1 >= count or queue[piece + 1, Q_WAIT] >= 0.0:
         return 0.0
-    return min(queue[piece, Q_LAST], min(queue[piece, Q_TOP], queue[piece + 1, Q_TOP]))
+    return float(min(queue[piece, Q_LAST], min(queue[piece, Q_TOP], queue[piece + 1, Q_TOP])))
 
 
 @kernel
@@ -181,19 +180,16 @@ def _steady(queue: Floats, piece: int, runner: Floats, cycle: float) -> float:
     runner[BLEND_SPEED] = speed
     runner[IS_BRAKING] = 0.0
     runner[WAY] += steps * speed * cycle
-    return steps
+    return float(steps)
 
 
 @kernel
 def _blend(queue: Floats, piece: int, this: Floats, other: Floats, cycle: float) -> None:
     """Start the next piece beside this one, once this one is slow enough."""
-    leaving = queue[piece, Q_LEAVING]
-    if this[IS_BRAKING] == 1.0 and this[SPEED] < leaving:
+    if this[IS_BRAKING] == 1.0 and this[SPEED] < queue[piece, Q_LEAVING]:
         this[IS_BLENDING] = 1.0
     if this[IS_BLENDING] == 1.0:
-        lost = (this[BLEND_SPEED] - this[SPEED]) / max(this[BLEND_SPEED], _STILL)
-        wanted = min(1.0, max(0.0, lost)) * queue[piece, Q_ARRIVING] * this[BLEND_SPEED] / leaving
-        _advance(queue, piece + 1, other, cycle, 0.0, min(queue[piece + 1, Q_TOP], wanted))
+        _advance(queue, piece + 1, other, cycle, 0.0, queue[piece + 1, Q_TOP])
 
 
 @kernel

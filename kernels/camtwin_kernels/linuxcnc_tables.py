@@ -77,10 +77,9 @@ LONGEST_CHAIN = 101
     Q_WAIT,  # [s], < 0 for none
     Q_CORNER,  # bound of a parabola's speed² over acceleration [mm], inf for none
     Q_LEAVING,  # speed at which it begins to blend into the next [mm/s]
-    Q_ARRIVING,  # speed that the next has reached when the blend is over [mm/s]
     Q_OPEN,
     QUEUE_COLUMNS,
-) = range(18)  # fmt: skip
+) = range(17)  # fmt: skip
 
 STOP, EXACT, PARABOLA, STRAIGHT = 0.0, 1.0, 2.0, 3.0
 LINE, ARC, BLEND = 0.0, 1.0, 2.0
