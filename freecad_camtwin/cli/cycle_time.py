@@ -25,7 +25,8 @@ from freecad_camtwin.twin.words import clock
 def cycle_time(settings: Settings, /, source: Path, machine: str, job: str | None, json_file: Path | None) -> None:
     """Tell how long INPUT takes on a machine: per operation, in total, and where the time goes.
 
-    INPUT is a FreeCAD document or a posted program. "length/feed" is the sum that ignores acceleration.
+    INPUT is a FreeCAD document or a posted program. "length/feed" is the sum that ignores acceleration;
+    "FreeCAD says" is the estimate that the document stores.
     """
     from freecad_camtwin.twin.machine import read_machine
 
@@ -65,6 +66,7 @@ def figures(job: Any, timed: Any, runner: Any) -> dict[str, Any]:
                 "rapid_length": round(float(path.length[moves & ~path.is_cutting].sum()), 6),
                 "time": round(float(spent[moves].sum()), 6),
                 "time_at_feed": _known(at_feed[cutting].sum()),
+                "freecad_time": operation.freecad_time,
             }
         )
     return {
@@ -103,9 +105,10 @@ def _print(result: dict[str, Any]) -> None:
             f"{each['rapid_length'] / 1000:.2f}",
             clock(each["time"]),
             "?" if each["time_at_feed"] is None else clock(each["time_at_feed"]),
+            "?" if each["freecad_time"] is None else clock(each["freecad_time"]),
         ]
         for each in result["operations"]
     ]
-    table(["operation", "moves", "m cutting", "m rapid", "time", "length/feed"], rows)
+    table(["operation", "moves", "m cutting", "m rapid", "time", "length/feed", "FreeCAD says"], rows)
     for sentence in result["warnings"]:
         say(f"note: {sentence}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from freecad_camtwin.document import dressup, stored, structure, tools, twin_data, versions
-from freecad_camtwin.document.commands import commands_of
+from freecad_camtwin.document.commands import commands_of, same
 from freecad_camtwin.document.stock import read_stock
 from freecad_camtwin.errors import DocumentError
 from freecad_camtwin.twin.job import Job, Operation
@@ -101,7 +101,7 @@ def _operation(
     root = structure.root(top)
     if read is not base and structure.is_marked(read, structure.FEED_DRESSUP):
         wanted, sentence = dressup.planned_commands(read)
-        if sentence or commands_hash(wanted) != commands_hash(commands):
+        if sentence or not same(wanted, commands):
             warnings.append(sentence or f"the stored path of {top.Label!r} is not that of its plan: recompute it")
     if any(name in _FEED_MOVES for name, _ in commands):
         _report(top, commands, controller, tool, found, warnings)
@@ -114,11 +114,21 @@ def _operation(
         base_hash=commands_hash(commands),
         uuid=twin_data.uuid_of(root),
         limits=twin_data.limits_of(root),
+        freecad_time=_estimate(root),
     )
     n_rpm = tools.spindle_speed(controller) if controller is not None else math.nan
     return StoredOperation(
         operation, commands, n_rpm, controller is not None and tools.is_reversed(controller), structure.coolant(top)
     )
+
+
+def _estimate(operation: Any) -> float | None:
+    """FreeCAD's stored estimate of an operation's time [s]; None where it is a word such as "Cycletime Error", or 0."""
+    clock = re.fullmatch(r"(\d+):(\d\d):(\d\d)", str(getattr(operation, "CycleTime", "")))
+    if clock is None:
+        return None
+    hours, minutes, seconds = map(int, clock.groups())
+    return float(3600 * hours + 60 * minutes + seconds) or None
 
 
 def _tool(controller: Any | None, index: dict[str, int], found: list[Tool]) -> int:

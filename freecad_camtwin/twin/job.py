@@ -36,6 +36,7 @@ class Operation:
     base_hash: str | None = None  #: hash of that object's stored commands (see ``twin.plan``)
     uuid: str | None = None  #: stable identity, once a twin is attached
     limits: Limits = field(default_factory=Limits)
+    freecad_time: float | None = None  #: what FreeCAD's own estimate says of it [s]
 
 
 @dataclass(frozen=True, slots=True)

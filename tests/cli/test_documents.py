@@ -161,6 +161,16 @@ def test_cycle_time_of_a_document(native):
     assert said["total"] > said["time_at_feed"] > 0
 
 
+def test_freecads_own_estimate_stands_beside_it_as_the_document_stores_it(panel):
+    """FreeCAD 0.21 put 3 h 39 min on the large pocket, of which 2 h 25 min are length over feed."""
+    said = json.loads(camtwin("cycle-time", panel, "--machine=hobby_mill", "--json=-").out)
+    times = {each["label"]: each for each in said["operations"]}
+    pocket = times["adaptive_screen_large_pocket"]
+    assert 3 * 3600 + 39 * 60 <= pocket["freecad_time"] < 3 * 3600 + 40 * 60
+    assert pocket["time_at_feed"] == pytest.approx(2 * 3600 + 25.5 * 60, rel=0.01)
+    assert times["spot_drill"]["freecad_time"] is None  # the document says "Cycletime Error"
+
+
 def child(folder, name, script):
     """A program that stands for a FreeCAD in trouble."""
     path = folder / name
