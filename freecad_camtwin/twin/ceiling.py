@@ -142,12 +142,17 @@ class Bound:
 class Holder:
     """All bounds of all steps, and the feed at which the first of them is met."""
 
-    def __init__(self, cut: Cut, limits: Sequence[OperationLimits], relative: Mask | None) -> None:
-        """``relative`` says of every operation, (operations,), whether its own programmed load holds it; None: none."""
+    def __init__(
+        self, cut: Cut, limits: Sequence[OperationLimits], relative: Mask | None, by_chip: Mask | None = None
+    ) -> None:
+        """What of the programmed feeds' load holds every operation, each (operations,), None: nothing.
+
+        ``relative`` holds to all of it; ``by_chip`` to the chip alone.
+        """
         self.cut = cut
         self.bounds = [
             *self._limits(limits),
-            *(() if relative is None else self._references(limits, relative)),
+            *(() if relative is None else self._references(relative, relative if by_chip is None else by_chip)),
         ]
         self.bounds = [bound for bound in self.bounds if np.isfinite(bound.value).any()]
         self._needs_model = any(bound.quantity not in ("chip", "section", "removal") for bound in self.bounds)
@@ -166,14 +171,13 @@ class Holder:
                 teeth = np.where(self.cut.turns_known, self.cut.teeth, np.nan)
                 yield Bound("chip", value * teeth, _LIMIT_CODES[name], LIMIT_SLACK)
 
-    def _references(self, limits: Sequence[OperationLimits], relative: Mask) -> list[Bound]:
-        """The sustained hardest load of operations that are planned by it; of others the chip, if nothing limits it."""
-        by_chip = relative | np.array([own.h_ex_max is None for own in limits], bool)
+    def _references(self, relative: Mask, by_chip: Mask) -> list[Bound]:
+        """The hardest sustained load of the operations that are held to it."""
         bounds = []
         for quantity in ("chip", "section", "removal"):
             # What sinks in is not compared with what cuts sideways.
             own = np.where(self.cut.sinks, np.nan, self.value(quantity, self.cut.feed, None))
-            wanted = by_chip if quantity == "chip" else relative
+            wanted = relative | by_chip if quantity == "chip" else relative
             value = self._spread([self._sustained(own, i) if wish else np.inf for i, wish in enumerate(wanted)])
             value = np.where(self.cut.sinks, np.inf, value)
             reason = Reason.REFERENCE if quantity == "removal" else Reason.CHIP_THINNING

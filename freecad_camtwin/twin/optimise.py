@@ -27,6 +27,7 @@ from freecad_camtwin.twin.step_feeds import (
     PlanOptions,
     StepFeeds,
     plan_steps,
+    planned_by_chip,
     planned_relative,
 )
 from freecad_camtwin.twin.stretches import Indices, median, quantise
@@ -56,7 +57,8 @@ def plan_feeds(
     chosen = options or PlanOptions()
     cut = Cut(job, engagement, model)
     relative = planned_relative(cut, limits, chosen)
-    holder = Holder(cut, limits, relative)
+    by_chip = planned_by_chip(limits, chosen)
+    holder = Holder(cut, limits, relative, by_chip)
     known = np.full(cut.feed.size, np.inf)
     for again in range(chosen.checks, -1, -1):
         steps = plan_steps(cut, holder, limits, chosen, known)
@@ -79,7 +81,7 @@ def plan_feeds(
                 base_hash=operation.base_hash,
                 changes=tuple(change for owner, change in changes if owner == index),
                 bindings=tuple(binding for owner, binding in bindings if owner == index),
-                note=_note(cut, index, limits[index], bool(relative[index])),
+                note=_note(cut, index, limits[index], bool(relative[index]), bool(by_chip[index])),
             )
             for index, operation in enumerate(job.operations)
         ),
@@ -316,7 +318,7 @@ def _totals(path: Toolpath, parts: Parts, machine: Machine | None) -> Totals:
     )
 
 
-def _note(cut: Cut, index: int, own: OperationLimits, relative: bool) -> str:
+def _note(cut: Cut, index: int, own: OperationLimits, relative: bool, by_chip: bool) -> str:
     """What an operation was planned for, as a sentence."""
     label = cut.job.operations[index].label
     path = cut.job.toolpath
@@ -330,7 +332,8 @@ def _note(cut: Cut, index: int, own: OperationLimits, relative: bool) -> str:
     bending = own.sources.get("deflection") in ("user", "operation") and bool(lost)
     more = f" Its stated deflection cannot be held: its {_listed(lost)} not known." if bending else ""
     if not relative:
-        return f"'{label}' is as fast as its limits allow.{more}"
+        chips = " with chips no thicker than the programmed ones, since nobody stated their limit" if by_chip else ""
+        return f"'{label}' is as fast as its limits allow{chips}.{more}"
     if not unknown:
         return f"'{label}' is held to the load of its own programmed feed, since no limit of its load is stated."
     stated = " Its stated limits of the load cannot be reckoned." if own.is_explicit else ""

@@ -82,6 +82,21 @@ def planned_relative(cut: Cut, limits: Sequence[OperationLimits], options: PlanO
     return np.array(chosen, bool)
 
 
+def planned_by_chip(limits: Sequence[OperationLimits], options: PlanOptions) -> Mask:
+    """Which operations keep to their programmed chips, (operations,): where no one stated a thicker one.
+
+    A tool's default is a rule of thumb, good for holding a feed down; it drives one up only if asked for.
+    """
+    asked = options.objective == "limits"
+    return np.array(
+        [
+            own.h_ex_max is None or (not asked and own.sources.get("h_ex_max") not in ("user", "operation"))
+            for own in limits
+        ],
+        bool,
+    )
+
+
 def plan_steps(
     cut: Cut, holder: Holder, limits: Sequence[OperationLimits], options: PlanOptions, known: Floats
 ) -> StepFeeds:

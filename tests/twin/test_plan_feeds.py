@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from freecad_camtwin.errors import PlanError
 from freecad_camtwin.twin.engagement import engage
 from freecad_camtwin.twin.job import Limits, Stock
-from freecad_camtwin.twin.limits import limits_for
+from freecad_camtwin.twin.limits import limits_for, tool_limits
 from freecad_camtwin.twin.load import LoadModel
 from freecad_camtwin.twin.machine import read_machine
 from freecad_camtwin.twin.material import find_material
@@ -130,6 +130,23 @@ def test_limits_hold_on_a_fresh_simulation(name, share, ae, depth):
     free, least = found.excess()
     assert free <= 1.02
     assert least <= 1.02 or found.plan.operations[0].bindings
+
+
+def test_a_default_chip_drives_no_feed_up_unless_asked():
+    job = job_of(passes(ae=0.6, feed=10.0))
+    # A side pass thins the chip to 0.6 of the feed per tooth; two teeth at 200 revolutions per second.
+    chip = tool_limits(END_MILL, find_material("6061")).h_ex_max
+    for user, objective, thickest in (
+        (Limits(force=300.0), "auto", 10.0 / 400),
+        (Limits(force=300.0), "limits", chip),
+        (Limits(force=300.0, h_ex_max=0.05), "auto", 0.05),
+    ):
+        fastest = thickest * 400 / 0.6
+        found = Planned(job, user, objective=objective)
+        assert not found.plan.relative
+        assert np.nanmax(found.after.toolpath.feed) <= fastest
+        assert np.nanmax(found.after.toolpath.feed) >= fastest * 0.75
+        assert ("programmed" in found.plan.operations[0].note) == (fastest < 20)
 
 
 def test_a_least_feed_that_binds_is_listed():
