@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Stored paths as plain commands, and back. Reading never touches the object: FreeCAD hands out copies."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import Path
 
 from freecad_camtwin.twin.plan import Command, commands_hash
+
+#: Twice the last decimal that FreeCAD saves.
+_ROUNDED = 2.1e-6
 
 
 def commands_of(obj: Any) -> list[tuple[str, dict[str, float]]]:
@@ -27,3 +30,13 @@ def _plain(parameters: Mapping[str, float]) -> dict[str, float]:
 def stored_hash(obj: Any) -> str:
     """The hash of an object's stored commands, which a feed plan is keyed to."""
     return commands_hash(commands_of(obj))
+
+
+def same(one: Sequence[Command], other: Sequence[Command]) -> bool:
+    """Whether two paths are the same but for what saving rounds: both them and what they are made from."""
+    return len(one) == len(other) and all(
+        name == other_name
+        and parameters.keys() == other_parameters.keys()
+        and all(abs(value - other_parameters[letter]) <= _ROUNDED for letter, value in parameters.items())
+        for (name, parameters), (other_name, other_parameters) in zip(one, other, strict=True)
+    )

@@ -19,7 +19,7 @@ import FreeCAD
 import Path
 
 from freecad_camtwin.document import structure, tools, views
-from freecad_camtwin.document.commands import commands_of, path_of
+from freecad_camtwin.document.commands import commands_of, path_of, same
 from freecad_camtwin.document.properties import MARK, Property, Proxy, declare
 from freecad_camtwin.errors import DocumentError, PlanError
 from freecad_camtwin.twin.apply_plan import apply_to_commands
@@ -150,7 +150,7 @@ def refresh(job: Any) -> None:
     """Bring the feed dressups of a job up to date with paths that were changed without a recompute."""
     for top in structure.operations(job):
         obj = structure.feed_dressup(top)
-        if obj is not None and structure.is_active(top) and planned_commands(obj)[0] != commands_of(obj):
+        if obj is not None and structure.is_active(top) and not same(planned_commands(obj)[0], commands_of(obj)):
             obj.recompute()
 
 

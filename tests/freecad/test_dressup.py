@@ -9,6 +9,7 @@ import freecad_camtwin as camtwin
 from freecad_camtwin.document import structure
 from freecad_camtwin.document.commands import commands_of
 from freecad_camtwin.document.dressup import APPLIED
+from freecad_camtwin.document.job import read_stored
 from freecad_camtwin.errors import PlanError
 from freecad_jobs import cam, operation, plan_for
 
@@ -211,9 +212,11 @@ def test_save_reopen_recompute_post_clear(whole_job, reopened):
     camtwin.apply(whole_job, plan)
     program = camtwin.post(whole_job, "linuxcnc")
     job = reopened(whole_job)
+    assert not read_stored(job).warnings
     assert _without_time(camtwin.post(job, "linuxcnc")) == _without_time(program)
     job.Document.recompute()
     assert [top.Status for top in structure.operations(job)] == [APPLIED] * 4
+    assert not read_stored(job).warnings
     assert feeds(camtwin.post(job, "linuxcnc")) == feeds(program)
     assert camtwin.clear(job) == 4
     assert not [obj.Name for obj in job.Document.Objects if "CamTwin" in obj.Name]
