@@ -54,6 +54,7 @@ from camtwin_kernels.linuxcnc_tables import (
     PARABOLA,
     PATH_SPEED,
     PIECE_COLUMNS,
+    PULL,
     Q_BOUND,
     Q_CORNER,
     Q_FINAL,
@@ -246,7 +247,7 @@ def _kink(before: Floats, after: Floats, limits: Floats, machine: Floats, rays: 
     speed = min(fastest(before, machine[OVERRIDE]), fastest(after, machine[OVERRIDE]))
     share = 0.0
     for axis in range(3):
-        jump = abs(rays[1, axis] - rays[0, axis]) * speed / machine[CYCLE]
+        jump = abs(rays[1, axis] - rays[0, axis]) * (speed / machine[CYCLE] + after[PULL])
         share = max(share, jump / limits[1, axis])
     if before[FORM] == ARC or after[FORM] == ARC:
         share *= 2.0

@@ -15,6 +15,8 @@ MODES = {"G61": "G61", "P0.01": "G64 P0.01", "P0.05": "G64 P0.05"}
 #: Where the simulator stands before a program starts, and where its zero lies [mm].
 START = (0.0, 0.0, 20.0)
 ZERO = (0.0, 0.0, 0.0)
+#: Length of a servo cycle [s].
+CYCLE = 0.001
 _OTHER_MODE = re.compile(r"(?im)^\s*G6(1(\.1)?|4)(\s+[PQ][\d.]+)*\s*$\n?")
 
 
@@ -45,7 +47,7 @@ class TimeErrors:
         return float(np.percentile(np.abs(self.seconds), 95) * 1000)
 
 
-def time_errors(schedule: Schedule, position: np.ndarray, *, window: int = 40, cycle: float = 0.001) -> TimeErrors:
+def time_errors(schedule: Schedule, position: np.ndarray, *, window: int = 40) -> TimeErrors:
     """Find for every recorded position the time at which the schedule is nearest to it, within ``window`` cycles.
 
     position: (cycles, 3) from the first motion on. Where several times fit alike (at rest) the nearest one counts.
@@ -56,15 +58,15 @@ def time_errors(schedule: Schedule, position: np.ndarray, *, window: int = 40, c
     stretches = _stretches(schedule, position)
     for (first, move), following in zip(stretches, (*stretches[1:], (len(position), 0)), strict=True):
         cycles = following[0] - first
-        times[first : following[0]] = schedule.start[move] + cycle * np.arange(1, cycles + 1)
+        times[first : following[0]] = schedule.start[move] + CYCLE * np.arange(1, cycles + 1)
     best = np.full(len(position), np.inf)
     shift = np.zeros(len(position))
     for step in sorted(range(-window, window + 1), key=abs):
-        apart = np.linalg.norm(position - schedule.position(times + step * cycle), axis=1)
+        apart = np.linalg.norm(position - schedule.position(times + step * CYCLE), axis=1)
         better = apart < best - 1e-6
         best[better] = apart[better]
         shift[better] = step
-    return TimeErrors(shift * cycle)
+    return TimeErrors(shift * CYCLE)
 
 
 def _stretches(schedule: Schedule, position: np.ndarray) -> list[tuple[int, int]]:
@@ -77,10 +79,11 @@ def _stretches(schedule: Schedule, position: np.ndarray) -> list[tuple[int, int]
     for move in begins:
         at = np.linalg.norm(position - path.start[move], axis=1) < 2e-3
         at[: found[-1][0] + 1] = False
-        if move == going[0] or not at.any():
+        leaves = np.flatnonzero(at[:-1] & ~at[1:])
+        if move == going[0] or not leaves.size:
             continue
-        came = int(at.argmax())
-        left = np.flatnonzero(~at[came:])
-        if left.size:
-            found.append((came + int(left[0]) - 1, move))
+        # the path may cross the point more than once: take the time that is nearest to the schedule's
+        first, before = found[-1]
+        expected = first + (schedule.start[move] - schedule.start[before]) / CYCLE
+        found.append((int(leaves[np.abs(leaves - expected).argmin()]), move))
     return found
