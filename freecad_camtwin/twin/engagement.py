@@ -101,14 +101,16 @@ def engage(
     else:
         raise StockError(f"{job.label or 'the job'} has no stock: give its two corners")
     cutters = _cutters(job, warnings)
-    moves = _divide(path, cutters, field)
-    _refuse_a_path_beside_the_stock(path, cutters, field)
+    may_touch = _may_touch(path, cutters, field)
+    if path.is_cutting.any() and not (may_touch & path.is_cutting).any():
+        raise _misses(path, field)
+    moves = _divide(path, cutters, field, may_touch)
     before = field.quanta
     steps = int(moves.first[-1])
     move, start, end = np.empty(steps, np.int32), np.empty((steps, 3)), np.empty((steps, 3))
     angles.lay(moves, move, start, end)
     slices = max(slices, 1)
-    whole, sliced = np.zeros((5, steps)), np.zeros((4, steps, slices if slices > 1 else 0), np.float32)
+    whole, sliced = np.zeros((5, steps)), np.zeros((4, steps, slices), np.float32)
     _cut(field, cutters, moves, _Steps(move, start, end, whole, sliced), threads, progress)
     length = path.length[move] / np.diff(moves.first)[move]
     dz = end[:, 2] - start[:, 2]
@@ -123,8 +125,6 @@ def engage(
     if not is_kept.all():
         move, start, end, length, dz = (column[is_kept] for column in (move, start, end, length, dz))
         whole, sliced = whole[:, is_kept], sliced[:, is_kept]
-    if slices == 1:  # the only slice is the whole step
-        sliced = _single_slice(whole, np.hypot(end[:, 0] - start[:, 0], end[:, 1] - start[:, 1]), cutters, move, moves)
     engagement = Engagement(
         move=move,
         length=length,
@@ -148,16 +148,6 @@ def engage(
         warnings=tuple(warnings),
     )
     return engagement, field
-
-
-def _single_slice(
-    whole: Floats, run: Floats, cutters: kernel.Cutters, move: NDArray[np.int32], moves: kernel.Moves
-) -> NDArray[np.float32]:
-    """Return the step as its only slice, shape (4, steps, 1), with the ap that conserves its volume."""
-    volume, ap, _, phi_st, phi_ex = whole
-    width = cutters.size[moves.cutter[move], kernel.RADIUS] * (np.cos(phi_st) - np.cos(phi_ex))
-    even = np.divide(volume, width * run, out=ap.copy(), where=width * run > 0)
-    return np.stack([ap / 2, even, phi_st, phi_ex])[:, :, None].astype(np.float32)
 
 
 def default_cell(job: Job) -> float:
@@ -222,14 +212,14 @@ def _point_angle(tool: Tool, warnings: list[str]) -> float:
     return tool.sig
 
 
-def _divide(path: Toolpath, cutters: kernel.Cutters, field: HeightField) -> kernel.Moves:
+def _divide(path: Toolpath, cutters: kernel.Cutters, field: HeightField, may_touch: NDArray[np.bool_]) -> kernel.Moves:
     """Return the moves with their steps. Rapids that stay clear of the stock get none."""
     cutter = np.maximum(path.tool, 0).astype(np.int32)
     radius = cutters.size[cutter, kernel.RADIUS]
     target = np.maximum(CELLS_PER_STEP * field.cell, 2 * radius / STEPS_PER_DIAMETER)
     steps = np.maximum(path.length / target, 1).astype(np.int64)
     is_arc = path.kind == MoveKind.ARC
-    steps[~path.is_cutting & ~_may_touch(path, radius, field)] = 0
+    steps[~path.is_cutting & ~may_touch] = 0
     steps[path.tool < 0] = 0
     strokes = np.ones(path.moves, np.int32)
     turn = np.sqrt(8 * CHORD_ERROR / np.maximum(path.radius[is_arc], CHORD_ERROR))
@@ -247,18 +237,16 @@ def _divide(path: Toolpath, cutters: kernel.Cutters, field: HeightField) -> kern
     )
 
 
-def _may_touch(path: Toolpath, radius: Floats, field: HeightField) -> NDArray[np.bool_]:
+def _may_touch(path: Toolpath, cutters: kernel.Cutters, field: HeightField) -> NDArray[np.bool_]:
     """Return whether a move's bounding box reaches the stock's, shape (moves,). Arcs count as far as they may go."""
     spread = np.where(path.kind == MoveKind.ARC, 2 * np.nan_to_num(path.radius), 0.0)
-    low, high = np.minimum(path.start, path.end), np.maximum(path.start, path.end)
-    margin = radius + spread
-    return np.asarray(
-        (low[:, 2] - spread < field.upper[2])
-        & (low[:, 0] - margin < field.upper[0])
-        & (high[:, 0] + margin > field.lower[0])
-        & (low[:, 1] - margin < field.upper[1])
-        & (high[:, 1] + margin > field.lower[1])
-    )
+    margin = cutters.size[np.maximum(path.tool, 0), kernel.RADIUS] + spread
+    may_touch = np.minimum(path.start[:, 2], path.end[:, 2]) - spread < field.upper[2]
+    for axis in (0, 1):
+        low, high = field.lower[axis] - margin, field.upper[axis] + margin
+        may_touch &= np.minimum(path.start[:, axis], path.end[:, axis]) < high
+        may_touch &= np.maximum(path.start[:, axis], path.end[:, axis]) > low
+    return np.asarray(may_touch)
 
 
 def _cut(
@@ -271,7 +259,7 @@ def _cut(
 ) -> None:
     """Run the kernel over stretches of moves and measure what their steps took."""
     view = field.view()
-    slices = steps.sliced.shape[2]
+    slices = steps.sliced.shape[2] if steps.sliced.shape[2] > 1 else 0
     scratches = [_scratch(len(view.top)) for _ in range(threads)]
     with ThreadPoolExecutor(threads) as pool:
         for m0, m1 in _stretches(moves.first):
@@ -388,14 +376,12 @@ def _rapid_contacts(path: Toolpath, move: NDArray[np.int32], volume: Floats) -> 
     return tuple((int(m), float(taken[m])) for m in np.flatnonzero(taken))
 
 
-def _refuse_a_path_beside_the_stock(path: Toolpath, cutters: kernel.Cutters, field: HeightField) -> None:
-    radius = cutters.size[np.maximum(path.tool, 0), kernel.RADIUS]
-    if path.is_cutting.any() and not (_may_touch(path, radius, field) & path.is_cutting).any():
-        low, high = path.start[path.is_cutting].min(axis=0), path.start[path.is_cutting].max(axis=0)
-        raise StockError(
-            f"the path misses the stock: it cuts from {_corner(low)} to {_corner(high)} mm, "
-            f"the stock lies from {_corner(field.lower)} to {_corner(field.upper)} mm"
-        )
+def _misses(path: Toolpath, field: HeightField) -> StockError:
+    ends = np.vstack([path.start[path.is_cutting], path.end[path.is_cutting]])
+    return StockError(
+        f"the path misses the stock: it cuts from {_corner(ends.min(axis=0))} to {_corner(ends.max(axis=0))} mm, "
+        f"the stock lies from {_corner(field.lower)} to {_corner(field.upper)} mm"
+    )
 
 
 def _corner(point: Iterable[float]) -> str:

@@ -49,17 +49,30 @@ def radius_at(shape: int, size: Any, height: float) -> float:
     return float(size[TIP_RADIUS] + math.sqrt(max(height * (2.0 * corner - height), 0.0)))
 
 
+@lean_part
+def _share(
+    shape: int, size: Any, volume: float, right: float, left: float, bottom: float, top: float, run: float, cell: float
+) -> tuple[float, float, float, float]:
+    """Return z and ap [mm], φ_st and φ_ex [rad] of a slice between two heights above the tip [mm]."""
+    z = 0.5 * (bottom + top)
+    if run <= 1e-9:
+        return z, top - bottom, 0.0, 2.0 * math.pi
+    radius = max(radius_at(shape, size, z), 0.5 * cell)
+    phi_st, phi_ex = _angles(right, left, radius, cell)
+    width = max(radius * (math.cos(phi_st) - math.cos(phi_ex)), 0.5 * cell)
+    return z, volume / (width * run), phi_st, phi_ex
+
+
 @lean_kernel
 def measure(
     cut: Cut, cutters: Cutters, cutter: Any, low: Any, run: Any, rise: Any, cell: float, whole: Any, sliced: Any
 ) -> None:
-    """Fill what each step took.
+    """Fill what each step took; the only slice of an unsliced cut is the whole step.
 
-    cutter, low, run, rise: (steps,) its cutter, lowest tip [quanta above the underside], length in the plane and dz [mm]
+    cutter, low, run, rise: (steps,) cutter, lowest tip [quanta over the underside], length in the plane, dz [mm]
     whole: (5, steps) volume [mm³], ap, ae [mm], phi_st, phi_ex [rad]
     sliced: (4, steps, slices) z, ap [mm], phi_st, phi_ex [rad]
     """
-    slices = cut.slice_volume.shape[1]
     area = cell * cell
     for s in range(cutter.size):
         shape = cutters.shape[cutter[s]]
@@ -69,32 +82,28 @@ def measure(
         if volume <= 0.0:
             continue
         ap = max((cut.top[s] - low[s]) / QUANTA, 1.0 / QUANTA)
+        right, left = cut.right[s] / QUANTA, cut.left[s] / QUANTA
         whole[1, s] = ap
-        is_plunge = run[s] <= 1e-9
-        if is_plunge:
+        if run[s] <= 1e-9:
             whole[2, s] = min(2.0 * math.sqrt(volume / (math.pi * max(-rise[s], 1e-9))), 2.0 * size[RADIUS])
             whole[3, s], whole[4, s] = 0.0, 2.0 * math.pi
         else:
             whole[2, s] = volume / (ap * run[s])
-            whole[3, s], whole[4, s] = _angles(
-                cut.right[s] / QUANTA, cut.left[s] / QUANTA, radius_at(shape, size, ap), cell
+            whole[3, s], whole[4, s] = _angles(right, left, radius_at(shape, size, ap), cell)
+        if cut.slice_volume.shape[1] == 0:
+            sliced[0, s, 0], sliced[1, s, 0], sliced[2, s, 0], sliced[3, s, 0] = _share(
+                shape, size, volume, right, left, 0.0, ap, run[s], cell
             )
-        for k in range(slices):
+        for k in range(cut.slice_volume.shape[1]):
             taken = cut.slice_volume[s, k] / QUANTA * area
             if taken <= 0.0:
                 continue
+            right, left = cut.slice_right[s, k] / QUANTA, cut.slice_left[s, k] / QUANTA
             bottom = (cut.levels[s, k] - low[s]) / QUANTA
-            z = 0.5 * (bottom + min((cut.levels[s, k + 1] - low[s]) / QUANTA, ap))
-            sliced[0, s, k] = z
-            if is_plunge:
-                sliced[1, s, k] = 2.0 * z - 2.0 * bottom
-                sliced[2, s, k], sliced[3, s, k] = 0.0, 2.0 * math.pi
-                continue
-            radius = max(radius_at(shape, size, z), 0.5 * cell)
-            phi_st, phi_ex = _angles(cut.slice_right[s, k] / QUANTA, cut.slice_left[s, k] / QUANTA, radius, cell)
-            width = max(radius * (math.cos(phi_st) - math.cos(phi_ex)), 0.5 * cell)
-            sliced[1, s, k] = taken / (width * run[s])
-            sliced[2, s, k], sliced[3, s, k] = phi_st, phi_ex
+            top = min((cut.levels[s, k + 1] - low[s]) / QUANTA, ap)
+            sliced[0, s, k], sliced[1, s, k], sliced[2, s, k], sliced[3, s, k] = _share(
+                shape, size, taken, right, left, bottom, top, run[s], cell
+            )
 
 
 @lean_kernel

@@ -132,7 +132,7 @@ def kernel_seconds(work, cell):
     """CPU seconds of our kernel alone, as the port does it, and the removed quanta."""
     path, field = work.toolpath, HeightField.of(BLOCK, cell)
     cutters = twin._cutters(work, [])
-    moves = twin._divide(path, cutters, field)
+    moves = twin._divide(path, cutters, field, path.is_cutting)
     view, cut = field.view(), twin._empty_cut(np.zeros((int(moves.first[-1]), 1), np.int32))
     scratch = twin._scratch(len(view.top))
     began = time.thread_time()
