@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The whole way on a real panel: analyse a document as it lies, build its job natively, mend its feeds, post, compare.
 
-Every step is a call of ``camtwin`` that anybody could type; it is printed before it runs. Results lie in build/demo.
+Every step is a call of ``camtwin`` that anybody could type; it is printed before it runs. Results lie in build/demo,
+or in the folder that is named on the command line.
 """
 
 import json
@@ -26,7 +27,7 @@ from freecad_camtwin.twin.program import read_program  # noqa: E402
 from freecad_camtwin.twin.words import clock  # noqa: E402
 
 SOURCE = ROOT / "examples" / "lathe_els_panel.FCStd"
-BUILD = ROOT / "build" / "demo"
+BUILD = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else ROOT / "build" / "demo"
 
 #: What the author's document does not say: what is cut, on what machine, how far the tools reach, what they may bear.
 CUT = "--material 6061 --machine hobby_mill --tool reach=20"
@@ -39,24 +40,24 @@ def main() -> int:
     shutil.rmtree(BUILD, ignore_errors=True)
     BUILD.mkdir(parents=True)
     os.chdir(ROOT)
+    at = shlex.quote(os.path.relpath(BUILD))
     heading("A real document, as it lies")
     camtwin(f"analyze examples/lathe_els_panel.FCStd {CUT} {LIMITS}")
 
     heading("The same two jobs, built natively in this FreeCAD")
     build_panel()
-    camtwin("post build/demo/panel.FCStd --job Panel --post linuxcnc -o build/demo/before.ngc")
-    camtwin(f"analyze build/demo/panel.FCStd --job Panel {CUT} {LIMITS} --json build/demo/before.json")
+    camtwin(f"post {at}/panel.FCStd --job Panel --post linuxcnc -o {at}/before.ngc")
+    camtwin(f"analyze {at}/panel.FCStd --job Panel {CUT} {LIMITS} --json {at}/before.json")
 
     heading("Plan feeds, write them as dressups, post, report")
     camtwin(
-        f"optimize build/demo/panel.FCStd --job Panel {CUT} {LIMITS} -o build/demo/panel-mended.FCStd "
-        "--post linuxcnc --gcode build/demo/after.ngc --plan build/demo/plan.json --html build/demo/report.html"
+        f"optimize {at}/panel.FCStd --job Panel {CUT} {LIMITS} -o {at}/panel-mended.FCStd "
+        f"--post linuxcnc --gcode {at}/after.ngc --plan {at}/plan.json --html {at}/report.html"
     )
 
     heading("Read the mended document again")
     camtwin(
-        f"analyze build/demo/panel-mended.FCStd --job Panel {CUT} {LIMITS} --json build/demo/after.json "
-        "--png build/demo/toolpath.png"
+        f"analyze {at}/panel-mended.FCStd --job Panel {CUT} {LIMITS} --json {at}/after.json --png {at}/toolpath.png"
     )
     return conclude(time.monotonic() - began)
 
@@ -122,7 +123,7 @@ def conclude(seconds: float) -> int:
     click.echo(f"time in the controller   {clock(before['time'])} before, {clock(after['time'])} after")
     click.echo(f"worst load               {100 * loads[0]:.0f} % of its limit before, {100 * loads[1]:.0f} % after")
     click.echo(f"geometry                 {geometry_of(found)}")
-    click.echo(f"results                  {BUILD.relative_to(ROOT)}/report.html and beside it")
+    click.echo(f"results                  {os.path.relpath(BUILD)}/report.html and beside it")
     click.echo(f"this demo took           {clock(seconds)}")
     if not found.same_geometry or found.differences or loads[1] > max(loads[0], 1.02):
         click.echo("The mended program is not what it should be.", err=True)

@@ -11,7 +11,7 @@ from freecad_camtwin.twin import analysis_json
 from freecad_camtwin.twin.analysis import Analysis
 from freecad_camtwin.twin.toolpath import Floats
 from freecad_camtwin.twin.verdict import summary
-from freecad_camtwin.twin.words import clock
+from freecad_camtwin.twin.words import clock, digits
 
 #: Quantity → (heading, factor to its unit).
 _PEAKS = {
@@ -63,7 +63,7 @@ def print_operations(analysis: Analysis, entries: Sequence[dict[str, Any]]) -> N
                 f"{entry['cutting_length'] / 1000:.2f}",
                 f"{entry['removed_volume'] / 1000:.3f}",
                 "?" if seconds is None else clock(seconds),
-                *(_digits(entry["peak"][name], factor) for name, (_, factor) in _PEAKS.items()),
+                *(_known(entry["peak"][name], factor) for name, (_, factor) in _PEAKS.items()),
                 "?" if entry["worst_ratio"] is None else f"{100 * entry['worst_ratio']:.0f} %",
                 ", ".join(entry["unknown"]),
             ]
@@ -73,8 +73,8 @@ def print_operations(analysis: Analysis, entries: Sequence[dict[str, Any]]) -> N
     table(heads, rows, left=2)
 
 
-def _digits(value: float | None, factor: float) -> str:
-    return "?" if value is None else f"{value * factor:.3g}"
+def _known(value: float | None, factor: float) -> str:
+    return "?" if value is None else digits(value * factor)
 
 
 def _short(words: str, room: int) -> str:

@@ -17,7 +17,7 @@ from freecad_camtwin.twin.analysis import Analysis
 from freecad_camtwin.twin.plan import FeedPlan
 from freecad_camtwin.twin.toolpath import Floats
 from freecad_camtwin.twin.verdict import operation_verdicts, summary
-from freecad_camtwin.twin.words import QUANTITIES, clock
+from freecad_camtwin.twin.words import QUANTITIES, clock, digits
 
 #: What the table says of each quantity besides its name.
 _HEADS = {
@@ -164,14 +164,14 @@ def _load_figure(analysis: Analysis) -> str:
     worst, power = _greatest(analysis.worst_ratio), _greatest(analysis.load.power)
     if worst is not None:
         return f"{100 * worst:.0f} %"
-    return f"{power:.3g} W" if power is not None else "unknown"
+    return f"{digits(power)} W" if power is not None else "unknown"
 
 
 def _tool_figure(analysis: Analysis) -> str:
     bend, chip = _greatest(analysis.load.deflection), _greatest(analysis.load.h_ex)
     if bend is not None:
-        return f"{1000 * bend:.3g} µm"
-    return f"h_ex {1000 * chip:.3g} µm" if chip is not None else "unknown"
+        return f"{digits(1000 * bend)} µm"
+    return f"h_ex {digits(1000 * chip)} µm" if chip is not None else "unknown"
 
 
 def _charts_caption(analysis: Analysis, after: Analysis | None) -> str:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from freecad_camtwin.twin import analysis_json
 from freecad_camtwin.twin.analysis import Analysis
 from freecad_camtwin.twin.plan import Change, FeedPlan
-from freecad_camtwin.twin.words import QUANTITIES, clock
+from freecad_camtwin.twin.words import QUANTITIES, clock, digits
 
 #: Quantity → factor to the unit of the table.
 _SCALE = {"power": 1.0, "torque": 1e-3, "force": 1.0, "deflection": 1e3, "h_ex": 1e3}
@@ -48,9 +48,9 @@ def _breakable(name: str) -> Markup:
 def _peak(entry: dict[str, Any], name: str) -> dict[str, Any]:
     value, limit = entry["peak"][name], entry["limits"][QUANTITIES[name][0]]
     return {
-        "text": "unknown" if value is None else f"{value * _SCALE[name]:.3g}",
+        "text": "unknown" if value is None else digits(value * _SCALE[name]),
         "unknown": value is None,
-        "limit": None if limit is None else f"{limit * _SCALE[name]:.3g}",
+        "limit": None if limit is None else digits(limit * _SCALE[name]),
     }
 
 

@@ -58,7 +58,22 @@ def operation_verdicts(analysis: Analysis, operation: int) -> tuple[str, ...]:
                 f"In '{label}' {where} {reach} {_percent(worst.ratio)} of {name}; limit 100 %{others}.",
             )
         )
-    return tuple(sentence for _, sentence in sorted(sentences, key=lambda pair: -pair[0]))
+    worst_first = [sentence for _, sentence in sorted(sentences, key=lambda pair: -pair[0])]
+    return (*worst_first, *_rubbing(analysis, operation))
+
+
+def _rubbing(analysis: Analysis, operation: int) -> tuple[str, ...]:
+    """A sentence where chips are so thin that the edge rubs, if somebody said how thin that is."""
+    least = analysis.limits[operation].h_ex_min
+    steps = (analysis.operation == operation) & (analysis.engagement.volume > 0) & np.isfinite(analysis.load.h_ex)
+    if least is None or not steps.any():
+        return ()
+    length = analysis.engagement.length[steps]
+    share = float(length[analysis.load.h_ex[steps] < least].sum() / length.sum())
+    if share < 0.005:
+        return ()
+    label = analysis.job.operations[operation].label
+    return (f"In '{label}' {_percent(share)} of the cut has chips thinner than {least:.3g} mm: there the edge rubs.",)
 
 
 def exceeding(analysis: Analysis, quantity: str, operation: int) -> list[Stretch]:

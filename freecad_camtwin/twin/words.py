@@ -23,3 +23,12 @@ def clock(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def digits(value: float) -> str:
+    """Write a number with three digits that count, and never as a power of ten.
+
+    >>> digits(0.03456), digits(15.92), digits(1059.6), digits(0.0)
+    ('0.0346', '15.9', '1,060', '0')
+    """
+    return f"{value:.3g}" if abs(value) < 999.5 else f"{float(f'{value:.3g}'):,.0f}"

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The demo that the README promises: every file it names, the same geometry, less time, within the limits."""
+
+import json
+import subprocess
+import sys
+
+from calling import ROOT
+from freecad_camtwin.twin.compare import compare
+from freecad_camtwin.twin.program import read_program
+
+LEFT = {
+    "panel.FCStd", "panel-mended.FCStd", "before.ngc", "after.ngc", "plan.json", "report.html", "toolpath.png",
+}  # fmt: skip
+
+
+def test_the_demo_goes_the_whole_way(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "demo.py"), str(tmp_path / "demo")],
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert {path.name for path in (tmp_path / "demo").iterdir()} >= LEFT
+    found = compare(*(read_program(tmp_path / "demo" / name).toolpath for name in ("before.ngc", "after.ngc")))
+    assert found.same_geometry
+    assert found.deviation == 0
+    assert found.differences == ()
+    before, after = (json.loads((tmp_path / "demo" / name).read_text()) for name in ("before.json", "after.json"))
+    assert after["time"] < 0.8 * before["time"]
+    planned = json.loads((tmp_path / "demo" / "plan.json").read_text())["operations"]
+    for operation, plan in zip(after["operations"], planned, strict=True):
+        assert plan["bindings"] or operation["worst_ratio"] <= 1.02
+    assert "worst load" in ended.stdout
