@@ -29,6 +29,9 @@ CELLS_PER_STEP = 5
 #: … and at least this part of the cutter's diameter: forces change little over less.
 STEPS_PER_DIAMETER = 12
 
+#: Angles of shorter steps are taken over joined steps of this many cells together.
+CELLS_PER_WINDOW = 4
+
 #: An arc's chords lie at most this far beside it [mm].
 CHORD_ERROR = 0.0005
 
@@ -266,21 +269,26 @@ def _cut(
             part = slice(int(moves.first[m0]), int(moves.first[m1]))
             low = np.minimum(steps.start[part, 2], steps.end[part, 2]) - field.lower[2]
             cutter = moves.cutter[steps.move[part]]
-            levels = _levels(cutters, cutter, low, field.upper[2] - field.lower[2], slices)
+            levels = np.zeros((len(low), slices + 1), np.int32)
+            if slices:
+                angles.level(cutters, cutter, low, field.upper[2] - field.lower[2], levels)
             cuts = [_empty_cut(levels) for _ in range(threads)]
             parts = list(zip(cuts, scratches, range(threads), strict=True))
             if threads == 1:
                 kernel.cut_moves(view, cutters, moves, m0, m1, *parts[0], threads)
             else:
-                runs = [pool.submit(kernel.cut_moves, view, cutters, moves, m0, m1, *own, threads) for own in parts]
-                for run in runs:
-                    run.result()
+                waiting = [pool.submit(kernel.cut_moves, view, cutters, moves, m0, m1, *own, threads) for own in parts]
+                for own in waiting:
+                    own.result()
             low_quanta = np.maximum(np.floor(low / QUANTUM + 0.5), 0).astype(np.int32)
+            cut = _join(cuts)
             span = steps.end[part] - steps.start[part]
-            angles.measure(
-                _join(cuts), cutters, cutter, low_quanta, np.hypot(span[:, 0], span[:, 1]), span[:, 2].copy(),
-                field.cell, steps.whole[:, part], steps.sliced[:, part],
-            )  # fmt: skip
+            run = np.hypot(span[:, 0], span[:, 1])
+            window = CELLS_PER_WINDOW * field.cell
+            if (run < window).any():
+                angles.widen(cut, run, _is_joined(steps.start[part], steps.end[part], cutter), window)
+            whole, sliced = steps.whole[:, part], steps.sliced[:, part]
+            angles.measure(cut, cutters, cutter, low_quanta, run, span[:, 2].copy(), field.cell, whole, sliced)
             if progress is not None:
                 progress(m1 / len(moves.is_arc))
 
@@ -297,6 +305,13 @@ def _scratch(tiles: int) -> kernel.Scratch:
     )
 
 
+def _is_joined(start: Floats, end: Floats, cutter: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return whether each step goes on where the one before it ended, with the same cutter; shape (steps,)."""
+    joined = np.zeros(len(cutter), bool)
+    joined[1:] = (np.abs(start[1:] - end[:-1]).max(axis=1) < 1e-6) & (cutter[1:] == cutter[:-1])
+    return joined
+
+
 def _stretches(first: NDArray[np.int64]) -> list[tuple[int, int]]:
     """Return stretches of moves [m0, m1) of about _CHUNK steps."""
     last = len(first) - 1
@@ -305,40 +320,6 @@ def _stretches(first: NDArray[np.int64]) -> list[tuple[int, int]]:
         m1 = int(np.searchsorted(first, first[bounds[-1]] + _CHUNK, side="right")) - 1
         bounds.append(min(max(m1, bounds[-1] + 1), last))
     return list(pairwise(bounds))
-
-
-def _levels(
-    cutters: kernel.Cutters, cutter: NDArray[np.int32], low: Floats, top: float, slices: int
-) -> NDArray[np.int32]:
-    """Return the heights between the axial slices of every step [quanta], shape (steps, slices + 1).
-
-    A flat cutter is divided evenly from its tip to the stock's top; rounded and pointed ones where their edge is,
-    in equal angles of the corner or equal radii, their last slice going up to the stock's top.
-    """
-    if slices == 0:
-        return np.zeros((len(low), 1), np.int32)
-    part = np.linspace(0.0, 1.0, slices + 1)
-    depth = np.maximum(top - low, QUANTUM)[:, None]
-    above = part * depth
-    for index in np.unique(cutter):
-        tip, corner, steep = cutters.size[index, 1:]
-        is_this = cutter == index
-        if cutters.shape[index] == shapes.CONE:
-            bounds = part * steep * (cutters.size[index, 0] - tip)
-        elif corner > 0:
-            rounded = slices if tip <= 0 else (slices + 1) // 2
-            angle = np.minimum(np.arange(slices + 1) / rounded, 1.0) * math.pi / 2
-            bounds = corner * (1 - np.cos(angle))
-            if rounded < slices:
-                beyond = np.maximum(depth[is_this] - corner, 0.0) * np.linspace(0, 1, slices - rounded + 1)[1:]
-                above[is_this, : rounded + 1] = bounds[: rounded + 1]
-                above[is_this, rounded + 1 :] = corner + beyond
-                continue
-        else:
-            continue
-        above[is_this] = bounds
-    above[:, -1] = np.maximum(above[:, -1], depth[:, 0])
-    return np.floor((low[:, None] + above) / QUANTUM + 0.5).astype(np.int32)
 
 
 def _empty_cut(levels: NDArray[np.int32]) -> kernel.Cut:

@@ -105,7 +105,7 @@ class HeightField:
         tiles = np.arange(self.columns)[:, None]
         x = self.lower[0] + (tiles * kernel.COLUMNS + kernel.XS.astype(np.float64)) * self.cell
         y = self.lower[1] + (row * kernel.ROWS + kernel.YS.astype(np.float64)) * self.cell
-        return x, np.broadcast_to(y, x.shape)
+        return np.asarray(x, np.float64), np.broadcast_to(np.asarray(y, np.float64), x.shape)
 
     def view(self) -> kernel.Field:
         """Return what kernels see: they cut into ``height`` itself."""

@@ -169,7 +169,7 @@ def _side(radius: float, back: float, forward: float, across: float) -> float:
 
 @lean_part
 def _slice_tile(
-    height: Any, t: int, old: Any, w0: Any, along: Any, across: Any, step: int, highest: int, cut: Cut
+    height: Any, t: Any, old: Any, w0: Any, along: Any, across: Any, step: int, highest: int, cut: Cut
 ) -> None:
     """Share what one tile lost among the axial slices of its step."""
     for k in range(cut.slice_volume.shape[1]):

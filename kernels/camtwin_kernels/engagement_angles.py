@@ -49,6 +49,65 @@ def radius_at(shape: int, size: Any, height: float) -> float:
     return float(size[TIP_RADIUS] + math.sqrt(max(height * (2.0 * corner - height), 0.0)))
 
 
+@lean_kernel
+def level(cutters: Cutters, cutter: Any, low: Any, tall: float, levels: Any) -> None:
+    """Fill ``levels`` (steps, slices + 1) with the heights between the axial slices of each step [quanta].
+
+    cutter: (steps,); low: (steps,) lowest tip over the stock's underside [mm]; tall: height of the stock [mm]
+
+    A flat cutter is divided evenly from its tip to the stock's top; a rounded or pointed one where its edge turns:
+    in equal angles of its corner, in equal radii of its cone. The last slice goes up to the stock's top.
+    """
+    slices = levels.shape[1] - 1
+    for s in range(cutter.size):
+        shape = cutters.shape[cutter[s]]
+        size = cutters.size[cutter[s]]
+        corner = size[CORNER]
+        depth = max(tall - low[s], 1.0 / QUANTA)
+        rounded = slices if size[TIP_RADIUS] <= 0.0 else (slices + 1) // 2
+        for k in range(slices + 1):
+            above = depth * k / slices
+            if shape == CONE:
+                above = size[STEEPNESS] * (size[RADIUS] - size[TIP_RADIUS]) * k / slices
+            elif shape != FLAT and k <= rounded:
+                above = corner * (1.0 - math.cos(k / rounded * math.pi / 2.0))
+            elif shape != FLAT:
+                above = corner + max(depth - corner, 0.0) * (k - rounded) / (slices - rounded)
+            if k == slices:
+                above = max(above, depth)
+            levels[s, k] = math.floor((low[s] + above) * QUANTA + 0.5)
+
+
+@lean_kernel
+def widen(cut: Cut, run: Any, is_joined: Any, window: float) -> None:
+    """Give steps shorter than ``window`` [mm] the sides of the stretch of joined steps that is as long as that.
+
+    A move of one cell cuts so few cells that their outermost says little; its neighbours say the rest.
+
+    run: (steps,) length in the plane [mm]; is_joined: (steps,) whether a step goes on where the one before it ended
+    """
+    first = 0
+    while first < run.size:
+        last, length = first + 1, run[first]
+        while last < run.size and length < window and is_joined[last]:
+            length += run[last]
+            last += 1
+        if last - first > 1:
+            _share_sides(cut.right, cut.left, first, last)
+            for k in range(cut.slice_right.shape[1]):
+                _share_sides(cut.slice_right[:, k], cut.slice_left[:, k], first, last)
+        first = last
+
+
+@lean_part
+def _share_sides(right: Any, left: Any, first: int, last: int) -> None:
+    least, greatest = right[first], left[first]
+    for s in range(first + 1, last):
+        least, greatest = min(least, right[s]), max(greatest, left[s])
+    for s in range(first, last):
+        right[s], left[s] = least, greatest
+
+
 @lean_part
 def _share(
     shape: int, size: Any, volume: float, right: float, left: float, bottom: float, top: float, run: float, cell: float

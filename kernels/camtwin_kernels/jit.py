@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
-from numba.core import config  # type: ignore[attr-defined]
+from numba.core import config as _config
+
+#: numba's configuration, whose settings are attributes that it makes at run time.
+config: Any = _config
 
 F = TypeVar("F", bound=Callable[..., object])
 

@@ -62,7 +62,7 @@ def bull_error():
     for corner in (0.3, 1.0, 2.5):
         for slope in (0.01, 0.03, -0.1, 0.2, -0.5, 1.0):
             start = np.array([6.9, 7.1, -4.0])
-            end = [*start, 2.0 * math.cos(0.7), 2.0 * math.sin(0.7), 2.0 * slope]
+            end = start + np.array([2.0 * math.cos(0.7), 2.0 * math.sin(0.7), 2.0 * slope])
             field, tool = HeightField.of(stock, 0.1), Tool(6.0, Shape.BULL, re=corner)
             _, left = engage(job(toolpath([start, end]), tool, stock=stock), stock=field)
             worst = max(worst, float(np.abs(heights(left) - stamped(field, tool, start, end)).max()))

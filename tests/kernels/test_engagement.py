@@ -34,7 +34,7 @@ few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthChec
 @pytest.mark.parametrize("slope", [0.0, 0.02, -0.1, 0.5, -1.0])
 def test_a_stroke_leaves_what_a_dense_row_of_stamps_leaves(name: str, slope: float) -> None:
     start = np.array([7.0, 7.0, -2.5 - min(slope, 0) * 0.4])
-    end = [*start, 1.6 * math.cos(0.7), 1.6 * math.sin(0.7), 1.6 * slope]
+    end = start + np.array([1.6 * math.cos(0.7), 1.6 * math.sin(0.7), 1.6 * slope])
     field = HeightField.of(SMALL, 0.2)
     _, left = engage(job(toolpath([start, end]), TOOLS[name]), stock=field)
     expected = stamped(field, TOOLS[name], start, end, 601)

@@ -257,3 +257,13 @@ def test_a_path_that_misses_the_stock_is_refused() -> None:
 def test_a_job_without_stock_is_refused() -> None:
     with pytest.raises(StockError, match="has no stock"):
         engage(replace(job(toolpath([(0, 0, 0), (1, 0, 0)])), stock=None))
+
+
+def test_moves_shorter_than_the_cells_still_have_the_textbook_angles() -> None:
+    x = np.arange(-10, 70, 0.15)
+    points = np.stack([x, np.full_like(x, 42.4), np.full_like(x, -2.0)], axis=1)
+    engagement, _ = engage(job(toolpath(points)), cell=0.1)
+    steps = inside(engagement, 10, 50)
+    assert len(steps) > 250
+    error = engagement.phi_st[steps] - (math.pi - math.acos(1 - 0.6 / 3))
+    assert np.quantile(np.abs(error), 0.95) < math.radians(2.5)
