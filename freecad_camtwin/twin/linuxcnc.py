@@ -93,6 +93,10 @@ def _rules(toolpath: Toolpath, controller: Linuxcnc) -> Floats:
         exact = 0.0 if event.value == 61.1 else 1.0
         rule = (2.0, tolerance, naive) if event.value == 64 else (exact, 0.0, 0.0)
     rules[toolpath.cycle != 0, :3] = (1.0, 0.0, 0.0)
+    feeds = np.flatnonzero(toolpath.is_cutting)
+    for event in toolpath.events:
+        if event.kind is EventKind.SPINDLE and event.value != 0:
+            rules[feeds[np.searchsorted(feeds, event.before) :][:1], linuxcnc_tables.RULE_HELD] = 1.0
     return rules
 
 

@@ -34,6 +34,7 @@ from camtwin_kernels.linuxcnc_tables import (
     FINAL,
     FIRST,
     FORM,
+    HELD,
     KINK,
     LAST_SPOKE,
     LENGTH,
@@ -176,7 +177,7 @@ def _describe(
     rest = before[LENGTH] - rays[2, 0]
     turned = rays[2, 2]
     rays[2, 2] = 0.0
-    if before[FORM] == LINE and before[BLENDED] == 0.0 and rest / speed < GAP_CYCLES * cycle:
+    if before[FORM] == LINE and before[BLENDED] + before[HELD] == 0.0 and rest / speed < GAP_CYCLES * cycle:
         swallowed = rest
         rays[2, 2] = 1.0
     for column in range(WORK_COLUMNS):

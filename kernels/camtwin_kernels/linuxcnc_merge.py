@@ -33,6 +33,7 @@ from camtwin_kernels.linuxcnc_tables import (
     FLATNESS,
     FORM,
     FROM,
+    HELD,
     LAST_SPOKE,
     LENGTH,
     LINKED,
@@ -45,6 +46,7 @@ from camtwin_kernels.linuxcnc_tables import (
     RAPID,
     RISE,
     RULE_FEED,
+    RULE_HELD,
     RULE_NAIVE,
     RULE_TERM,
     RULE_TOLERANCE,
@@ -236,3 +238,4 @@ def _common(piece: Floats, first: int, final: int, begun: float, done: float, ru
     piece[FIRST] = first
     piece[FINAL] = final
     piece[WAIT] = rules[first, RULE_WAIT]
+    piece[HELD] = rules[first, RULE_HELD]

@@ -16,8 +16,9 @@
     FROM, TO,  # what it covers of the programmed path [mm]
     FIRST, FINAL,  # its first and last move
     WAIT,  # seconds of rest before it; < 0: none, it follows at once
+    HELD,  # 1 if the spindle has to be at speed first: no arc may swallow it
     PIECE_COLUMNS,
-) = range(18)  # fmt: skip
+) = range(19)  # fmt: skip
 
 # Columns of the table of circles, one row per arc.
 (
@@ -35,7 +36,7 @@
 ) = (0, 3, 6, 9, 12, 15, 18, 19, 20, 21, 22)
 
 # Columns of the rules that hold for a move.
-RULE_TERM, RULE_TOLERANCE, RULE_NAIVE, RULE_WAIT, RULE_FEED, RULE_COLUMNS = range(6)
+RULE_TERM, RULE_TOLERANCE, RULE_NAIVE, RULE_WAIT, RULE_FEED, RULE_HELD, RULE_COLUMNS = range(7)
 
 SHAPE_RAPID, SHAPE_LINE = -2, -1  # an arc is the row of its circle
 
