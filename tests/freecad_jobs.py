@@ -2,6 +2,7 @@
 """Jobs built natively, as a user of each FreeCAD version would build them, without a window."""
 
 import importlib
+import re
 
 import FreeCAD as App
 import Part
@@ -137,3 +138,19 @@ def plan_for(job, factor):
                 changes.append(Change(index, -1, index, 0.0, end, parameters["F"], after, "user cap"))
         operations.append(OperationPlan(base.Label, base.Name, None, stored_hash(base), tuple(changes)))
     return FeedPlan("0" * 64, tuple(operations))
+
+
+def alike(one, other):
+    """Whether two posted programs are the same up to one unit of their last decimal, comments left out.
+
+    Paths in memory have all their digits, saved ones six: a post that writes three may round the other way.
+    """
+    rows = [[line for line in program.splitlines() if not line.startswith("(")] for program in (one, other)]
+    return len(rows[0]) == len(rows[1]) and all(_alike(*pair) for pair in zip(*rows, strict=True))
+
+
+def _alike(one, other):
+    words = [re.findall(r"([A-Z])(-?[\d.]+)", line) for line in (one, other)]
+    return [letter for letter, _ in words[0]] == [letter for letter, _ in words[1]] and all(
+        abs(float(a) - float(b)) < 1.1e-3 for (_, a), (_, b) in zip(*words, strict=True)
+    )

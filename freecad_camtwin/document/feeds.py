@@ -8,7 +8,7 @@ from typing import Any
 from freecad_camtwin.document import dressup, structure
 from freecad_camtwin.document.commands import commands_of, path_of
 from freecad_camtwin.document.twin_data import uuid_of
-from freecad_camtwin.errors import CamTwinError, DocumentError, PlanError
+from freecad_camtwin.errors import DocumentError, PlanError
 from freecad_camtwin.twin.apply_plan import apply_to_commands
 from freecad_camtwin.twin.plan import FeedPlan, OperationPlan, commands_hash
 
@@ -22,12 +22,12 @@ def transaction(document: Any, name: str) -> Iterator[None]:
         yield
         return
     document.openTransaction(name)
+    whole = False
     try:
         yield
-    except CamTwinError:
-        document.abortTransaction()
-        raise
-    document.commitTransaction()
+        whole = True
+    finally:
+        (document.commitTransaction if whole else document.abortTransaction)()
 
 
 def matches(job: Any, plan: FeedPlan) -> list[Match]:
