@@ -114,7 +114,7 @@ def engage(
     angles.lay(moves, move, start, end)
     slices = max(slices, 1)
     whole, sliced = np.zeros((5, steps)), np.zeros((4, steps, slices), np.float32)
-    _cut(field, cutters, moves, _Steps(move, start, end, whole, sliced), threads, progress)
+    removed = _cut(field, cutters, moves, _Steps(move, start, end, whole, sliced), threads, progress)
     length = path.length[move] / np.diff(moves.first)[move]
     dz = end[:, 2] - start[:, 2]
     is_kept = path.is_cutting[move] | (whole[0] > 0)
@@ -123,7 +123,7 @@ def engage(
         warnings.append(
             f"{path.where(contacts[0][0])} is a rapid that goes through {contacts[0][1]:.3g} mm³ of material"
         )
-    if field.quanta == before:
+    if removed == 0:
         warnings.append("no move cuts anything: the stock has been cut already, or the path stays above it")
     if not is_kept.all():
         move, start, end, length, dz = (column[is_kept] for column in (move, start, end, length, dz))
@@ -146,7 +146,7 @@ def engage(
         cell=field.cell,
         slices=slices,
         stock_volume=before * QUANTUM * field.cell**2,
-        removed_volume=(before - field.quanta) * QUANTUM * field.cell**2,
+        removed_volume=removed * QUANTUM * field.cell**2,
         rapid_contacts=contacts,
         warnings=tuple(warnings),
     )
@@ -259,9 +259,10 @@ def _cut(
     steps: _Steps,
     threads: int,
     progress: Callable[[float], None] | None,
-) -> None:
-    """Run the kernel over stretches of moves and measure what their steps took."""
+) -> int:
+    """Run the kernel over stretches of moves and measure what their steps took; return the removed quanta."""
     view = field.view()
+    removed = 0
     slices = steps.sliced.shape[2] if steps.sliced.shape[2] > 1 else 0
     scratches = [_scratch(len(view.top)) for _ in range(threads)]
     with ThreadPoolExecutor(threads) as pool:
@@ -286,11 +287,13 @@ def _cut(
             run = np.hypot(span[:, 0], span[:, 1])
             window = CELLS_PER_WINDOW * field.cell
             if (run < window).any():
-                angles.widen(cut, run, _is_joined(steps.start[part], steps.end[part], cutter), window)
+                angles.widen(cut, steps.start[part], steps.end[part], cutter, run, window)
             whole, sliced = steps.whole[:, part], steps.sliced[:, part]
             angles.measure(cut, cutters, cutter, low_quanta, run, span[:, 2].copy(), field.cell, whole, sliced)
+            removed += int(cut.volume.sum())
             if progress is not None:
                 progress(m1 / len(moves.is_arc))
+    return removed
 
 
 def _scratch(tiles: int) -> kernel.Scratch:
@@ -303,13 +306,6 @@ def _scratch(tiles: int) -> kernel.Scratch:
         lists[1],
         lists[2],
     )
-
-
-def _is_joined(start: Floats, end: Floats, cutter: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Return whether each step goes on where the one before it ended, with the same cutter; shape (steps,)."""
-    joined = np.zeros(len(cutter), bool)
-    joined[1:] = (np.abs(start[1:] - end[:-1]).max(axis=1) < 1e-6) & (cutter[1:] == cutter[:-1])
-    return joined
 
 
 def _stretches(first: NDArray[np.int64]) -> list[tuple[int, int]]:

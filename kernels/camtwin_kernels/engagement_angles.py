@@ -79,17 +79,19 @@ def level(cutters: Cutters, cutter: Any, low: Any, tall: float, levels: Any) -> 
 
 
 @lean_kernel
-def widen(cut: Cut, run: Any, is_joined: Any, window: float) -> None:
+def widen(cut: Cut, start: Any, end: Any, cutter: Any, run: Any, window: float) -> None:
     """Give steps shorter than ``window`` [mm] the sides of the stretch of joined steps that is as long as that.
 
     A move of one cell cuts so few cells that their outermost says little; its neighbours say the rest.
 
-    run: (steps,) length in the plane [mm]; is_joined: (steps,) whether a step goes on where the one before it ended
+    Joined are steps of one cutter of which each goes on where the one before it ended.
+
+    start, end: (steps, 3) [mm]; cutter, run: (steps,) length in the plane [mm]
     """
     first = 0
     while first < run.size:
         last, length = first + 1, run[first]
-        while last < run.size and length < window and is_joined[last]:
+        while last < run.size and length < window and _is_joined(start, end, cutter, last):
             length += run[last]
             last += 1
         if last - first > 1:
@@ -97,6 +99,12 @@ def widen(cut: Cut, run: Any, is_joined: Any, window: float) -> None:
             for k in range(cut.slice_right.shape[1]):
                 _share_sides(cut.slice_right[:, k], cut.slice_left[:, k], first, last)
         first = last
+
+
+@lean_part
+def _is_joined(start: Any, end: Any, cutter: Any, s: int) -> bool:
+    gap = abs(start[s, 0] - end[s - 1, 0]) + abs(start[s, 1] - end[s - 1, 1]) + abs(start[s, 2] - end[s - 1, 2])
+    return bool(gap < 1e-6 and cutter[s] == cutter[s - 1])
 
 
 @lean_part
