@@ -30,6 +30,10 @@ where the cutter has been, so nothing is ever cut too deep.
 **The root.** The ball needs √(R² - w²) for q and again for the height. The first may be rough, for the same reason:
 it is the classic halving of the exponent and one Newton step, with a relative error below 0.2 %.
 
+**Shavings.** Two strokes that meet give the same cell the same height but for rounding, and but for the polyline of
+a bull nose. A difference thinner than ``slack`` quanta is no cut: else a shaving of a tenth of a micrometre, all around
+the cutter, would count as material on all its sides.
+
 Every function here has the same arguments: ``field``, the tile ``t``, ``old`` (128,) for the heights as they were;
 u and w of the tile's corner; the direction; L; R² [mm]; the integer height of the stroke's lower end ``base`` and
 how far its start is above it, ``rise`` [mm]; the slope; and three sizes. All return the removed sum, the least and
@@ -206,8 +210,11 @@ def _bent(row: Any) -> Any:
     return early + late + (row[U(16)], row[U(17)], row[U(18)])
 
 
-def _tile_cutter(lowest: Callable[..., Any], bent: Callable[..., Any] = _straight) -> Callable[..., Any]:
+def _tile_cutter(
+    lowest: Callable[..., Any], bent: Callable[..., Any] = _straight, slack: int = 2
+) -> Callable[..., Any]:
     """Return the loop over a tile for one shape; ``lowest`` gives (≥ 0 where the cutter passes, height above base)."""
+    thinnest = I(slack)
 
     @lean_part
     def cut(
@@ -222,7 +229,7 @@ def _tile_cutter(lowest: Callable[..., Any], bent: Callable[..., Any] = _straigh
             deep, above = lowest(u, w, length, r2, slope, tip, corner, third, bend)
             z = I(max(lift + above, ZERO))
             before = height[t, i]
-            is_cut = (deep >= ZERO) & (before > z)
+            is_cut = (deep >= ZERO) & (before > I(z + thinnest))
             after = z if is_cut else before
             height[t, i] = after
             side = I(w)
@@ -236,10 +243,10 @@ def _tile_cutter(lowest: Callable[..., Any], bent: Callable[..., Any] = _straigh
     return cut
 
 
-cut_flat = _tile_cutter(_flat)
+cut_flat = _tile_cutter(_flat, slack=0)
 cut_ramp = _tile_cutter(_ramp)
 cut_sphere = _tile_cutter(_sphere)
 cut_ball = _tile_cutter(_ball)
-cut_torus = _tile_cutter(_torus)
-cut_bull = _tile_cutter(_bull, _bent)
+cut_torus = _tile_cutter(_torus, slack=32)
+cut_bull = _tile_cutter(_bull, _bent, slack=32)
 cut_cone = _tile_cutter(_cone)

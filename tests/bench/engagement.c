@@ -20,7 +20,7 @@ static inline float rough_root(float x) {
     return x * bits.f * (1.5f - 0.5f * x * bits.f * bits.f);
 }
 
-#define TILE(name, body)                                                                                             \
+#define TILE(name, slack, body)                                                                                             \
     static Got name(int32_t *restrict h, const float *restrict xs, const float *restrict ys, float u0, float w0,     \
                     float along, float across, float length, float r2, float lift, float slope, float corner,        \
                     float sine) {                                                                                    \
@@ -29,7 +29,7 @@ static inline float rough_root(float x) {
             float u = u0 + xs[i] * along + ys[i] * across, w = w0 + ys[i] * along - xs[i] * across, deep, above;     \
             body;                                                                                                    \
             int32_t z = (int32_t)fpos(lift + above), before = h[i];                                                  \
-            int is_cut = (deep >= 0) & (before > z);                                                                 \
+            int is_cut = (deep >= 0) & (before > z + slack);                                                                \
             int32_t after = is_cut ? z : before, side = (int32_t)w;                                                  \
             h[i] = after;                                                                                            \
             g.total += before - after;                                                                               \
@@ -42,11 +42,11 @@ static inline float rough_root(float x) {
         return g;                                                                                                    \
     }
 
-TILE(cut_flat, float q = u - fclamp(u, length); deep = r2 - w * w - q * q; above = 0)
-TILE(cut_ramp, float q = u - fclamp(u, length); float rest = r2 - w * w; float rim = sqrtf(fpos(rest));
+TILE(cut_flat, 0, float q = u - fclamp(u, length); deep = r2 - w * w - q * q; above = 0)
+TILE(cut_ramp, 2, float q = u - fclamp(u, length); float rest = r2 - w * w; float rim = sqrtf(fpos(rest));
      above = slope * fclamp(slope > 0 ? u - rim : u + rim, length); deep = rest - q * q)
-TILE(cut_sphere, float q = u - fclamp(u, length); deep = r2 - w * w - q * q; above = corner - sqrtf(fpos(deep)))
-TILE(cut_ball, float rest = r2 - w * w; float t = fclamp(u - rough_root(fpos(rest)) * sine, length); float q = u - t;
+TILE(cut_sphere, 2, float q = u - fclamp(u, length); deep = r2 - w * w - q * q; above = corner - sqrtf(fpos(deep)))
+TILE(cut_ball, 2, float rest = r2 - w * w; float t = fclamp(u - rough_root(fpos(rest)) * sine, length); float q = u - t;
      deep = rest - q * q; above = corner + slope * t - sqrtf(fpos(deep)))
 
 static double side_of(double radius, double back, double forward, double across) {
