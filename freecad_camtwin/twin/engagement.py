@@ -19,7 +19,7 @@ from freecad_camtwin.errors import StockError, ToolError
 from freecad_camtwin.twin.job import Job
 from freecad_camtwin.twin.stock import QUANTUM, HeightField
 from freecad_camtwin.twin.tool import Shape, Tool
-from freecad_camtwin.twin.toolpath import PLANE_AXES, MoveKind, Toolpath
+from freecad_camtwin.twin.toolpath import PLANE_AXES, EventKind, MoveKind, Toolpath
 
 Floats = NDArray[np.float64]
 
@@ -103,6 +103,8 @@ def engage(
         field = HeightField.of(job.stock, default_cell(job) if cell is None else cell)
     else:
         raise StockError(f"{job.label or 'the job'} has no stock: give its two corners")
+    if any(event.kind is EventKind.SPINDLE and event.value < 0 for event in path.events):
+        warnings.append("the spindle turns left (M4): angles are given as for M3, up and down milling are exchanged")
     cutters = _cutters(job, warnings)
     may_touch = _may_touch(path, cutters, field)
     if path.is_cutting.any() and not (may_touch & path.is_cutting).any():

@@ -13,7 +13,7 @@ from freecad_camtwin.twin.engagement import Engagement, default_cell, engage
 from freecad_camtwin.twin.job import Stock
 from freecad_camtwin.twin.stock import HeightField, memory_estimate
 from freecad_camtwin.twin.tool import Shape, Tool
-from freecad_camtwin.twin.toolpath import MoveKind
+from freecad_camtwin.twin.toolpath import Event, EventKind, MoveKind
 from reference_engagement import job, toolpath
 
 FLAT, BALL = Tool(6.0, Shape.FLAT), Tool(6.0, Shape.BALL)
@@ -267,3 +267,9 @@ def test_moves_shorter_than_the_cells_still_have_the_textbook_angles() -> None:
     assert len(steps) > 250
     error = engagement.phi_st[steps] - (math.pi - math.acos(1 - 0.6 / 3))
     assert np.quantile(np.abs(error), 0.95) < math.radians(2.5)
+
+
+def test_a_left_turning_spindle_is_warned_of() -> None:
+    path = toolpath([(-10, 20, -2), (70, 20, -2)], events=(Event(0, EventKind.SPINDLE, -8000.0),))
+    engagement, _ = engage(job(path), cell=0.2)
+    assert any("M4" in warning for warning in engagement.warnings)
