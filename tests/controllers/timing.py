@@ -17,6 +17,7 @@ START = (0.0, 0.0, 20.0)
 ZERO = (0.0, 0.0, 0.0)
 #: Length of a servo cycle [s].
 CYCLE = 0.001
+_END = re.compile(r"(?im)^[^(;]*(\bM0?2\b|\bM30\b|^%\s*\Z)")
 _OTHER_MODE = re.compile(r"(?im)^\s*G6(1(\.1)?|4)(\s+[PQ][\d.]+)*\s*$\n?")
 
 
@@ -25,7 +26,8 @@ def with_mode(program: Path, mode: str, folder: Path) -> Path:
     text = _OTHER_MODE.sub("", program.read_text())
     head = "%\n" if text.startswith("%") else ""
     copy = folder / f"{program.stem}_{mode}.ngc"
-    copy.write_text(f"{head}{MODES[mode]}\n{text.removeprefix(head)}")
+    end = "" if _END.search(text) else "\nM2\n"
+    copy.write_text(f"{head}{MODES[mode]}\n{text.removeprefix(head)}{end}")
     return copy
 
 
