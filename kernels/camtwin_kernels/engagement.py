@@ -215,7 +215,7 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
     z0, z1 = (p0[2] - field.z0) * QUANTA, (p1[2] - field.z0) * QUANTA
     zlow = min(z0, z1)
     low = I(max(math.floor(zlow + 0.5), 0.0))
-    length = math.hypot(dx, dy)
+    length = math.sqrt(dx * dx + dy * dy)
     ex, ey, slope = 1.0, 0.0, 0.0
     if length > 1e-9:
         ex, ey, slope = dx / length, dy / length, (p1[2] - p0[2]) / length
@@ -233,15 +233,18 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
     north = y0 + max(dy, 0.0) + _side(radius, back, ey, ex)
     if east < 0.0 or north < 0.0:
         return
-    i0, i1 = max(0, int(west / width)), min(columns - 1, int(east / width))
-    j0, j1 = max(0, int(south / depth)), min(field.rows - 1, int(north / depth))
+    per_x, per_y = 1.0 / width, 1.0 / depth
+    i0, i1 = max(0, int(west * per_x)), min(columns - 1, int(east * per_x))
+    j0, j1 = max(0, int(south * per_y)), min(field.rows - 1, int(north * per_y))
 
     # One flat loop without branches: tiles are few, and a branch that nobody can predict costs as much as ten.
-    j0 += (thread - j0) % threads
-    rows = (j1 - j0) // threads + 1 if j1 >= j0 else 0
+    rows = j1 - j0 + 1
+    if threads > 1:
+        j0 += (thread - j0) % threads
+        rows = (j1 - j0) // threads + 1 if j1 >= j0 else 0
     count = 0
     i, j = i0, j0
-    for _ in range(rows * max(i1 - i0 + 1, 0)):
+    for _ in range(max(rows, 0) * max(i1 - i0 + 1, 0)):
         top = tops[U(j * columns + i)]
         list_i[U(count)], list_j[U(count)], list_top[U(count)] = i, j, top
         count += int(top > low)
@@ -360,19 +363,20 @@ def cut_moves(
         cutter = moves.cutter[m]
         shape = cutters.shape[cutter]
         size = cutters.size[cutter]
-        pieces = steps * moves.strokes[m]
+        first_step, strokes = moves.first[m] - offset, moves.strokes[m]
+        pieces = steps * strokes
         p0 = position(moves, m, 0.0)
         is_contiguous = abs(p0[0] - lx) + abs(p0[1] - ly) + abs(p0[2] - lz) < 1e-6 and cutter == last_cutter
         for piece in range(pieces):
             p1 = position(moves, m, (piece + 1) / pieces)
-            run = math.hypot(p1[0] - p0[0], p1[1] - p0[1])
+            run = math.sqrt((p1[0] - p0[0]) ** 2 + (p1[1] - p0[1]) ** 2)
             slope = (p1[2] - p0[2]) / run if run > 1e-9 else 0.0
             if shape == BULL and (slope != row_slope or cutter != row_cutter):
                 bend_row(cutters.size[cutter, TIP_RADIUS], cutters.size[cutter, CORNER], slope, scratch.row)
                 row_slope, row_cutter = slope, cutter
             is_plunge = run <= 1e-9 and p1[2] < p0[2]
             if min(p0[2], p1[2]) < field.highest:
-                step = moves.first[m] - offset + piece // moves.strokes[m]
+                step = first_step + (piece if strokes == 1 else piece // strokes)
                 _stroke(
                     field, scratch, shape, size, p0, p1, is_contiguous and not is_plunge, step, cut, thread, threads
                 )
