@@ -4,6 +4,7 @@ from pathlib import Path
 import FreeCADGui as Gui
 
 import freecad_camtwin
+from freecad_camtwin.gui import looks
 
 
 class CamTwinWorkbench(Gui.Workbench):
@@ -25,3 +26,4 @@ class CamTwinWorkbench(Gui.Workbench):
 # FreeCAD runs this file inside a function and without a __file__: a class body does not see the names above.
 CamTwinWorkbench.Icon = str(Path(freecad_camtwin.__file__).parent / "gui" / "icons" / "CamTwin.svg")
 Gui.addWorkbench(CamTwinWorkbench())
+looks.provide()

@@ -10,7 +10,7 @@ import FreeCAD as App
 import FreeCADGui as Gui
 from PySide import QtCore, QtGui
 
-from freecad_camtwin.document import api, structure, views
+from freecad_camtwin.document import api, structure
 from freecad_camtwin.document.feeds import transaction
 from freecad_camtwin.document.files import write_text
 from freecad_camtwin.document.job import read_stored
@@ -18,8 +18,6 @@ from freecad_camtwin.errors import CamTwinError
 from freecad_camtwin.gui.background import Task, is_busy
 from freecad_camtwin.gui.selection import selected_job
 from freecad_camtwin.gui.state import state_of, watch_documents
-from freecad_camtwin.gui.view_feed_dressup import ViewFeedDressup
-from freecad_camtwin.gui.view_twin import ViewTwin
 from freecad_camtwin.report.page import html
 from freecad_camtwin.twin.analysis import Analysis, analyze
 from freecad_camtwin.twin.optimise import plan_feeds
@@ -223,8 +221,6 @@ COMMANDS: tuple[type[JobCommand], ...] = (Attach, Analyse, PlanFeeds, Clear, Pos
 def register() -> list[str]:
     """Register every command with FreeCAD, and return their names in the toolbar's order."""
     watch_documents()
-    views.provide(structure.FEED_DRESSUP, ViewFeedDressup)
-    views.provide(structure.TWIN, ViewTwin)
     for command in COMMANDS:
         Gui.addCommand(command.name, command())
     return [command.name for command in COMMANDS]

@@ -109,6 +109,18 @@ def test_deleting_the_dressup_in_the_tree_puts_the_operation_back(job, settle):
     assert [obj.Name for obj in structure.operations(job)] == ["Profile"]
 
 
+def test_a_mended_document_keeps_its_looks(job, settle, tmp_path):
+    Gui.runCommand("CamTwin_Attach")
+    Gui.runCommand("CamTwin_PlanFeeds")
+    settle()
+    path = str(tmp_path / "mended.FCStd")
+    job.Document.saveAs(path)
+    App.closeDocument(job.Document.Name)
+    again = structure.find_job(App.openDocument(path))
+    looks = [type(obj.ViewObject.Proxy).__name__ for obj in (structure.twin(again), structure.operations(again)[0])]
+    assert looks == ["ViewTwin", "ViewFeedDressup"]
+
+
 def test_clear_takes_everything_back(job, settle):
     names = [obj.Name for obj in job.Document.Objects]
     assert is_grey("CamTwin_Clear")
