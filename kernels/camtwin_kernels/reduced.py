@@ -74,6 +74,7 @@ def integrals(
         shape = cutters.shape[cutter[s]]
         size = cutters.size[cutter[s]]
         g = matrix[s]
+        last_st, last_ex, cos_st, cos_ex, sin_st, sin_ex = 0.0, 0.0, 1.0, 1.0, 0.0, 0.0
         for k in range(slice_z.shape[1]):
             ap = slice_ap[s, k]
             if ap <= 0.0:
@@ -81,8 +82,10 @@ def integrals(
             sin_kappa, cos_kappa = lean_of_edge(shape, size, slice_z[s, k])
             radius = radius_at(shape, size, slice_z[s, k])
             st, ex = slice_phi_st[s, k], slice_phi_ex[s, k]
-            cos_st, cos_ex = math.cos(st), math.cos(ex)
-            sin_st, sin_ex = math.sin(st), math.sin(ex)
+            if st != last_st or ex != last_ex:  # neighbouring slices are often alike
+                cos_st, cos_ex = math.cos(st), math.cos(ex)
+                sin_st, sin_ex = math.sin(st), math.sin(ex)
+                last_st, last_ex = st, ex
             weight = ap * turn
             span = weight * (ex - st)
             sine = weight * (cos_st - cos_ex)
