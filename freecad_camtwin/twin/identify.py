@@ -13,7 +13,7 @@ does not tell stays where the guess had it, held by a weak prior, and its wide i
 import csv
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -247,8 +247,8 @@ def _lay_on_path(log: Log, path: Toolpath, schedule: Schedule) -> tuple[Floats, 
     if off > OFF_PATH or ways[-1] < 0.98 * total:
         worst = int(np.argmax(np.array(offs) > OFF_PATH)) if max(offs) > OFF_PATH else len(offs) - 1
         raise InputError(
-            f"log {log.label} is of another program: at {times[worst]:.2f} s the machine is {offs[worst]:.1f} mm off the "
-            f"path, which it has followed for {ways[worst]:.0f} of {total:.0f} mm; give the program that was run"
+            f"log {log.label} is of another program: at {times[worst]:.2f} s the machine is {offs[worst]:.1f} mm off "
+            f"the path, which it has followed for {ways[worst]:.0f} of {total:.0f} mm; give the program that was run"
         )
     return np.array(times), np.array(ways), off
 

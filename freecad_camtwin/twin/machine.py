@@ -92,7 +92,8 @@ class Overheads(Struct, frozen=True, forbid_unknown_fields=True):
 
     start: NotNegative = field(default=0.0, name="program_start_s")
     tool_change: NotNegative = field(default=0.0, name="tool_change_s")  #: chip to chip
-    spindle: NotNegative = field(default=0.0, name="spindle_s")  #: to reach speed, or to stop
+    spindle: NotNegative = field(default=0.0, name="spindle_s")  #: to reach speed
+    spindle_stop: NotNegative = field(default=0.0, name="spindle_stop_s")
     coolant: NotNegative = field(default=0.0, name="coolant_s")
     dwell: NotNegative = field(default=0.0, name="dwell_s")  #: on top of a programmed dwell
     move: NotNegative = field(default=0.0, name="per_move_s")  #: on top of every move's own time

@@ -193,7 +193,7 @@ class Motion:
             elif event.kind is EventKind.TOOL_CHANGE:
                 waits["tool_change"][event.before] += overheads.tool_change
             elif event.kind is EventKind.SPINDLE:
-                waits["spindle"][event.before] += overheads.spindle
+                waits["spindle"][event.before] += overheads.spindle if event.value else overheads.spindle_stop
             elif event.kind is EventKind.COOLANT:
                 waits["other"][event.before] += overheads.coolant
         waits["other"][:moves] += overheads.move

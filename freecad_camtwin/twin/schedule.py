@@ -2,8 +2,9 @@
 """When the machine is where: a program's motion as legs of steady acceleration along its path.
 
 A leg says: from this time on, from this way along the path on, at this speed, with this acceleration. Waits are legs
-at rest. A control with bounded jerk runs the same legs through a moving average over its smoothing time, which bounds
-jerk to acceleration over smoothing time and makes every stretch between two stops last that much longer.
+at rest. A control with bounded jerk runs the same legs through a moving average over its smoothing time: jerk is then
+bounded by the change of acceleration over the smoothing time, and every stretch between two stops lasts that much
+longer.
 """
 
 from collections.abc import Sequence
@@ -65,13 +66,16 @@ class Legs:
         first = self.reached(ways, leaving=leaving)
         if smoothing == 0.0:
             return first
-        rests = self.reached(ways, leaving=True) - self.reached(ways, leaving=False) > 0
+        rests = self.reached(ways, leaving=True) - self.reached(ways, leaving=False) > 0.5 * smoothing
         times = first + np.where(rests, 0.0 if leaving else smoothing, smoothing / 2)
-        for _ in range(5):  # Newton; the average is always between the way now and a smoothing time ago
-            speed = (self.way_at(times) - self.way_at(times - smoothing)) / smoothing
+        early, late = first.copy(), first + smoothing  # the average is between the way now and a smoothing time ago
+        for _ in range(14):  # Newton's steps, and halving where they leave the bracket
             miss = ways - self.smooth_way_at(times, smoothing)
-            step = np.divide(miss, speed, out=np.zeros_like(miss), where=(speed > 1e-9) & ~rests)
-            times = np.clip(times + step, first, first + smoothing)
+            early, late = np.where(miss >= 0, times, early), np.where(miss <= 0, times, late)
+            speed = (self.way_at(times) - self.way_at(times - smoothing)) / smoothing
+            trial = times + np.divide(miss, speed, out=np.full_like(miss, np.inf), where=speed > 1e-9)
+            inside = (trial > early) & (trial < late)
+            times = np.where(rests | (miss == 0), times, np.where(inside, trial, (early + late) / 2))
         return np.asarray(times)
 
 
