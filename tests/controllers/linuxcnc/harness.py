@@ -177,7 +177,7 @@ def _pipe(process: "subprocess.Popen[str] | None") -> IO[str]:
 
 
 def _read_trace(program: str, path: Path) -> Run:
-    """Read the logger's rows: number, line, x, y, z, speed, in position; keep what lies between first and last motion."""
+    """Read the logger's rows (number, line, x, y, z, speed, in position) from the first to the last that moved."""
     rows = []
     lost = 0
     with path.open() as lines:
