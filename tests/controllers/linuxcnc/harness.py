@@ -118,13 +118,10 @@ class Controller:
             "ip link set lo up; mount -t tmpfs tmpfs /dev/shm; "
             f"mount --bind {self.folder} /tmp; cd /tmp; exec /usr/bin/python3 driver.py {self.speed:g}"
         )
-        self._process = subprocess.Popen(
-            [*fence(), "sh", "-c", enter],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=open(self.folder / "driver.log", "w"),  # noqa: SIM115 - the child's
-            text=True,
-        )
+        with (self.folder / "driver.log").open("w") as log:
+            self._process = subprocess.Popen(
+                [*fence(), "sh", "-c", enter], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
         self.version = str(self._answer().get("version", ""))
 
     def run(self, program: Path, *, start: tuple[float, float, float] = (0.0, 0.0, 20.0), timeout: float = 900) -> Run:
