@@ -24,7 +24,11 @@ def test_every_profile_can_be_read_and_written_again(name):
     ("was", "becomes", "sentence"),
     [
         ("max_mm = 381.0\nvelocity_mm_s = 417.0", "max_mm = 381.0", "axes.x.velocity_mm_s is missing"),
-        ("acceleration_mm_s2 = 4000.0", "acceleration_mm_s2 = -1.0", "axes.x.acceleration_mm_s2 must be greater than 0"),
+        (
+            "acceleration_mm_s2 = 4000.0",
+            "acceleration_mm_s2 = -1.0",
+            "axes.x.acceleration_mm_s2 must be greater than 0",
+        ),
         ("acceleration_mm_s2 = 4000.0", "acceleration_mm_s2 = nan", "axes.x.acceleration_mm_s2 must be"),
         ("acceleration_mm_s2 = 4000.0", 'acceleration_mm_s2 = "fast"', "axes.x.acceleration_mm_s2: expected `float`"),
         ("jerk_mm_s3 = 50000.0", "", "axes.x.jerk_mm_s3 is missing, and a jerk_limited controller needs it"),
