@@ -352,9 +352,7 @@ def follow(
         if not plain[block]:
             return NOT_PLAIN
         words = values[block]
-        if motion[block] >= 0:
-            modes[MOTION] = motion[block]
-        mode = modes[MOTION]
+        mode = modes[MOTION] = motion[block] if motion[block] >= 0 else modes[MOTION]
         moving = not _absent(words[X:I]) or (mode >= 2 and not _absent(words[I:R]))
         if moving and not 0 <= mode <= 3:
             return NOT_PLAIN

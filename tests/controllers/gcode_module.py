@@ -4,7 +4,8 @@
     /usr/bin/python3 gcode_module.py PROGRAM FOLDER
 
 Writes FOLDER/moves.json, [call, physical line, numbers in mm, plane, feed in mm/min, offset] of every move; the module
-itself prints on standard output. ``rs274`` prints four decimals only, too few for an inch program to be held against it to 1e-4 mm.
+itself prints on standard output. ``rs274`` prints four decimals only, too few for an inch program to be held against
+it to 1e-4 mm.
 """
 
 import ctypes
