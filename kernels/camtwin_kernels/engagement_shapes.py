@@ -230,7 +230,8 @@ def _tile_cutter(
             z = I(max(lift + above, ZERO))
             before = height[t, i]
             is_cut = (deep >= ZERO) & (before > I(z + thinnest))
-            after = z if is_cut else before
+            # A choice between z and before would become a masked store, which costs Zen 4 a twentieth of the loop.
+            after = min(before, z if is_cut else BIG)
             height[t, i] = after
             side = I(w)
             total = I(total + I(before - after))

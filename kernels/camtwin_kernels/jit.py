@@ -5,7 +5,7 @@ numba's cache looks at the source file of the compiled function alone: a changed
 file would go unseen, and a kernel with a stale tile size writes past its arrays. So our machine code lies in a
 folder whose name is a hash of *all* kernel sources, of the package's version and of numba's: whatever changes, the
 folder is another. It is in the user's cache and not beside the sources, because an addon's folder may be read-only.
-``CAMTWIN_CACHE`` moves it, and ``NUMBA_CACHE_DIR`` names another place for that folder.
+``CAMTWIN_CACHE`` moves it; numba's own ``NUMBA_CACHE_DIR`` does not.
 """
 
 import hashlib

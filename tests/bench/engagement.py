@@ -278,7 +278,7 @@ def first_call(rows):
         for _ in range(4):
             out = subprocess.run(
                 [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                env=os.environ | {"NUMBA_CACHE_DIR": cache},
+                env=os.environ | {"CAMTWIN_CACHE": cache},
             ).stdout  # fmt: skip
             spent.append(json.loads(out.splitlines()[-1]))
     rows.append(Row("jit_first_s", spent[0][0], "s", "lower", 8.0, 4.0))
@@ -303,7 +303,7 @@ def without_avx512(rows):
         only = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma,+bmi,+bmi2,+avx,+f16c,+popcnt"}
         out = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-            env=os.environ | only | {"NUMBA_CACHE_DIR": cache},
+            env=os.environ | only | {"CAMTWIN_CACHE": cache},
         ).stdout  # fmt: skip
     for name, value in zip(("avx2_flat_s", "avx2_ball_s"), map(float, out.split()), strict=True):
         rows.append(Row(name, value, "s", "lower"))
