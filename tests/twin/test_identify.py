@@ -54,15 +54,16 @@ def test_what_a_run_does_not_tell_is_said(tmp_path):
     assert "3 of 6 numbers" in found.statement
 
 
-@pytest.mark.parametrize("name", ["grbl_router", "vmc"])
-def test_a_made_up_run_gives_its_machine_back(name, tmp_path):
+@pytest.mark.parametrize(("name", "within"), [("grbl_router", 0.02), ("vmc", 0.06)])
+def test_a_made_up_run_predicts_another_program(name, within, tmp_path):
+    """Bounded jerk is the harder case: jerk, acceleration and corner tolerance stand in for each other in one run."""
     truth = read_machine(name)
     job = program("zigzag", tmp_path)
     timed = schedule(job.toolpath, truth)
     times = np.arange(timed.start[0], timed.total, 0.01)
     found = identify(Log("made up", times, timed.position(times)), job, slow_guess(truth))
     other = program("trochoid", tmp_path).toolpath
-    assert motion_time(schedule(other, found.machine)) == pytest.approx(motion_time(schedule(other, truth)), rel=0.02)
+    assert motion_time(schedule(other, found.machine)) == pytest.approx(motion_time(schedule(other, truth)), rel=within)
 
 
 def test_the_log_of_another_program_is_refused_in_one_sentence(tmp_path):

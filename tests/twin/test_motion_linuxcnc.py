@@ -78,7 +78,8 @@ def test_every_path_is_run_to_its_end_within_the_axes_limits(seed, moves, mode):
     fed = path.is_cutting & (path.length > 1.0)
     assert (timed.reachable[fed] <= path.feed[fed] * 1.001 + 1e-6).all() or mode[0] == 64.0
     at_least = path.length / np.minimum(np.where(path.is_cutting, path.feed, np.inf), limit)
-    assert timed.total >= 0.5 * at_least[path.length > 1.0].sum()
+    if mode[0] != 64.0:  # without a stop a corner may be cut, and at the speed of the faster of its two moves
+        assert timed.total >= at_least[path.length > 1.0].sum() - 1e-6
 
 
 @pytest.mark.slow
