@@ -46,18 +46,37 @@ KTC, KRC, KAC, KTE, KRE, KAE = 0, 1, 2, 3, 4, 5
 
 
 @lean_part
-def lean_of_edge(shape: int, size: Any, height: float) -> tuple[float, float]:
-    """Return sin κ and cos κ of the cutter's edge at ``height`` above its tip."""
+def edge_below(corner: float, height: float) -> tuple[float, float, float, float]:
+    """Return ∫ sin κ, ∫ cos κ, ∫ 1 / sin κ and ∫ cot κ over the height of an edge, from the tip up to ``height`` [mm].
+
+    On the rounding cos κ = 1 - z / corner, so dz = corner·sin κ dκ; above it κ = 90°.
+    """
+    straight = max(height - corner, 0.0)
+    cos_kappa = 1.0 - (height - straight) / corner if corner > 0.0 else 1.0
+    sin_kappa = math.sqrt(1.0 - cos_kappa * cos_kappa)
+    kappa = math.acos(cos_kappa)
+    sines = 0.5 * corner * (kappa - sin_kappa * cos_kappa) + straight
+    return sines, 0.5 * corner * sin_kappa * sin_kappa, corner * kappa + straight, corner * sin_kappa
+
+
+@lean_part
+def lean_of_edge(shape: int, size: Any, middle: float, ap: float) -> tuple[float, float, float, float]:
+    """Return the means of sin κ, cos κ, 1 / sin κ and cot κ over the height of a slice."""
     if shape == FLAT:
-        return 1.0, 0.0
+        return 1.0, 0.0, 1.0, 0.0
     if shape == CONE:
         across = math.hypot(1.0, size[STEEPNESS])
-        return size[STEEPNESS] / across, 1.0 / across
-    corner = size[CORNER]
-    if height >= corner:
-        return 1.0, 0.0
-    cos_kappa = 1.0 - max(height, 1e-3 * corner) / corner
-    return math.sqrt(1.0 - cos_kappa * cos_kappa), cos_kappa
+        return size[STEEPNESS] / across, 1.0 / across, across / size[STEEPNESS], 1.0 / size[STEEPNESS]
+    low = max(middle - 0.5 * ap, 0.0)
+    sines, cosines, lengths, growths = edge_below(size[CORNER], low)
+    sines_up, cosines_up, lengths_up, growths_up = edge_below(size[CORNER], low + ap)
+    share = 1.0 / ap
+    return (
+        (sines_up - sines) * share,
+        (cosines_up - cosines) * share,
+        (lengths_up - lengths) * share,
+        (growths_up - growths) * share,
+    )
 
 
 @lean_kernel
@@ -79,7 +98,7 @@ def integrals(
             ap = slice_ap[s, k]
             if ap <= 0.0:
                 continue
-            sin_kappa, cos_kappa = lean_of_edge(shape, size, slice_z[s, k])
+            sin_kappa, cos_kappa, longer, wider = lean_of_edge(shape, size, slice_z[s, k], ap)
             radius = radius_at(shape, size, slice_z[s, k])
             st, ex = slice_phi_st[s, k], slice_phi_ex[s, k]
             if st != last_st or ex != last_ex:  # neighbouring slices are often alike
@@ -101,13 +120,12 @@ def integrals(
             g[AXIAL, KRC] -= cos_kappa * sine
             g[AXIAL, KAC] += sin_kappa * sine
             g[TORQUE, KTC] += radius * sine
-            longer = 1.0 / sin_kappa
             g[FEED, KTE] -= longer * cosine
             g[FEED, KRE] -= sine
-            g[FEED, KAE] -= cos_kappa * longer * sine
+            g[FEED, KAE] -= wider * sine
             g[NORMAL, KTE] += longer * sine
             g[NORMAL, KRE] -= cosine
-            g[NORMAL, KAE] -= cos_kappa * longer * cosine
-            g[AXIAL, KRE] -= cos_kappa * longer * span
+            g[NORMAL, KAE] -= wider * cosine
+            g[AXIAL, KRE] -= wider * span
             g[AXIAL, KAE] += span
             g[TORQUE, KTE] += radius * longer * span
