@@ -67,7 +67,7 @@ def test_documents_that_are_none(tmp_path, zipped):
 
 def test_a_program_without_moves_and_one_without_cuts(tmp_path):
     (tmp_path / "still.ngc").write_text("G21\nM2\n", encoding="ascii")
-    (tmp_path / "rapid.ngc").write_text("G21\nT1 M6\nG0 X1\nM2\n", encoding="ascii")
+    (tmp_path / "rapid.ngc").write_text("G21\nT1 M6\nG0 X1 Y1 Z1\nG0 X2\nM2\n", encoding="ascii")
     refused(tmp_path, "still.ngc", *GOOD)
     assert "no feed move" in refused(tmp_path, "rapid.ngc", *GOOD)
 
