@@ -268,7 +268,8 @@ def _cut(
     slices = steps.sliced.shape[2] if steps.sliced.shape[2] > 1 else 0
     scratches = [_scratch(len(view.top)) for _ in range(threads)]
     with ThreadPoolExecutor(threads) as pool:
-        for m0, m1 in _stretches(moves.first):
+        for m0, m1 in _stretches(moves, cutters):
+            cut_moves = kernel.CUT_MOVES[int(cutters.shape[moves.cutter[m0]])]
             part = slice(int(moves.first[m0]), int(moves.first[m1]))
             low = np.minimum(steps.start[part, 2], steps.end[part, 2]) - field.lower[2]
             cutter = moves.cutter[steps.move[part]]
@@ -278,9 +279,9 @@ def _cut(
             cuts = [_empty_cut(levels) for _ in range(threads)]
             parts = list(zip(cuts, scratches, range(threads), strict=True))
             if threads == 1:
-                kernel.cut_moves(view, cutters, moves, m0, m1, *parts[0], threads)
+                cut_moves(view, cutters, moves, m0, m1, *parts[0], threads)
             else:
-                waiting = [pool.submit(kernel.cut_moves, view, cutters, moves, m0, m1, *own, threads) for own in parts]
+                waiting = [pool.submit(cut_moves, view, cutters, moves, m0, m1, *own, threads) for own in parts]
                 for own in waiting:
                     own.result()
             low_quanta = np.maximum(np.floor(low / QUANTUM + 0.5), 0).astype(np.int32)
@@ -310,13 +311,15 @@ def _scratch(tiles: int) -> kernel.Scratch:
     )
 
 
-def _stretches(first: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Return stretches of moves [m0, m1) of about _CHUNK steps."""
-    last = len(first) - 1
+def _stretches(moves: kernel.Moves, cutters: kernel.Cutters) -> list[tuple[int, int]]:
+    """Return stretches of moves [m0, m1) of at most about _CHUNK steps, each of cutters of one shape."""
+    shape = cutters.shape[moves.cutter]
+    changes = np.flatnonzero(np.diff(shape)) + 1
     bounds = [0]
-    while bounds[-1] < last:
-        m1 = int(np.searchsorted(first, first[bounds[-1]] + _CHUNK, side="right")) - 1
-        bounds.append(min(max(m1, bounds[-1] + 1), last))
+    for last in (*changes.tolist(), len(shape)):
+        while bounds[-1] < last:
+            m1 = int(np.searchsorted(moves.first, moves.first[bounds[-1]] + _CHUNK, side="right")) - 1
+            bounds.append(min(max(m1, bounds[-1] + 1), last))
     return list(pairwise(bounds))
 
 

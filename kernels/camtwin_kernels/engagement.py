@@ -45,6 +45,7 @@ shared, so nothing is locked, and the results of a step are sums, minima and max
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,7 +65,7 @@ from camtwin_kernels.engagement_shapes import (
     cut_sphere,
     cut_torus,
 )
-from camtwin_kernels.jit import lean_kernel, lean_part
+from camtwin_kernels.jit import lean_kernel, lean_part, variant
 from camtwin_kernels.stock import CELLS, COLUMNS, ROWS, XS, YS, Field
 
 I = np.int32  # noqa: E741
@@ -193,11 +194,13 @@ def _slice_tile(
             cut.slice_left[step, k] = max(cut.slice_left[step, k], left)
 
 
-@lean_part
+# What follows is compiled once for each shape that occurs, with that shape's names instead of these.
+SHAPE, cut_level, cut_sloped = FLAT, cut_flat, cut_ramp
+
+
 def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is worth a function too long
     field: Field,
     scratch: Scratch,
-    shape: int,
     size: NDArray[np.float64],
     p0: tuple[float, float, float],
     p1: tuple[float, float, float],
@@ -226,7 +229,7 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
     half_x, half_y = 0.5 * width, 0.5 * depth
 
     # The tiles under the stroke: all around a cutter that comes from nowhere, else those before its start.
-    back = min(_behind(shape, size, slope), radius) if is_contiguous else radius
+    back = min(_behind(SHAPE, size, slope), radius) if is_contiguous else radius
     west = x0 + min(dx, 0.0) - _side(radius, back, -ex, ey)
     east = x0 + max(dx, 0.0) + _side(radius, back, ex, ey)
     south = y0 + min(dy, 0.0) - _side(radius, back, -ey, ex)
@@ -254,13 +257,13 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
     if count == 0:
         return
 
-    inside2 = radius * radius if is_contiguous and shape == FLAT and slope >= 0.0 else -1.0
+    inside2 = radius * radius if is_contiguous and SHAPE == FLAT and slope >= 0.0 else -1.0
     ahead = -back - 1e-5 if is_contiguous else -1e30
     # A tile's half extents along and across the motion.
     half_u = half_x * abs(ex) + half_y * abs(ey)
     half_w = half_x * abs(ey) + half_y * abs(ex)
     tip_radius, corner_radius = size[TIP_RADIUS], size[CORNER]
-    widening = 1.0 / size[STEEPNESS] if shape == CONE else 0.0
+    widening = 1.0 / size[STEEPNESS] if SHAPE == CONE else 0.0
     for k in range(U(count)):
         cx = (list_i[k] + 0.5) * width - x0
         cy = (list_j[k] + 0.5) * depth - y0
@@ -285,12 +288,12 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
     along, across = F(ex * field.cell * QUANTA), F(ey * field.cell * QUANTA)
     rise = F(slope)
     r2 = F(radius * radius * (1.0 + 1e-6) * QUANTA * QUANTA)
-    end = length + (_behind(shape, size, -slope) if shape != CONE else 1e30)
+    end = length + (_behind(SHAPE, size, -slope) if SHAPE != CONE else 1e30)
     tip, corner = F(size[TIP_RADIUS] * QUANTA), F(size[CORNER] * QUANTA)
     third = F(size[STEEPNESS])
-    if shape == BALL:
+    if SHAPE == BALL:
         third = F(slope / math.sqrt(1.0 + slope * slope))
-    elif shape == CONE and slope != 0.0:
+    elif SHAPE == CONE and slope != 0.0:
         tangent = size[STEEPNESS] ** 2 - slope * slope
         corner = F(abs(slope) / math.sqrt(tangent)) if tangent > 0.0 else F(1e6)
     for k in range(U(work)):
@@ -307,23 +310,10 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
         if is_sliced:
             for e in range(U(CELLS)):
                 old[e] = height[t, e]
-        if shape == FLAT:
-            if is_still or slope == 0.0:
-                got = cut_flat(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
-            else:
-                got = cut_ramp(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
-        elif shape == BALL:
-            if is_still or slope == 0.0:
-                got = cut_sphere(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
-            else:
-                got = cut_ball(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
-        elif shape == BULL:
-            if is_still or slope == 0.0:
-                got = cut_torus(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
-            else:
-                got = cut_bull(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
+        if is_still or slope == 0.0:
+            got = cut_level(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
         else:
-            got = cut_cone(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
+            got = cut_sloped(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
         total, right, left, highest_cut, new_top = got
         if total == 0:
             continue
@@ -336,8 +326,7 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
             _slice_tile(height, t, old, w0, along, across, step, highest_cut, cut)
 
 
-@lean_kernel
-def cut_moves(
+def _cut_moves(
     field: Field,
     cutters: Cutters,
     moves: Moves,
@@ -348,9 +337,10 @@ def cut_moves(
     thread: int,
     threads: int,
 ) -> None:
-    """Cut moves ``m0`` to ``m1`` into ``field`` and fill ``cut``, whose first row is the first step of ``m0``.
+    """Cut moves ``m0`` to ``m1``, all of cutters of one shape, into ``field`` and fill ``cut``.
 
-    ``cut`` comes with volume 0, top and left NOTHING_LEFT, right -NOTHING_LEFT, and its levels.
+    Its first row is the first step of ``m0``. It comes with volume 0, top and left NOTHING_LEFT, right -NOTHING_LEFT,
+    and its levels.
     """
     lx, ly, lz, last_cutter = 1e30, 1e30, 1e30, -1
     row_slope, row_cutter = 0.0, -1
@@ -361,7 +351,6 @@ def cut_moves(
             lx = 1e30
             continue
         cutter = moves.cutter[m]
-        shape = cutters.shape[cutter]
         size = cutters.size[cutter]
         first_step, strokes = moves.first[m] - offset, moves.strokes[m]
         pieces = steps * strokes
@@ -371,16 +360,31 @@ def cut_moves(
             p1 = position(moves, m, (piece + 1) / pieces)
             run = math.sqrt((p1[0] - p0[0]) ** 2 + (p1[1] - p0[1]) ** 2)
             slope = (p1[2] - p0[2]) / run if run > 1e-9 else 0.0
-            if shape == BULL and (slope != row_slope or cutter != row_cutter):
+            if SHAPE == BULL and (slope != row_slope or cutter != row_cutter):
                 bend_row(cutters.size[cutter, TIP_RADIUS], cutters.size[cutter, CORNER], slope, scratch.row)
                 row_slope, row_cutter = slope, cutter
             is_plunge = run <= 1e-9 and p1[2] < p0[2]
             if min(p0[2], p1[2]) < field.highest:
                 step = first_step + (piece if strokes == 1 else piece // strokes)
-                _stroke(
-                    field, scratch, shape, size, p0, p1, is_contiguous and not is_plunge, step, cut, thread, threads
-                )
+                goes_on = is_contiguous and not is_plunge
+                _stroke(field, scratch, size, p0, p1, goes_on, step, cut, thread, threads)
             p0 = p1
             is_contiguous = True
         lx, ly, lz = moves.end[m, 0], moves.end[m, 1], moves.end[m, 2]
         last_cutter = cutter
+
+
+def _kernel_of(name: str, shape: int, level: Any, sloped: Any) -> Callable[..., None]:
+    """Return the kernel of one shape; it is compiled when a job first has a cutter of it."""
+    names = {"SHAPE": shape, "cut_level": level, "cut_sloped": sloped}
+    stroke = lean_part(variant(_stroke, name, **names))
+    return lean_kernel(variant(_cut_moves, name, **names, _stroke=stroke))
+
+
+#: ``_cut_moves`` for cutters of each shape.
+CUT_MOVES = {
+    FLAT: _kernel_of("flat", FLAT, cut_flat, cut_ramp),
+    BALL: _kernel_of("ball", BALL, cut_sphere, cut_ball),
+    BULL: _kernel_of("bull", BULL, cut_torus, cut_bull),
+    CONE: _kernel_of("cone", CONE, cut_cone, cut_cone),
+}

@@ -12,6 +12,7 @@ import hashlib
 import os
 import sys
 import tempfile
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -82,6 +83,18 @@ def lean_kernel(function: F) -> F:
 def lean_part(function: F) -> F:
     """Compile ``function`` as a part of lean kernels, which carry it in their cache."""
     return _compile(function, "", _LEAN)
+
+
+def variant(function: F, suffix: str, **names: object) -> F:
+    """Return ``function`` once more, under another name, seeing ``names`` instead of its module's.
+
+    So one source is compiled for one case at a time, and only for the cases that occur. A closure would do the same,
+    but numba's cache does not find a closure over compiled functions again in the next session.
+    """
+    source = cast("types.FunctionType", function)
+    copy = types.FunctionType(source.__code__, {**source.__globals__, **names}, f"{source.__name__}_{suffix}")
+    copy.__qualname__, copy.__module__ = copy.__name__, source.__module__
+    return cast("F", copy)
 
 
 def _compile(function: F, folder: str, options: dict[str, Any]) -> F:

@@ -135,8 +135,9 @@ def kernel_seconds(work, cell):
     moves = twin._divide(path, cutters, field, path.is_cutting)
     view, cut = field.view(), twin._empty_cut(np.zeros((int(moves.first[-1]), 1), np.int32))
     scratch = twin._scratch(len(view.top))
+    cut_moves = twin.kernel.CUT_MOVES[int(cutters.shape[0])]
     began = time.thread_time()
-    twin.kernel.cut_moves(view, cutters, moves, 0, path.moves, cut, scratch, 0, 1)
+    cut_moves(view, cutters, moves, 0, path.moves, cut, scratch, 0, 1)
     return time.thread_time() - began, int(cut.volume.sum())
 
 

@@ -1,21 +1,36 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The smallest job that needs every kernel of the engagement: each shape of cutter, each kind of move."""
+"""The smallest program whose analysis needs every kernel of the usual one: a flat cutter's slope, arc and plunge.
 
-import math
+Other shapes of cutter are compiled when a job first has one.
+"""
 
-from freecad_camtwin.twin.engagement import engage, reduce
+import tempfile
+from pathlib import Path
+
+from freecad_camtwin.twin.analysis import analyze
+from freecad_camtwin.twin.engagement import reduce
 from freecad_camtwin.twin.job import Stock
+from freecad_camtwin.twin.program import read_program
 from freecad_camtwin.twin.tool import Shape, Tool
-from reference_engagement import job, toolpath
 
-SHAPES = (Tool(6.0, Shape.FLAT), Tool(6.0, Shape.BALL), Tool(6.0, Shape.BULL, re=1.0), Tool(6.0, Shape.DRILL, sig=2.0))
+PROGRAM = """G21 G90 G17
+T1 M6
+S12000 M3
+G0 X-10 Y20 Z5
+G1 Z-2 F300
+G1 X30 Y20 Z-4 F900
+G2 X40 Y20 I5 J0
+G0 Z5
+M2
+"""
+TOOL = Tool(6.0, Shape.FLAT, number=1, zefp=2, lpr=25.0, material="Carbide")
 
 
 def run():
-    """Cut a ramp and an arc with each cutter, and reduce them."""
-    points = [(-10, 20, -2), (30, 20, -4), (40, 20, -4)]
-    path = {"kind": [1, 2], "centre": [[math.nan] * 3, [35, 20, -4]], "sweep": [0, math.pi]}
-    for tool in SHAPES:
-        work = job(toolpath(points, **path), tool, stock=Stock((0, 0, -10), (60, 40, 0)))
-        engagement, _ = engage(work, cell=0.2)
-        reduce(engagement, work)
+    """Read the program, analyse it in aluminium on a machine, and reduce it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "first.ngc"
+        file.write_text(PROGRAM, encoding="ascii")
+        job = read_program(file, tools=[TOOL], stock=Stock((0, 0, -10), (60, 40, 0)))
+    found = analyze(job, material="6061", machine="vmc", cell=0.2)
+    reduce(found.engagement, job)
