@@ -49,7 +49,8 @@ def read_program(
 ) -> Job:
     """Read a posted program as a job. Every move keeps its physical line, counted from 1.
 
-    tools: what is known of the tools, found by their numbers; a single tool without a number serves the whole program
+    tools: what is known of the tools, found by their numbers; a single tool without a number stands for all that
+        neither its number nor a comment of the program describes
     stock: the raw workpiece, which no program states
     start: where the tool stands at first [mm]; None if not known (see ``twin.rs274.record``)
     machine: where the machine's zero lies in work coordinates [mm], for G28, G30 and G53; None if not known
@@ -116,17 +117,13 @@ def _held(changes: Sequence[tuple[int, int]], blocks: int, first: int) -> NDArra
 def _tools(run: Interpreter, numbers: Sequence[int], given: Sequence[Tool]) -> tuple[Tool, ...]:
     """Every tool that the program uses: as given, else as a comment describes it, else by number alone."""
     by_number = {tool.number: tool for tool in given}
-    anonymous = by_number.get(None)
     if not numbers:
         return tuple(given[:1])
     described = _described_tools(run)
-    found = []
-    for number in numbers:
-        tool = by_number.get(number) or described.get(number) or Tool(dc=None, shape=None, number=number)
-        if number not in by_number and anonymous is not None and len(numbers) == 1:
-            tool = replace(anonymous, number=number)
-        found.append(tool)
-    return tuple(found)
+    otherwise = by_number.get(None) or Tool(dc=None, shape=None)
+    return tuple(
+        by_number.get(number) or described.get(number) or replace(otherwise, number=number) for number in numbers
+    )
 
 
 def _described_tools(run: Interpreter) -> dict[int, Tool]:

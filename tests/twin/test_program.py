@@ -153,3 +153,10 @@ def test_a_large_program_is_read_in_a_fraction_of_its_running_time(write):
 
     assert np.allclose(job.toolpath.end[-100_000:], points, atol=5e-5)
     assert sorted(spent)[1] < 0.5  # s of CPU time; 0.05 is usual
+
+
+def test_a_tool_without_a_number_stands_for_all_that_nothing_describes(tmp_path):
+    path = tmp_path / "two.ngc"
+    path.write_text("G21 G90\n(T2 D=3. CR=0. - ZMIN=-5. - flat end mill)\nT2 M6\nG1 X1 F60\nT3 M6\nG1 X2\nM2\n")
+    job = read_program(path, tools=[Tool(dc=6.0, shape=Shape.FLAT)])
+    assert [(tool.number, tool.dc) for tool in job.tools] == [(2, 3.0), (3, 6.0)]
