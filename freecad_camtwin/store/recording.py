@@ -144,6 +144,12 @@ class Recording:
             self._failure = self._failure or "the recording is closed"
             self._database.close()
 
+    def discard(self) -> None:
+        """Close the file and remove it: for a copy that could not be completed."""
+        self.close()
+        for ending in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+
     def __enter__(self) -> Self:
         return self
 
