@@ -53,6 +53,7 @@ class RecordingReader:
         """Open a recording. InputError where it is none, or damaged."""
         self.path = Path(path)
         self._database = open_to_read(self.path)
+        self._is_closed = False
         try:
             self.header: Header = header_from(self._one("SELECT json FROM header"), self.path.name)
         except BaseException:
@@ -174,6 +175,7 @@ class RecordingReader:
 
     def close(self) -> None:
         """Close the file."""
+        self._is_closed = True
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -223,7 +225,7 @@ class RecordingReader:
         except sqlite3.Error as error:
             raise InputError(f"{self.path.name} cannot be read: {error}") from error
         finally:
-            if outermost and self._database.in_transaction:
+            if outermost and not self._is_closed and self._database.in_transaction:
                 self._database.execute("ROLLBACK")
 
     def _all(self, text: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:

@@ -35,9 +35,10 @@ class Recording:
     as whole.
     """
 
-    def __init__(self, path: Path, database: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, header: Header, database: sqlite3.Connection) -> None:
         self.path = path
         self._database = database
+        self.header = header
         self._failure: str | None = None
         self._acknowledged = 0
         self._stored = 0  # rows handed to the database, committed or not
@@ -63,7 +64,7 @@ class Recording:
         except OSError as error:
             raise OutputError(f"{path} cannot be made: {error.strerror}") from error
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        recording = cls(path, database)
+        recording = cls(path, header, database)
         try:
             with recording._writing():
                 # Each commit reaches the disk itself: two a second cost little, and a power cut loses no more.
