@@ -162,9 +162,11 @@ class Recording:
     def _settle(self) -> None:
         """Leave one plain file, which can be read from a medium that takes no writing.
 
-        Where a reader is in it now, or the disk is full, the run stays in two files, whole and safe all the same.
+        Where a reader is in it now, all is in that file too, and a log beside it that the next writer would remove;
+        where the disk is full, file and log together hold the run.
         """
         with suppress(sqlite3.OperationalError):
+            self._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self._database.execute("PRAGMA journal_mode = DELETE")
 
     @contextmanager

@@ -115,8 +115,8 @@ def test_any_numbers_arrive_to_the_bit(database, tmp_path_factory, data):
     kept = {name: column for name, column in columns.items() if not np.isnan(column).all()}
     with psycopg.connect(database) as connection:
         wanted = psycopg.sql.SQL(", ").join([psycopg.sql.SQL("time"), *map(psycopg.sql.Identifier, kept)])
-        text = psycopg.sql.SQL("SELECT {} FROM camtwin.sample WHERE run = %s ORDER BY time").format(wanted)
-        found = connection.execute(text, (recording.header.run,)).fetchall()
+        text = psycopg.sql.SQL("SELECT {} FROM camtwin.sample WHERE run = {} ORDER BY time")
+        found = connection.execute(text.format(wanted, psycopg.sql.Literal(recording.header.run))).fetchall()
     for place, column in enumerate(kept.values(), 1):
         assert_array_equal(np.array([row[place] for row in found], dtype=np.float64), column)
 

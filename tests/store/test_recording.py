@@ -154,6 +154,20 @@ def test_a_finished_recording_is_one_file_that_can_be_read_where_nothing_can_be_
     database.close()
 
 
+def test_the_file_alone_holds_the_whole_run_even_when_a_reader_was_in_it_at_the_end(tmp_path):
+    with Recording.create(tmp_path / "run", HEADER) as recording:
+        recording.append(seconds(100), {"load": np.arange(100)})
+        recording.sync()
+        with RecordingReader(tmp_path / "run") as reader:
+            recording.append(seconds(100, 1.8e9), {"load": np.arange(100)})
+            recording.finish()
+            (tmp_path / "copy").write_bytes((tmp_path / "run").read_bytes())
+            assert len(reader.query()) == 200
+    with RecordingReader(tmp_path / "copy") as reader:
+        assert len(reader.query()) == 200
+        assert reader.finished is not None
+
+
 def test_readers_see_whole_commits_while_the_writer_goes_on(tmp_path):
     with Recording.create(tmp_path / "run", HEADER) as recording:
         recording.append(seconds(100), {"load": np.zeros(100), "x": np.zeros(100)})

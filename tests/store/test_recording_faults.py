@@ -68,6 +68,25 @@ def test_a_killed_writer_loses_less_than_a_second_and_nothing_acknowledged(tmp_p
     assert newest - rows.time[-1] < 1.0
 
 
+def test_readers_in_another_process_see_a_growing_beginning_of_the_run_and_never_a_torn_one(tmp_path):
+    writer = child(WRITER, str(tmp_path / "run"))
+    writer.stdout.readline()
+    seen = [0]
+    begun = time.monotonic()
+    while time.monotonic() - begun < 3:
+        with RecordingReader(tmp_path / "run") as one, RecordingReader(tmp_path / "run") as other:
+            rows = one.query(["row"]).columns["row"]
+            assert_array_equal(rows, np.arange(len(rows)))
+            assert one.counters.recorded >= len(rows)
+            assert len(other.query()) >= len(rows)
+        seen.append(len(rows))
+        time.sleep(0.01)
+    writer.kill()
+    writer.communicate()
+    assert sorted(seen) == seen
+    assert len(set(seen)) > 2
+
+
 FILLER = """
 import sys
 import numpy as np
