@@ -185,12 +185,17 @@ def _insert_run(database: "Connection", reader: RecordingReader) -> None:
     with database.cursor() as cursor:
         cursor.executemany(
             f"INSERT INTO {SCHEMA}.event VALUES (%s, to_timestamp(%s), %s, %s)",
-            [(header.run, event.time, event.item, event.value) for event in reader.events()],
+            [(header.run, event.time, _text(event.item), _text(event.value)) for event in reader.events()],
         )
         cursor.executemany(
             f"INSERT INTO {SCHEMA}.gap VALUES (%s, to_timestamp(%s), to_timestamp(%s), %s)",
             [(header.run, gap.start, gap.stop, gap.reason) for gap in reader.gaps()],
         )
+
+
+def _text(words: str | None) -> str | None:
+    """Return words as PostgreSQL takes them, which has no character zero."""
+    return None if words is None else words.replace("\0", "\ufffd")
 
 
 def _copy_samples(database: "Connection", reader: RecordingReader, names: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import TracebackType, UnionType
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +20,7 @@ from freecad_camtwin.twin.toolpath import Floats
 
 _ALWAYS = (-np.inf, np.inf)
 Indices = NDArray[np.intp]
+Kind = type | UnionType
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class RecordingReader:
         self._database = open_to_read(self.path)
         self._is_closed = False
         try:
-            self.header: Header = header_from(self._one("SELECT json FROM header"), self.path.name)
+            self.header: Header = header_from(self._one("SELECT json FROM header", str), self.path.name)
         except BaseException:
             self.close()
             raise
@@ -63,34 +64,34 @@ class RecordingReader:
     @property
     def finished(self) -> float | None:
         """When the run was marked as whole; None while it is written, and where it was cut short."""
-        value = self._one("SELECT finished FROM header")
-        return None if value is None else float(value)
+        finished: float | None = self._one("SELECT finished FROM header", float | None)
+        return finished
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of all columns that hold anything, without ``time``."""
-        return tuple(
-            name for (name,) in self._all("SELECT DISTINCT name FROM piece WHERE name != 'time' ORDER BY name")
-        )
+        found = self._all("SELECT DISTINCT name FROM piece WHERE name != 'time' ORDER BY name", (str,))
+        return tuple(name for (name,) in found)
 
     @property
     def span(self) -> tuple[float, float] | None:
         """The first and the last time of any row; None without rows."""
-        ((start, stop),) = self._all("SELECT min(start), max(stop) FROM chunk")
-        return None if start is None else (float(start), float(stop))
+        ((start, stop),) = self._all("SELECT min(start), max(stop) FROM chunk", (float | None, float | None))
+        return None if start is None or stop is None else (start, stop)
 
     @property
     def operations(self) -> tuple[int, ...]:
         """The operations that occur."""
-        found = self._all("SELECT DISTINCT operation FROM presence ORDER BY operation")
-        return tuple(int(number) for (number,) in found)
+        found = self._all("SELECT DISTINCT operation FROM presence ORDER BY operation", (int,))
+        return tuple(number for (number,) in found)
 
     @property
     def counters(self) -> Counters:
         """How many rows came, were kept and were dropped."""
         with self._moment():
-            tallies = {(name, reason): int(number) for name, reason, number in self._all("SELECT * FROM tally")}
-            recorded = int(self._one("SELECT coalesce(sum(rows), 0) FROM chunk"))
+            found = self._all("SELECT name, reason, number FROM tally", (str, str, int))
+            recorded = self._one("SELECT coalesce(sum(rows), 0) FROM chunk", int)
+        tallies = {(name, reason): number for name, reason, number in found}
         return Counters(
             recorded=recorded,
             late=tallies.get(("late", ""), 0),
@@ -101,13 +102,15 @@ class RecordingReader:
 
     def gaps(self) -> tuple[Gap, ...]:
         """Return the stretches of which nothing is known, in order of time."""
-        return tuple(Gap(*row) for row in self._all("SELECT start, stop, reason FROM gap ORDER BY start"))
+        found = self._all("SELECT start, stop, reason FROM gap ORDER BY start", (float, float | None, str))
+        return tuple(Gap(*row) for row in found)
 
     def events(self, start: float = -np.inf, stop: float = np.inf, item: str | None = None) -> tuple[Event, ...]:
         """Return the words told in ``start`` ≤ time < ``stop``, in order of time, of one item or of all."""
         found = self._all(
             "SELECT time, item, value FROM event WHERE time >= ? AND time < ? AND item = coalesce(?, item) "
             "ORDER BY time, rowid",
+            (float, str, str | None),
             (start, stop, item),
         )
         return tuple(Event(*row) for row in found)
@@ -160,6 +163,7 @@ class RecordingReader:
             for chunk, rows, begin, end, least, most in self._all(
                 "SELECT id, rows, start, stop, low, high FROM chunk JOIN piece ON chunk = id AND name = ? "
                 "WHERE stop >= ? AND start <= ? ORDER BY id",
+                (int, int, float, float, float, float),
                 (column, edges[0], edges[-1]),
             ):
                 spots = _bins(np.array([begin, end]), edges)
@@ -189,10 +193,12 @@ class RecordingReader:
     def _chunks(self, start: float, stop: float, operation: int | None) -> list[tuple[int, int]]:
         """Return number and rows of each chunk that may hold such rows, in the order they came."""
         if operation is None:
-            return self._all("SELECT id, rows FROM chunk WHERE stop >= ? AND start < ? ORDER BY id", (start, stop))
+            text = "SELECT id, rows FROM chunk WHERE stop >= ? AND start < ? ORDER BY id"
+            return self._all(text, (int, int), (start, stop))
         return self._all(
             "SELECT id, rows FROM presence JOIN chunk ON id = chunk "
             "WHERE operation = ? AND stop >= ? AND start < ? ORDER BY id",
+            (int, int),
             (operation, start, stop),
         )
 
@@ -202,9 +208,8 @@ class RecordingReader:
             raise InputError(f"{self.path.name} is damaged: chunk {chunk} claims {rows} rows")
         wanted = dict.fromkeys(("time", *names))
         marks = ", ".join("?" * len(wanted))
-        pieces = dict(
-            self._all(f"SELECT name, data FROM piece WHERE chunk = ? AND name IN ({marks})", (chunk, *wanted))
-        )
+        text = f"SELECT name, data FROM piece WHERE chunk = ? AND name IN ({marks})"
+        pieces = dict(self._all(text, (str, bytes), (chunk, *wanted)))
         if "time" not in pieces:
             raise InputError(f"{self.path.name} is damaged: chunk {chunk} has no times")
         try:
@@ -222,21 +227,25 @@ class RecordingReader:
             if outermost:
                 self._database.execute("BEGIN")
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise InputError(f"{self.path.name} cannot be read: {error}") from error
         finally:
             if outermost and not self._is_closed and self._database.in_transaction:
                 self._database.execute("ROLLBACK")
 
-    def _all(self, text: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with self._moment():
-            return self._database.execute(text, values).fetchall()
-
-    def _one(self, text: str) -> Any:
-        found = self._all(text)
+    def _one(self, text: str, kind: Kind) -> Any:
+        found = self._all(text, (kind,))
         if not found:
             raise InputError(f"{self.path.name} holds no header: its run was cut short before it began")
         return found[0][0]
+
+    def _all(self, text: str, kinds: Sequence[Kind], values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Return what a question finds, which must be of these kinds: SQLite itself holds no column to its type."""
+        with self._moment():
+            found = self._database.execute(text, values).fetchall()
+        if any(not isinstance(value, kind) for row in found for value, kind in zip(row, kinds, strict=True)):
+            raise InputError(f"{self.path.name} is damaged: it holds words for numbers, or nothing at all")
+        return found
 
 
 def _joined(parts: Sequence[Rows], names: Sequence[str]) -> Rows:

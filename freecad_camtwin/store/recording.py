@@ -6,6 +6,7 @@ the block is full, or old, one chunk replaces its small ones. So a kill loses ha
 leave thousands of slivers, and each row is compressed twice at most. Readers see whole commits, never half of one.
 """
 
+import math
 import os
 import sqlite3
 import time as clocks
@@ -86,8 +87,8 @@ class Recording:
     def append(self, time: ArrayLike, columns: Mapping[str, ArrayLike], events: Iterable[Event] = ()) -> None:
         """Add rows in the order they came: ``time`` (n,) seconds since the epoch, each column (n,), NaN unknown.
 
-        Columns may come and go; where one is missing its values are unknown. Rows without a finite time are dropped
-        and counted. OutputError when the disk takes no more; what was acknowledged stays readable.
+        Columns may come and go; where one is missing its values are unknown. Rows and words without a finite time
+        are dropped and counted. OutputError when the disk takes no more; what was acknowledged stays readable.
         """
         times = np.ascontiguousarray(time, np.float64)
         values = {name: np.ascontiguousarray(column, np.float64) for name, column in columns.items()}
@@ -100,7 +101,7 @@ class Recording:
             times, values = times[timed], {name: column[timed] for name, column in values.items()}
         self._count_disorder(times)
         with self._writing():
-            self._insert("event", [(event.time, event.item, event.value) for event in events])
+            self._keep_words(events)
             done = 0
             while done < len(times):
                 done += self._fill(times[done:], {name: column[done:] for name, column in values.items()})
@@ -111,16 +112,18 @@ class Recording:
 
     def gap(self, start: float, stop: float | None, reason: str) -> None:
         """Mark a stretch of time of which nothing is known, and make that safe at once."""
+        if not math.isfinite(start):
+            raise ValueError(f"a gap cannot begin at {start}")
         with self._writing():
-            self._insert("gap", [(start, stop, reason)])
+            self._insert("gap", [(float(start), None if stop is None else float(stop), _text(reason))])
             self._commit()
 
     def count(self, *, received: int | None = None, dropped: Mapping[str, int] | None = None) -> None:
         """Tell how many rows the source has delivered so far, and how many were dropped on the way, by reason."""
         if received is not None:
-            self._tallies["received", ""] = received
+            self._tallies["received", ""] = int(received)
         for reason, number in (dropped or {}).items():
-            self._tallies["dropped", reason] = number
+            self._tallies["dropped", reason] = int(number)
 
     def sync(self) -> None:
         """Make everything safe now. Call it twice a second where a source may fall silent."""
@@ -132,7 +135,9 @@ class Recording:
         with self._writing():
             self._close_block()
             self._commit()
-            self._database.execute("UPDATE header SET finished = ?", (clocks.time() if stopped is None else stopped,))
+            self._database.execute(
+                "UPDATE header SET finished = ?", (clocks.time() if stopped is None else float(stopped),)
+            )
             self._settle()
         self.close()
 
@@ -195,6 +200,12 @@ class Recording:
         self._database.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
         return 0
 
+    def _keep_words(self, events: Iterable[Event]) -> None:
+        words = list(events)
+        timed = [event for event in words if math.isfinite(event.time)]
+        self._insert("event", [(float(event.time), _text(event.item), _text(event.value)) for event in timed])
+        self._tally("dropped", "word without a time", len(words) - len(timed))
+
     def _fill(self, times: Floats, values: Mapping[str, Floats]) -> int:
         """Put as many rows into the block as it takes; return how many."""
         if not self._rows:
@@ -247,7 +258,7 @@ class Recording:
         pieces += [(chunk, name, *_extremes(column), pack(column)) for name, column in known.items()]
         self._insert("piece", pieces)
         present = np.unique(known.get(OPERATION, np.empty(0)))
-        self._insert("presence", [(float(number), chunk) for number in present[~np.isnan(present)]])
+        self._insert("presence", [(int(number), chunk) for number in present if float(number).is_integer()])
         self._stored += stop - start
         return chunk
 
@@ -272,3 +283,8 @@ class Recording:
 
 def _extremes(column: Floats) -> tuple[float, float]:
     return float(np.nanmin(column)), float(np.nanmax(column))
+
+
+def _text(words: str | None) -> str | None:
+    """Return words as a database takes them: half of a surrogate pair, which a source may send, is a question mark."""
+    return None if words is None else words.encode(errors="replace").decode()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The file of a recording: an SQLite database of column chunks, its header, and how it is opened."""
 
+import math
 import sqlite3
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -49,6 +50,10 @@ class Header:
     signal_map: str | None = None  #: the text of the signal map in force
     simulated: bool = False  #: told by a virtual machine
     run: str = field(default_factory=lambda: str(uuid4()))  #: names this run everywhere it is copied to
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.started):
+            raise InputError("a recording needs the time at which its run started")
 
 
 @dataclass(frozen=True, slots=True)

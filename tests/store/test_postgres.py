@@ -101,6 +101,12 @@ def test_nothing_of_a_run_stays_when_the_server_refuses_its_last_row(database, t
     assert ask(database, "SELECT count(*) FROM camtwin.run") == [(1,)]
 
 
+def test_a_word_with_a_character_zero_does_not_keep_a_run_out(database, tmp_path):
+    write(tmp_path / "run", [], {}, [Event(1.7e9, "BLOCK", "G1\0X1")])
+    export_postgres(tmp_path / "run", database)
+    assert ask(database, "SELECT value FROM camtwin.event") == [("G1\ufffdX1",)]
+
+
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_numbers_arrive_to_the_bit(database, tmp_path_factory, data):

@@ -17,6 +17,7 @@ from freecad_camtwin.errors import InputError, OutputError
 from freecad_camtwin.store import schema
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.store.recording import Recording
+from freecad_camtwin.twin.observation import Event
 from recordings import HEADER, seconds, write
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -150,6 +151,18 @@ def test_columns_that_do_not_fit_their_times_are_refused_before_anything_is_kept
         assert reader.span is None
 
 
+def test_words_that_no_database_takes_do_not_end_a_recording(tmp_path):
+    words = [Event(float("nan"), "BLOCK", "G1"), Event(1.0, "BLOCK", "\ud800 half a pair"), Event(2.0, "BLOCK", "a\0b")]
+    with Recording.create(tmp_path / "run", HEADER) as recording:
+        recording.append([1.0], {"operation": [np.inf], "x": [-np.inf]}, words)
+        recording.finish()
+    with RecordingReader(tmp_path / "run") as reader:
+        assert [event.value for event in reader.events()] == ["? half a pair", "a\0b"]
+        assert reader.counters.dropped == {"word without a time": 1}
+        assert reader.operations == ()
+        assert_array_equal(reader.query(["x"]).columns["x"], [-np.inf])
+
+
 def test_what_is_no_recording_is_named_in_one_sentence(tmp_path):
     (tmp_path / "text").write_text("G1 X10 F500\n" * 500)
     (tmp_path / "empty").touch()
@@ -193,3 +206,28 @@ def test_damage_anywhere_gives_one_sentence_or_the_truth(tmp_path):
     (tmp_path / "broken").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="broken"), RecordingReader(tmp_path / "broken") as reader:
         reader.query()
+
+
+def test_single_wrong_bytes_never_give_more_than_one_sentence(tmp_path):
+    with Recording.create(tmp_path / "run", HEADER) as recording:
+        for second in range(20):
+            columns = {"load": np.arange(20) / 10, "operation": np.full(20, second // 10)}
+            recording.append(second + np.arange(20) / 20, columns, [Event(second, "BLOCK", f"G1 X{second}")])
+        recording.gap(3.0, 4.0, "silence")
+        recording.count(received=400, dropped={"garbage": 1})
+        recording.finish()
+    whole = (tmp_path / "run").read_bytes()
+    random = np.random.default_rng(6)
+    refused = 0
+    for _ in range(300):
+        broken = bytearray(whole)
+        for spot in random.integers(0, len(whole), 10):
+            broken[spot] = random.integers(256)
+        (tmp_path / "broken").write_bytes(broken)
+        try:
+            with RecordingReader(tmp_path / "broken") as reader:
+                list(reader.arrivals()), reader.query(["load"], operation=1), reader.bands("load", 10)
+                reader.counters, reader.events(), reader.gaps(), reader.span, reader.operations, reader.finished
+        except InputError:
+            refused += 1
+    assert refused > 30
