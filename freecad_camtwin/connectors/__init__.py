@@ -83,6 +83,14 @@ def _speed(parts: SplitResult) -> float:
     return speed
 
 
+def _mtconnect(parts: SplitResult, _port: int | None, options: Options) -> Connector:
+    if not parts.hostname:
+        raise InputError(f"the address {parts.geturl()!r} names no agent; mtconnect+http://mill:5000 would")
+    return _made(
+        "mtconnect.agent", "Agent", parts._replace(scheme=parts.scheme.removeprefix("mtconnect+")).geturl(), options
+    )
+
+
 def _made(module: str, name: str, *arguments: object) -> Connector:
     """Make a connector of a module, which is imported now."""
     try:
@@ -101,4 +109,6 @@ _OPENERS: dict[str, Callable[[SplitResult, int | None, Options], Connector]] = {
     "csv": _table,
     "shdr": _shdr,
     "replay": _replay,
+    "mtconnect+http": _mtconnect,
+    "mtconnect+https": _mtconnect,
 }

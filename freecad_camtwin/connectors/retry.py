@@ -14,7 +14,14 @@ from freecad_camtwin.twin.observation import GAP, Event, Observation
 
 
 class LostError(Exception):
-    """A session ended, or did not begin; another may work. Its words are the reason of the gap."""
+    """A session ended, or did not begin; another may work. Its words are the reason of the gap.
+
+    ``resumes``: the next session goes on where this one ended, or tells the gap itself.
+    """
+
+    def __init__(self, reason: str, *, resumes: bool = False) -> None:
+        super().__init__(reason)
+        self.resumes = resumes
 
 
 class Backoff:
@@ -58,15 +65,15 @@ async def sessions(
                         backoff.reset()
                     yield observation
         except LostError as error:
-            reason = str(error)
+            reason, resumes = str(error), error.resumes
         else:
             return
         if not has_worked and time.monotonic() - began >= patience:
             raise ConnectorError(f"{reason}; tried for {patience:g} s")
         told.warn(reason)
-        if works:
-            works = False
+        if works and not resumes:
             yield Event(time.time(), GAP, reason)
+        works = False
         await asyncio.sleep(backoff.pause())
 
 
