@@ -27,7 +27,7 @@ def open_connector(url: str, options: Options | None = None) -> Connector:
     InputError where the address is none that we know.
     """
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url, allow_fragments=False)  # "#" is a wildcard in MQTT's topics
         port = parts.port
     except ValueError as error:
         raise InputError(f"the address {url!r} cannot be understood: {error}") from error
@@ -91,6 +91,16 @@ def _mtconnect(parts: SplitResult, _port: int | None, options: Options) -> Conne
     )
 
 
+def _mqtt(parts: SplitResult, port: int | None, options: Options) -> Connector:
+    topic = unquote(parts.path.removeprefix("/"))
+    if not parts.hostname or not topic:
+        raise InputError(f"the address {parts.geturl()!r} names no broker and topic; mqtt://broker/shop/mill1/# would")
+    encrypted = parts.scheme == "mqtts"
+    return _made(
+        "mqtt.broker", "Broker", parts.hostname, port or (8883 if encrypted else 1883), topic, encrypted, options
+    )
+
+
 def _made(module: str, name: str, *arguments: object) -> Connector:
     """Make a connector of a module, which is imported now."""
     try:
@@ -109,6 +119,8 @@ _OPENERS: dict[str, Callable[[SplitResult, int | None, Options], Connector]] = {
     "csv": _table,
     "shdr": _shdr,
     "replay": _replay,
+    "mqtt": _mqtt,
+    "mqtts": _mqtt,
     "mtconnect+http": _mtconnect,
     "mtconnect+https": _mtconnect,
 }
