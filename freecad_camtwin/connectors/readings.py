@@ -83,7 +83,10 @@ def observations(readings: Iterable[Reading]) -> Iterator[Observation]:
 
 def _block(run: Sequence[tuple[float, str, float]]) -> Samples:
     """Make a block of readings in order of time; a second number of an item in an instant is a second row."""
-    items = {item: column for column, item in enumerate(dict.fromkeys(item for _, item, _ in run))}
+    row = {item: value for _, item, value in run}
+    if run[0][0] == run[-1][0] and len(row) == len(run):  # one instant, as most messages are
+        return Samples(np.array([run[0][0]]), tuple(row), np.array([list(row.values())]))
+    items = {item: column for column, item in enumerate(row)}
     rows: list[int] = []
     times: list[float] = []
     told: set[str] = set()

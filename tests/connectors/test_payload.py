@@ -125,8 +125,15 @@ def test_a_bare_payload_is_a_number_or_a_word(payload, value):
     assert (found.values[0, 0] if isinstance(found, Samples) else found.value) == value
 
 
+@pytest.mark.parametrize("value", [{"a": b"bytes"}, [msgspec.msgpack.Ext(5, b"code")], {"a": {1: {2: b""}}}])
+def test_what_is_neither_number_nor_word_is_refused(value):
+    with pytest.raises(PayloadError, match="neither numbers nor words"):
+        said("t", msgspec.msgpack.encode(value))
+
+
 def test_a_program_with_a_number_for_a_name_is_a_word():
     assert words(said("program", b"1001", words=frozenset({"program"})), "program") == ["1001"]
+    assert words(said("program", b"1001.5", words=frozenset({"program"})), "program") == ["1001.5"]
 
 
 def test_what_is_not_finite_is_unknown():

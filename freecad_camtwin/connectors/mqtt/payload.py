@@ -203,9 +203,11 @@ def _leaves(path: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
 def _word(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return None if value is None else str(value)[:LONGEST_WORD]
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    if not isinstance(value, str | None):
+        raise PayloadError("neither numbers nor words")
+    return value and value[:LONGEST_WORD]
 
 
 def _own_time(value: Any) -> float | None:
