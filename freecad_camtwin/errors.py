@@ -10,6 +10,7 @@ CamTwinError
 ├── ToolpathError         moves that no machine could follow
 ├── ToolError             the tool lacks a dimension, or has one that cannot be
 ├── StockError            the stock is missing, empty, or too fine to hold in memory
+├── ConnectorError        a machine, broker or server refuses us, or cannot be reached
 ├── OutputError           a result cannot be written; nothing was left half-written
 └── FreeCADError          the FreeCAD child process is missing or failed
 """
@@ -53,6 +54,10 @@ class StockError(CamTwinError):
 
 class OutputError(CamTwinError):
     """A result cannot be written; nothing was left half-written."""
+
+
+class ConnectorError(CamTwinError):
+    """A machine, broker or server refuses us or cannot be reached, and trying again would not mend it."""
 
 
 class FreeCADError(CamTwinError):

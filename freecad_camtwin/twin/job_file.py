@@ -31,10 +31,36 @@ _PLAIN = tuple(item.name for item in fields(Job) if item.name not in ("toolpath"
 
 def save_job(job: Job, path: str | os.PathLike[str]) -> None:
     """Write ``job`` to ``path`` in one stroke: the file is whole or absent."""
+    _write(Path(path), *describe(job))
+
+
+def describe(job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a job as JSON's own types and arrays by name, for any file; ``restore`` makes it a job again."""
     events = [asdict(event) | {"kind": int(event.kind)} for event in job.toolpath.events]
     operations = [asdict(operation) for operation in job.operations]
-    arrays = {f"toolpath.{name}": getattr(job.toolpath, name) for name in _COLUMNS}
-    _write(Path(path), _common(job) | {"toolpath": events, "operations": operations}, arrays, job.stock)
+    arrays = {f"toolpath.{name}": getattr(job.toolpath, name) for name in _COLUMNS} | _triangles(job)
+    return _common(job) | {"toolpath": events, "operations": operations}, arrays
+
+
+def restore(data: dict[str, Any], arrays: dict[str, Any]) -> Job:
+    """Return the job that ``describe`` took apart.
+
+    Raises InputError where it is of another schema or holds too little, and as Toolpath and Tool do where their
+    values cannot be.
+    """
+    try:
+        if data["schema"] != SCHEMA:
+            raise InputError(f"it holds {data['schema']!r}, not {SCHEMA!r}")
+        job = _job(data, arrays)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"its job is damaged: {error}") from error
+    return interpret(job) if isinstance(job, StoredJob) else job
+
+
+def _triangles(job: Job | StoredJob) -> dict[str, Any]:
+    if job.stock is None or job.stock.triangles is None:
+        return {}
+    return {"stock.triangles": job.stock.triangles}
 
 
 def save_stored(job: StoredJob, path: str | os.PathLike[str]) -> None:
@@ -44,7 +70,7 @@ def save_stored(job: StoredJob, path: str | os.PathLike[str]) -> None:
         | {"controller": {"n_rpm": _nan_as_none(item.n_rpm), "is_reversed": item.is_reversed, "coolant": item.coolant}}
         for item in job.operations
     ]
-    _write(Path(path), _common(job) | {"operations": operations}, pack(job.operations), job.stock)
+    _write(Path(path), _common(job) | {"operations": operations}, pack(job.operations) | _triangles(job))
 
 
 def _nan_as_none(value: float) -> float | None:
@@ -61,9 +87,7 @@ def _common(job: Job | StoredJob) -> dict[str, Any]:
     return plain | {"schema": SCHEMA, "tools": tools, "stock": stock}
 
 
-def _write(target: Path, description: dict[str, Any], arrays: dict[str, Any], stock: Stock | None) -> None:
-    if stock is not None and stock.triangles is not None:
-        arrays["stock.triangles"] = stock.triangles
+def _write(target: Path, description: dict[str, Any], arrays: dict[str, Any]) -> None:
     arrays["json"] = np.frombuffer(json.dumps(description, ensure_ascii=False).encode(), np.uint8)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".camtwin-") as folder:
@@ -80,17 +104,15 @@ def load_job(path: str | os.PathLike[str]) -> Job:
     try:
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        data = json.loads(arrays["json"].tobytes())
-        if data["schema"] != SCHEMA:
-            raise InputError(f"{path} holds {data['schema']!r}, not {SCHEMA!r}")
-        job = _job(data, arrays)
+        return restore(json.loads(arrays["json"].tobytes()), arrays)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except CamTwinError:
         raise
     except OSError as error:
         raise InputError(f"the job file {path} cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a job file, or it is damaged: {error}") from error
-    return interpret(job) if isinstance(job, StoredJob) else job
 
 
 def _job(data: dict[str, Any], arrays: dict[str, Any]) -> Job | StoredJob:

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""From machines, sensors and files to observations: one module per protocol, none of which knows another.
+
+``open_connector`` finds the one for an address. Nothing here runs inside FreeCAD, and each module imports the library
+of its protocol only when it is chosen.
+"""
+
+import math
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from freecad_camtwin.connectors.protocol import Connector, Options, Told
+from freecad_camtwin.errors import InputError
+
+__all__ = ["Connector", "Options", "Told", "open_connector"]
+
+#: Kinds of files, by how their names end; what ends otherwise is a recording.
+_TABLES = {".csv", ".tsv"}
+_LOGS = {".txt", ".shdr", ".log"}
+
+
+def open_connector(url: str, options: Options | None = None) -> Connector:
+    """Return the connector for an address; nothing is opened before its observations are asked for.
+
+    InputError where the address is none that we know.
+    """
+    try:
+        parts = urlsplit(url, allow_fragments=False)  # "#" is a wildcard in MQTT's topics
+        port = parts.port
+    except ValueError as error:
+        raise InputError(f"the address {url!r} cannot be understood: {error}") from error
+    if parts.password is not None:
+        raise InputError(f"the address of {parts.hostname} holds a password; leave it out, and give it as an option")
+    options = options or Options()
+    opener = _OPENERS.get(parts.scheme)
+    if opener is None:
+        raise InputError(f"{url!r} begins with none of {', '.join(f'{scheme}:' for scheme in _OPENERS)}")
+    return opener(parts, port, options)
+
+
+def _path(parts: SplitResult) -> Path:
+    """Return the file of an address such as csv:run.csv, or csv:///data/run.csv."""
+    name = unquote(parts.netloc + parts.path)
+    if not name:
+        raise InputError(f"the address {parts.scheme}: names no file")
+    return Path(name).expanduser()
+
+
+def _table(parts: SplitResult, _port: int | None, options: Options) -> Connector:
+    return _made("table", "Table", _path(parts), options)
+
+
+def _shdr(parts: SplitResult, port: int | None, options: Options) -> Connector:
+    if parts.hostname and port:
+        return _made("shdr", "ShdrAdapter", parts.hostname, port, options)
+    return _made("shdr", "ShdrLog", _path(parts), options)
+
+
+def _replay(parts: SplitResult, _port: int | None, options: Options) -> Connector:
+    path = _path(parts)
+    suffix = path.suffix.lower()
+    if suffix in _TABLES:
+        source = _made("table", "Table", path, options)
+    elif suffix in _LOGS:
+        source = _made("shdr", "ShdrLog", path, options)
+    else:
+        source = _made("recording", "Recorded", path, options)
+    speed = _speed(parts)
+    return source if math.isinf(speed) else _made("paced", "Paced", source, speed)
+
+
+def _speed(parts: SplitResult) -> float:
+    """Return how many times as fast as it was a replay shall be; "max" is as fast as it can be read."""
+    words = parse_qs(parts.query).get("speed", ["1"])
+    try:
+        speed = math.inf if words[0] == "max" else float(words[0])
+    except ValueError:
+        speed = math.nan
+    if not speed > 0:
+        raise InputError(f"speed={words[0]} is no speed; give a number above 0, or max")
+    return speed
+
+
+def _mtconnect(parts: SplitResult, _port: int | None, options: Options) -> Connector:
+    if not parts.hostname:
+        raise InputError(f"the address {parts.geturl()!r} names no agent; mtconnect+http://mill:5000 would")
+    return _made(
+        "mtconnect.agent", "Agent", parts._replace(scheme=parts.scheme.removeprefix("mtconnect+")).geturl(), options
+    )
+
+
+def _mqtt(parts: SplitResult, port: int | None, options: Options) -> Connector:
+    topic = unquote(parts.path.removeprefix("/"))
+    if not parts.hostname or not topic:
+        raise InputError(f"the address {parts.geturl()!r} names no broker and topic; mqtt://broker/shop/mill1/# would")
+    encrypted = parts.scheme == "mqtts"
+    return _made(
+        "mqtt.broker", "Broker", parts.hostname, port or (8883 if encrypted else 1883), topic, encrypted, options
+    )
+
+
+def _made(module: str, name: str, *arguments: object) -> Connector:
+    """Make a connector of a module, which is imported now."""
+    try:
+        found = import_module(f"freecad_camtwin.connectors.{module}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("freecad_camtwin"):
+            raise
+        raise InputError(
+            f"{error.name} is not installed, which this address needs; pip install 'freecad-camtwin[live]'"
+        ) from error
+    connector: Connector = getattr(found, name)(*arguments)
+    return connector
+
+
+_OPENERS: dict[str, Callable[[SplitResult, int | None, Options], Connector]] = {
+    "csv": _table,
+    "shdr": _shdr,
+    "replay": _replay,
+    "mqtt": _mqtt,
+    "mqtts": _mqtt,
+    "mtconnect+http": _mtconnect,
+    "mtconnect+https": _mtconnect,
+}

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The talk with an MQTT 5 broker: one subscription, in a thread of paho's, whose messages an asyncio task takes.
+
+The thread only puts messages into a bounded box; all they say is found out on the other side. Nagle's delay is off:
+with it, small messages wait for acknowledgements, 20 ms and more at ten thousand a second.
+"""
+
+import asyncio
+import socket
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+from uuid import uuid4
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from freecad_camtwin.connectors.mqtt.payload import PayloadError, decode
+from freecad_camtwin.connectors.protocol import Options, Told
+from freecad_camtwin.connectors.retry import LostError, sessions
+from freecad_camtwin.errors import ConnectorError, InputError
+from freecad_camtwin.twin.discovery import Item
+from freecad_camtwin.twin.observation import GAP, Event, Observation
+
+#: Messages that wait for us; more are dropped and counted.
+MOST_WAITING = 100_000
+#: Bytes of them, as a multiple of the longest message.
+MOST_WAITING_MESSAGES = 16
+#: The broker keeps what we missed for so long, of what was published with an acknowledgement [s].
+KEPT = 300
+KEEPALIVE = 15
+#: Reason codes of MQTT 5 by which a broker refuses us for good.
+_REFUSALS = {0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a session."""
+
+    reason: str
+    is_refusal: bool = False
+
+
+class Inbox:
+    """Where paho's thread puts messages for a task of ``loop``; bounded in number and in bytes."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, most_bytes: int, told: Told) -> None:
+        self._loop, self._most, self._told = loop, most_bytes, told
+        self._waiting: deque[tuple[MQTTMessage, float]] = deque()
+        self._bytes = 0
+        self._ended: Ended | None = None
+        self._lock = Lock()
+        self._news = asyncio.Event()
+
+    def put(self, message: MQTTMessage) -> None:
+        """Take a message, in paho's thread."""
+        with self._lock:
+            self._told.received += 1
+            if len(self._waiting) >= MOST_WAITING or self._bytes + len(message.payload) > self._most:
+                self._told.drop("came faster than it was read")
+                return
+            wakes = not self._waiting
+            self._waiting.append((message, time.time()))
+            self._bytes += len(message.payload)
+        if wakes:
+            self._wake()
+
+    def end(self, ended: Ended) -> None:
+        """Take the end of the session, in paho's thread; the first one told counts."""
+        with self._lock:
+            self._ended = self._ended or ended
+        self._wake()
+
+    async def take(self, patience: float) -> list[tuple[MQTTMessage, float]]:
+        """Return all that waits; what ends the session is raised once nothing waits. TimeoutError in a silence."""
+        while True:
+            with self._lock:
+                found, self._waiting, self._bytes = list(self._waiting), deque(), 0
+                ended = self._ended
+                self._news.clear()
+            if found:
+                return found
+            if ended:
+                raise ConnectorError(ended.reason) if ended.is_refusal else LostError(ended.reason)
+            await asyncio.wait_for(self._news.wait(), patience)
+
+    def _wake(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._news.set)
+
+
+class Broker:
+    """A broker and a topic filter, such as shop/mill1/#."""
+
+    def __init__(self, host: str, port: int, topic: str, encrypted: bool, options: Options) -> None:
+        self.told = Told()
+        self._host, self._port, self._topic, self._encrypted = host, port, topic, encrypted
+        self._options = options
+        self._identity = f"camtwin-{uuid4().hex[:12]}"
+        self._has_session = False
+        self._name = f"the broker {host}:{port}"
+
+    def observations(self) -> AsyncIterator[Observation]:
+        """Yield what is published; see ``protocol.Connector``."""
+        return sessions(self._session, self.told, patience=self._options.patience)
+
+    async def offered(self) -> tuple[Item, ...]:
+        """Return nothing: a broker says what it has only by sending it."""
+        return ()
+
+    async def _session(self) -> AsyncIterator[Observation]:
+        inbox = Inbox(asyncio.get_running_loop(), MOST_WAITING_MESSAGES * self._options.most_bytes, self.told)
+        client = self._client(inbox)
+        await self._connect(client)
+        client.loop_start()
+        is_silent = False
+        try:
+            while True:
+                try:
+                    messages = await inbox.take(self._options.quiet)
+                except TimeoutError:
+                    if not is_silent:
+                        yield Event(time.time(), GAP, f"nothing came for {self._options.quiet:g} s")
+                    is_silent = True
+                    continue
+                is_silent = False
+                for message, arrival in messages:
+                    for observation in self._said(message, arrival):
+                        yield observation
+        finally:
+            # Who leaves on purpose wants nothing kept; on a lost connection this reaches nobody.
+            client.disconnect(properties=_properties(PacketTypes.DISCONNECT, SessionExpiryInterval=0))
+            await asyncio.to_thread(client.loop_stop)
+
+    def _said(self, message: MQTTMessage, arrival: float) -> list[Observation]:
+        if len(message.payload) > self._options.most_bytes:
+            self.told.drop("message too large")
+            return []
+        try:
+            topic = message.topic
+            words = self._options.words
+            found, simulated = decode(topic, bytes(message.payload), arrival, words=words, retained=message.retain)
+        except PayloadError as error:
+            self.told.drop(str(error))
+            return []
+        except UnicodeDecodeError:
+            self.told.drop("topic that is no text")
+            return []
+        self.told.simulated |= simulated
+        return found
+
+    def _client(self, inbox: Inbox) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._identity,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            reconnect_on_failure=False,
+        )
+
+        def on_connect(_client: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, _more: Any) -> None:
+            if code.is_failure:
+                inbox.end(Ended(f"{self._name} refuses us: {code}", code.value in _REFUSALS))
+            else:
+                client.subscribe(self._topic, qos=1)
+
+        def on_subscribe(_client: Client, _data: Any, _number: int, codes: list[ReasonCode], _more: Any) -> None:
+            for code in codes:
+                if code.is_failure:
+                    inbox.end(Ended(f"{self._name} does not let us read {self._topic}: {code}", is_refusal=True))
+
+        def on_disconnect(_client: Client, _data: Any, _flags: DisconnectFlags, code: ReasonCode, _more: Any) -> None:
+            inbox.end(Ended(f"{self._name} was lost: {code}"))
+
+        client.on_connect = on_connect
+        client.on_subscribe = on_subscribe
+        client.on_disconnect = on_disconnect
+        client.on_message = lambda _client, _data, message: inbox.put(message)
+        client.on_socket_open = lambda _client, _data, opened: _send_at_once(opened)
+        self._introduce(client)
+        return client
+
+    def _introduce(self, client: Client) -> None:
+        """Prepare who we say we are, and whom we trust."""
+        options = self._options
+        if options.user is not None:
+            client.username_pw_set(options.user, options.password)
+            if not self._encrypted:
+                self.told.warn(f"{self._name} is sent the password in the clear; use mqtts")
+        if self._encrypted:
+            try:
+                context = ssl.create_default_context(cafile=options.authority)
+                if options.certificate:
+                    context.load_cert_chain(options.certificate, options.key)
+            except OSError as error:
+                raise InputError(f"the certificates for {self._name} cannot be used: {error}") from error
+            client.tls_set_context(context)
+
+    async def _connect(self, client: Client) -> None:
+        asked = _properties(
+            PacketTypes.CONNECT, SessionExpiryInterval=KEPT, MaximumPacketSize=4 * self._options.most_bytes
+        )
+        client.connect_timeout = max(self._options.quiet, 1.0)
+        try:
+            await asyncio.to_thread(
+                client.connect,
+                self._host,
+                self._port,
+                KEEPALIVE,
+                clean_start=not self._has_session,
+                properties=asked,
+            )
+        except ssl.SSLCertVerificationError as error:
+            raise ConnectorError(f"{self._name} is not trusted: {error.verify_message}") from error
+        except OSError as error:
+            raise LostError(f"{self._name} cannot be reached: {error.strerror or error}") from error
+        self._has_session = True
+
+
+def _properties(packet: int, **values: int) -> Properties:
+    found = Properties(packet)  # type: ignore[no-untyped-call]
+    for name, value in values.items():
+        setattr(found, name, value)
+    return found
+
+
+def _send_at_once(opened: Any) -> None:
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""From single readings, as most sources tell them, to blocks of numbers and words in the order of time.
+
+A reading is a time, an item, and a number or a word. Rows of a block are instants: what was read at the same time
+stands in the same row. A block ends where a word was told, so that numbers before and after it stay before and after.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from freecad_camtwin.twin.observation import Event, Observation, Samples
+
+#: (seconds since the epoch, item, value); a value of None is UNAVAILABLE.
+Reading = tuple[float, str, float | str | None]
+
+#: Cells of a block of readings; more items than this per block are told in several blocks.
+MOST_CELLS = 2**20
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_FRACTION = re.compile(r"(\.\d{6})\d+")
+#: Times beyond the year 9999 are no times.
+_LAST_SECOND = 253402300800.0
+
+
+def value_of(text: str) -> float | str | None:
+    """Return the number that a text writes, or the text; None for UNAVAILABLE and for what is no number."""
+    word = text.strip()
+    if _NUMBER.fullmatch(word):
+        number = float(word)
+        return number if math.isfinite(number) else None
+    if word == "UNAVAILABLE" or word.lower().lstrip("+-") in {"nan", "inf", "infinity"}:
+        return None
+    return word
+
+
+def number_of(value: float) -> float | None:
+    """Return a number; None for what is none."""
+    return float(value) if math.isfinite(value) else None
+
+
+def seconds_of(text: str) -> float | None:
+    """Return the seconds since the epoch that an ISO 8601 time or a plain number says; None where it says none.
+
+    A time without a zone is taken as UTC.
+    """
+    word = text.strip()
+    if _NUMBER.fullmatch(word):
+        return time_of(float(word))
+    try:
+        moment = datetime.fromisoformat(_FRACTION.sub(r"\1", word))
+    except ValueError:
+        return None
+    return time_of((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def time_of(number: float) -> float | None:
+    """Return a number as a time; None where no clock says it."""
+    return float(number) if 0 <= number < _LAST_SECOND else None
+
+
+def observations(readings: Iterable[Reading]) -> Iterator[Observation]:
+    """Yield blocks and words, in order of time; of readings at the same time the earlier first."""
+    ordered = sorted(readings, key=lambda reading: reading[0])
+    run: list[tuple[float, str, float]] = []
+    items: set[str] = set()
+    for at, item, value in ordered:
+        if isinstance(value, float):
+            items.add(item)
+            run.append((at, item, value))
+            if len(items) * len(run) < MOST_CELLS:
+                continue
+        if run:
+            yield _block(run)
+            run, items = [], set()
+        if not isinstance(value, float):
+            yield Event(at, item, value)
+    if run:
+        yield _block(run)
+
+
+def _block(run: Sequence[tuple[float, str, float]]) -> Samples:
+    """Make a block of readings in order of time; a second number of an item in an instant is a second row."""
+    row = {item: value for _, item, value in run}
+    if run[0][0] == run[-1][0] and len(row) == len(run):  # one instant, as most messages are
+        return Samples(np.array([run[0][0]]), tuple(row), np.array([list(row.values())]))
+    items = {item: column for column, item in enumerate(row)}
+    rows: list[int] = []
+    times: list[float] = []
+    told: set[str] = set()
+    for at, item, _ in run:
+        if not times or at != times[-1] or item in told:
+            times.append(at)
+            told = set()
+        told.add(item)
+        rows.append(len(times) - 1)
+    values = np.full((len(times), len(items)), np.nan)
+    values[rows, [items[item] for _, item, _ in run]] = [value for _, _, value in run]
+    return Samples(np.array(times), tuple(items), values)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A connection that comes back: session after session, with pauses that grow and differ from each other's."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any
+
+from freecad_camtwin.connectors.protocol import Told
+from freecad_camtwin.errors import ConnectorError
+from freecad_camtwin.twin.observation import GAP, Event, Observation
+
+
+class LostError(Exception):
+    """A session ended, or did not begin; another may work. Its words are the reason of the gap.
+
+    ``resumes``: the next session goes on where this one ended, or tells the gap itself.
+    """
+
+    def __init__(self, reason: str, *, resumes: bool = False) -> None:
+        super().__init__(reason)
+        self.resumes = resumes
+
+
+class Backoff:
+    """Pauses that double up to a longest one, each drawn between half and all of it.
+
+    Without the draw, all recorders of a hall would knock at a restarted broker in the same instant, again and again.
+    """
+
+    def __init__(self, first: float = 0.25, longest: float = 30.0, draw: Callable[[], float] = random.random) -> None:
+        self._first, self._longest, self._draw = first, longest, draw
+        self._next = first
+
+    def pause(self) -> float:
+        """Return how long to wait now [s]."""
+        pause = self._next * (0.5 + 0.5 * self._draw())
+        self._next = min(2 * self._next, self._longest)
+        return pause
+
+    def reset(self) -> None:
+        """Begin anew: the connection works."""
+        self._next = self._first
+
+
+async def sessions(
+    session: Callable[[], AsyncIterator[Observation]], told: Told, *, patience: float, backoff: Backoff | None = None
+) -> AsyncIterator[Observation]:
+    """Yield what one session after the other yields, a ``GAP`` between them; end when one ends of its own accord.
+
+    A session that raises ``LostError`` is followed by another. ConnectorError where none worked within ``patience``
+    seconds; one that a session raises is passed on, since trying again would not mend it.
+    """
+    backoff = backoff or Backoff()
+    began = time.monotonic()
+    works, has_worked = False, False
+    while True:
+        try:
+            async with aclosing(_closable(session())) as found:
+                async for observation in found:
+                    if not works:
+                        works = has_worked = True
+                        backoff.reset()
+                    yield observation
+        except LostError as error:
+            reason, resumes = str(error), error.resumes
+        else:
+            return
+        if not has_worked and time.monotonic() - began >= patience:
+            raise ConnectorError(f"{reason}; tried for {patience:g} s")
+        told.warn(reason)
+        if works and not resumes:
+            yield Event(time.time(), GAP, reason)
+        works = False
+        await asyncio.sleep(backoff.pause())
+
+
+def _closable(found: AsyncIterator[Observation]) -> Any:
+    return found

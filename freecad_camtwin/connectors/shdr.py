@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""SHDR, the lines that MTConnect adapters send to their agent: from a log file, or from an adapter itself.
+
+``2022-08-08T13:51:34.716Z|X1load|12|Z1load|7``: a time, then items and what they say. Conditions, with their five
+fields, stand alone in a line. Assets are no observations, and are passed over with all their lines.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+from freecad_camtwin.connectors.protocol import Options, Told
+from freecad_camtwin.connectors.readings import Reading, observations, seconds_of, value_of
+from freecad_camtwin.connectors.retry import LostError, sessions
+from freecad_camtwin.errors import InputError
+from freecad_camtwin.twin.discovery import Item
+from freecad_camtwin.twin.observation import Observation
+
+LONGEST_LINE = 2**16
+LINES_AT_ONCE = 2000
+_LEVELS = {"NORMAL", "WARNING", "FAULT", "UNAVAILABLE"}
+_MULTILINE = "--multiline--"
+_PINGS = 3  #: to an adapter that is silent, before it is given up
+
+
+class LineReader:
+    """Turns lines into readings. Of lines that came before it knows the end of an asset that goes on."""
+
+    def __init__(self, told: Told, words: frozenset[str] = frozenset()) -> None:
+        self._told, self._words = told, words
+        self._until: str | None = None
+
+    def readings(self, line: str, arrival: float | None = None) -> list[Reading]:
+        """Return what a line says, at ``arrival`` where it tells no time itself."""
+        line = line.strip("\r\n")
+        if self._until is not None:
+            if line.strip() == self._until:
+                self._until = None
+            return []
+        if not line or line.startswith("*"):
+            return []
+        self._told.received += 1
+        if len(line) > LONGEST_LINE:
+            self._told.drop("line too long")
+            return []
+        stamp, *fields = line.split("|")
+        at = seconds_of(stamp.partition("@")[0]) if stamp else arrival
+        if at is None or len(fields) < 2:
+            self._told.drop("no SHDR line")
+            return []
+        return self._of(at, fields)
+
+    def _of(self, at: float, fields: list[str]) -> list[Reading]:
+        if fields[0].startswith("@"):
+            if fields[-1].startswith(_MULTILINE):
+                self._until = fields[-1]
+            return []
+        if len(fields) == 6 and fields[1].upper() in _LEVELS:
+            return [(at, fields[0], _condition(fields))]
+        if len(fields) % 2:
+            self._told.drop("item without a value")
+        return [
+            (at, item, self._value(item, text)) for item, text in zip(fields[::2], fields[1::2], strict=False) if item
+        ]
+
+    def _value(self, item: str, text: str) -> float | str | None:
+        value = value_of(text)
+        return text.strip() if item in self._words and value is not None else value
+
+
+def _condition(fields: list[str]) -> str | None:
+    """Return the level of a condition, and its text where it has one."""
+    level, code, text = fields[1].upper(), fields[2], fields[5]
+    if level == "UNAVAILABLE":
+        return None
+    return " ".join(filter(None, (level, code, text)))
+
+
+class ShdrLog:
+    """A log of SHDR lines."""
+
+    def __init__(self, path: Path, options: Options) -> None:
+        self.told = Told()
+        self._path, self._options = path, options
+
+    async def observations(self) -> AsyncIterator[Observation]:
+        """Yield all that the log says; see ``protocol.Connector``."""
+        reader = LineReader(self.told, self._options.words)
+        found = 0
+        for lines in _blocks(self._path):
+            readings = [reading for line in lines for reading in reader.readings(line)]
+            found += len(readings)
+            for observation in observations(readings):
+                yield observation
+            await asyncio.sleep(0)
+        if not found:
+            raise InputError(f"{self._path.name} has no SHDR line such as 2022-08-08T13:51:34.7Z|X1load|12")
+
+    async def offered(self) -> tuple[Item, ...]:
+        """Return the items that the log tells of."""
+        reader = LineReader(Told())
+        names = {item for lines in _blocks(self._path) for line in lines for _, item, _ in reader.readings(line)}
+        return tuple(Item(name) for name in sorted(names))
+
+
+def _blocks(path: Path) -> Iterator[list[str]]:
+    """Yield the lines of a file, some at once."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            lines = iter(lambda: file.readline(2 * LONGEST_LINE), "")
+            while block := list(islice(lines, LINES_AT_ONCE)):
+                yield block
+    except OSError as error:
+        raise InputError(f"the SHDR log {path} cannot be read: {error.strerror}") from error
+
+
+class ShdrAdapter:
+    """An adapter that speaks SHDR over TCP, as it would to an agent."""
+
+    def __init__(self, host: str, port: int, options: Options) -> None:
+        self.told = Told()
+        self._host, self._port, self._options = host, port, options
+
+    def observations(self) -> AsyncIterator[Observation]:
+        """Yield what the adapter says; see ``protocol.Connector``."""
+        return sessions(self._session, self.told, patience=self._options.patience)
+
+    async def offered(self) -> tuple[Item, ...]:
+        """Return nothing: an adapter says what it has only by sending it."""
+        return ()
+
+    async def _session(self) -> AsyncIterator[Observation]:
+        peer = f"the adapter {self._host}:{self._port}"
+        try:
+            incoming, outgoing = await asyncio.wait_for(
+                asyncio.open_connection(self._host, self._port, limit=LONGEST_LINE), self._options.quiet
+            )
+        except OSError as error:
+            raise LostError(f"{peer} cannot be reached: {error.strerror or 'no answer'}") from error
+        reader = LineReader(self.told, self._options.words)
+        try:
+            while line := await self._line(incoming, outgoing):
+                for observation in observations(reader.readings(line.decode(errors="replace"), time.time())):
+                    yield observation
+        except TimeoutError as error:
+            raise LostError(f"{peer} was silent for {self._options.quiet:g} s") from error
+        except ValueError as error:
+            self.told.drop("line too long")
+            raise LostError(f"{peer} sent a line of more than {LONGEST_LINE} bytes") from error
+        except OSError as error:
+            raise LostError(f"{peer} was lost: {error.strerror}") from error
+        finally:
+            outgoing.close()
+            with suppress(OSError):
+                await outgoing.wait_closed()
+        raise LostError(f"{peer} closed the connection")
+
+    async def _line(self, incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter) -> bytes:
+        """Return the next line; in a silence ask the adapter whether it is there."""
+        for _ in range(_PINGS):
+            with suppress(TimeoutError):
+                return await asyncio.wait_for(incoming.readline(), self._options.quiet / _PINGS)
+            outgoing.write(b"* PING\n")
+        raise TimeoutError

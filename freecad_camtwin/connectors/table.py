@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A table of text, as loggers of sensors and of machines write it: one row per instant, one column per item.
+
+The first row names the columns. One of them, called time, timestamp, date or t, is the clock: seconds, or ISO 8601.
+Columns of numbers become samples, others become events where they change.
+"""
+
+import asyncio
+import csv
+from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from freecad_camtwin.connectors.protocol import Options, Told
+from freecad_camtwin.connectors.readings import Reading, seconds_of, value_of
+from freecad_camtwin.errors import InputError
+from freecad_camtwin.twin.discovery import Item
+from freecad_camtwin.twin.observation import Event, Observation, Samples
+from freecad_camtwin.twin.toolpath import Floats
+
+ROWS_AT_ONCE = 4096
+MOST_COLUMNS = 2000
+_CLOCKS = ("time", "timestamp", "time_s", "date", "datetime", "t")
+_DELIMITERS = ",;\t|"
+
+
+class Table:
+    """A file of comma, semicolon or tab separated values."""
+
+    def __init__(self, path: Path, options: Options) -> None:
+        self.told = Told()
+        self._path, self._words = path, options.words
+        self._last: dict[str, float | str | None] = {}
+
+    async def observations(self) -> AsyncIterator[Observation]:
+        """Yield all rows; see ``protocol.Connector``."""
+        rows = self._rows()
+        names, clock = self._head(rows)
+        while block := list(islice(rows, ROWS_AT_ONCE)):
+            for observation in self._block(names, clock, block):
+                yield observation
+            await asyncio.sleep(0)
+
+    async def offered(self) -> tuple[Item, ...]:
+        """Return the columns."""
+        names, clock = self._head(self._rows())
+        return tuple(Item(name) for at, name in enumerate(names) if at != clock)
+
+    def _rows(self) -> Iterator[list[str]]:
+        try:
+            with self._path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+                first = file.readline(csv.field_size_limit())
+                file.seek(0)
+                yield from csv.reader(file, delimiter=max(_DELIMITERS, key=first.count))
+        except OSError as error:
+            raise InputError(f"the table {self._path} cannot be read: {error.strerror}") from error
+        except csv.Error as error:
+            raise InputError(f"{self._path.name} is no table: {error}") from error
+
+    def _head(self, rows: Iterator[list[str]]) -> tuple[list[str], int]:
+        """Return the names of the columns, and which of them is the clock."""
+        names = [name.strip() for name in next(rows, [])]
+        for word in _CLOCKS:
+            for at, name in enumerate(names):
+                if name.lower() == word and len(names) <= MOST_COLUMNS:
+                    return names, at
+        raise InputError(
+            f"{self._path.name} has no column of times in its first row; name one of its columns 'time', "
+            "in seconds or as 2026-01-31T12:00:00Z"
+        )
+
+    def _block(self, names: Sequence[str], clock: int, block: Sequence[list[str]]) -> Iterator[Observation]:
+        self.told.received += len(block)
+        timed = [(seconds_of(row[clock]), row) for row in block if len(row) == len(names)]
+        rows = [row for at, row in timed if at is not None]
+        times = np.array([at for at, _ in timed if at is not None])
+        if len(rows) < len(timed):
+            self.told.drop("row without a time", len(timed) - len(rows))
+        if len(timed) < len(block):
+            self.told.drop("row of another length", len(block) - len(timed))
+        items: list[str] = []
+        columns: list[Floats] = []
+        changes: list[tuple[int, Reading]] = []
+        for at, name in enumerate(names):
+            if at == clock or not name:
+                continue
+            values = [value_of(row[at]) if row[at].strip() else None for row in rows]
+            is_word = name in self._words or name in self._last  # once a word, always one
+            if not is_word and all(not isinstance(value, str) for value in values):
+                items.append(name)
+                columns.append(np.array([np.nan if value is None else value for value in values], np.float64))
+            else:
+                changes += self._changes(name, times, [row[at].strip() for row in rows], values)
+        matrix = np.stack(columns, axis=1) if columns else np.empty((len(rows), 0))
+        yield from _split(times, tuple(items), matrix, sorted(changes, key=lambda change: change[0]))
+
+    def _changes(
+        self, name: str, times: Floats, texts: Sequence[str], values: Sequence[float | str | None]
+    ) -> Iterator[tuple[int, Reading]]:
+        """Yield the rows in which a column of words says something new."""
+        for row, (at, text, value) in enumerate(zip(times, texts, values, strict=True)):
+            word = text if value is not None else None
+            if name not in self._last or self._last[name] != word:
+                self._last[name] = word
+                yield row, (float(at), name, word)
+
+
+def _split(
+    times: Floats, items: tuple[str, ...], values: Floats, changes: Sequence[tuple[int, Reading]]
+) -> Iterator[Observation]:
+    """Yield rows in their order, and each word before the row that it stands in."""
+    done = 0
+    for row, (at, item, word) in changes:
+        if items and row > done:
+            yield Samples(times[done:row], items, values[done:row])
+            done = row
+        yield Event(at, item, None if word is None else str(word))
+    if items and len(times) > done:
+        yield Samples(times[done:], items, values[done:])

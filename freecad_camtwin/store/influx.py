@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Samples and words as InfluxDB line protocol, into a file or to a server, live or from a recording.
+
+A row becomes ``camtwin,run=…,machine=… load=52.3,x=10.5 1700000000000000000``: the tags say whose it is, each known
+value is a field, the time is in nanoseconds (of which a float of seconds holds whole microseconds). A word becomes
+``camtwin_event,…,item=EXECUTION value="ACTIVE" …``. The names are escaped as the line protocol's reference asks:
+commas and spaces in all, equals signs in all but measurements, quotes and backslashes in texts. Of two rows with one
+time and the same tags InfluxDB keeps the later; the recording itself has both.
+"""
+
+import gzip
+import http.client
+import math
+import time as clocks
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from freecad_camtwin.errors import OutputError
+from freecad_camtwin.store.reader import RecordingReader
+from freecad_camtwin.store.schema import Header
+from freecad_camtwin.twin.observation import Event
+
+MEASUREMENT = "camtwin"
+BATCH_LINES = 5000
+_TRIES = 4
+_PATIENCE_S = 30.0  #: for one answer, and the longest a server may ask us to wait
+_LATER = frozenset({408, 429, 500, 502, 503, 504})  #: answers after which the same batch may pass
+
+_NAME = str.maketrans({",": "\\,", " ": "\\ ", "=": "\\=", "\n": "\\ ", "\r": "\\ ", "\\": "/"})
+_TEXT = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": " ", "\r": " "})
+
+
+class Sink(Protocol):
+    """Where batches of lines go."""
+
+    def send(self, lines: list[str]) -> None:
+        """Hand over lines; OutputError where they cannot be taken."""
+
+    def close(self) -> None:
+        """Be done."""
+
+
+class FileSink:
+    """Lines appended to a text file."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = Path(path)
+        try:
+            self._file = self._path.open("a", encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise OutputError(f"{self._path} cannot be written: {error.strerror}") from error
+
+    def send(self, lines: list[str]) -> None:
+        """Write lines, and have them in the system's hands."""
+        try:
+            self._file.write("\n".join(lines) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(f"{self._path} cannot be written any further: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Take a redirect as a refusal: following one would make a GET of the batch, and lose it without a word."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow none."""
+
+
+class HttpSink:
+    """Lines posted to InfluxDB's write address, such as ``http://host:8086/api/v2/write?org=shop&bucket=mill``.
+
+    A server that is busy, or away for a moment, is tried again after the time it asks for, or after 0.5, 1 and 2 s.
+    """
+
+    def __init__(self, address: str, token: str | None = None, *, pause_s: float = 0.5) -> None:
+        if not address.startswith(("http://", "https://")):
+            raise OutputError("InfluxDB's address must begin with http:// or https://")
+        self._address = address
+        self._shown = address.split("?")[0].split("@")[-1]  # without what may be a password
+        self._pause_s = pause_s
+        self._opener = urllib.request.build_opener(_NoRedirect)
+        self._headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
+        if token:
+            self._headers["Authorization"] = f"Token {token}"
+
+    def send(self, lines: list[str]) -> None:
+        """Post lines as one batch."""
+        body = gzip.compress("\n".join(lines).encode(), 1)
+        pause = self._pause_s
+        for attempt in range(1, _TRIES + 1):
+            request = urllib.request.Request(self._address, body, self._headers, method="POST")
+            try:
+                with self._opener.open(request, timeout=_PATIENCE_S):
+                    return
+            except urllib.error.HTTPError as error:
+                with error:
+                    said = " ".join(error.read(300).decode(errors="replace").split())
+                reason, waits = f"{error.code} {said}", error.headers.get("Retry-After", "")
+                if error.code not in _LATER:
+                    raise OutputError(f"InfluxDB at {self._shown} refused {len(lines)} lines: {reason}") from error
+                pause = min(float(waits), _PATIENCE_S) if waits.isdigit() else pause
+            except (OSError, http.client.HTTPException) as error:  # no connection, no answer in time, or no HTTP
+                reason = str(getattr(error, "reason", error))
+            if attempt < _TRIES:
+                clocks.sleep(pause)
+            pause *= 2
+        raise OutputError(f"InfluxDB at {self._shown} did not take {len(lines)} lines in {_TRIES} tries: {reason}")
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+class LineWriter:
+    """Blocks of samples and words in, batches of lines out to a sink."""
+
+    def __init__(self, sink: Sink, header: Header) -> None:
+        self._sink = sink
+        tags = {"run": header.run, "machine": header.machine, "program": header.program}
+        tags["simulated"] = "true" if header.simulated else None
+        self._tags = "".join(f",{key}={_escaped(value)}" for key, value in sorted(tags.items()) if value)
+        self._lines: list[str] = []
+        self.sent = 0  #: lines that the sink has taken
+
+    def write(self, time: ArrayLike, columns: Mapping[str, ArrayLike], events: Iterable[Event] = ()) -> None:
+        """Turn rows and words into lines; full batches leave at once. Rows in which nothing is known have no line."""
+        times = np.asarray(time, np.float64)
+        usable = np.isfinite(times)
+        stamps = np.rint(times[usable] * 1e6).astype(np.int64)
+        names = [_escaped(name) for name in columns]
+        table = [np.asarray(column, np.float64)[usable].tolist() for column in columns.values()]
+        for row, stamp in enumerate(stamps.tolist()):
+            # The line protocol knows neither NaN nor infinity: such a value has no field.
+            values = [(name, column[row]) for name, column in zip(names, table, strict=True)]
+            fields = [f"{name}={value!r}" for name, value in values if math.isfinite(value)]
+            if fields:
+                self._add(f"{MEASUREMENT}{self._tags} {','.join(fields)} {stamp}000")
+        for event in events:
+            item = _escaped(event.item)
+            if event.value is not None and item and math.isfinite(event.time):
+                text = event.value.translate(_TEXT)
+                stamp = round(event.time * 1e6)
+                self._add(f'{MEASUREMENT}_event{self._tags},item={item} value="{text}" {stamp}000')
+
+    def flush(self) -> None:
+        """Send what has gathered."""
+        if self._lines:
+            self._sink.send(self._lines)
+            self.sent += len(self._lines)
+            self._lines = []
+
+    def close(self) -> None:
+        """Send the rest and close the sink."""
+        try:
+            self.flush()
+        finally:
+            self._sink.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self._sink.close()
+
+    def _add(self, line: str) -> None:
+        self._lines.append(line)
+        if len(self._lines) >= BATCH_LINES:
+            self.flush()
+
+
+def export_influx(recording: Path | str, sink: Sink) -> int:
+    """Send a whole recording; return the lines sent. OutputError says how far it came."""
+    with RecordingReader(recording) as reader:
+        writer = LineWriter(sink, reader.header)
+        try:
+            with writer:
+                for rows in reader.arrivals():
+                    writer.write(rows.time, rows.columns)
+                writer.write([], {}, reader.events())
+        except OutputError as error:
+            raise OutputError(f"{error}; {writer.sent} lines of {reader.path.name} were taken before") from error
+        return writer.sent
+
+
+def _escaped(text: str) -> str:
+    """Escape a field's key or a tag's value.
+
+    What no escape can write safely becomes something near it: an end of line a space, and a backslash, which would
+    escape whatever comes after it, a slash.
+    """
+    return text.translate(_NAME)

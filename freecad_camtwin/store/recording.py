@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The writer of a recording: rows in as they come, safe on disk within half a second.
+
+Rows gather in a block of ``CHUNK_ROWS``. Every ``SYNC_S`` what is new in the block is committed as a small chunk; when
+the block is full, or old, one chunk replaces its small ones. So a kill loses half a second, a slow source does not
+leave thousands of slivers, and each row is compressed twice at most. Readers see whole commits, never half of one.
+"""
+
+import math
+import os
+import sqlite3
+import time as clocks
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from freecad_camtwin.errors import OutputError
+from freecad_camtwin.store.packing import pack
+from freecad_camtwin.store.schema import CHUNK_ROWS, OPERATION, TABLES, Header, header_json
+from freecad_camtwin.twin.observation import Event
+from freecad_camtwin.twin.toolpath import Floats
+
+SYNC_S = 0.5  #: nothing waits longer than this for its commit, as long as rows come or ``sync`` is called
+BLOCK_S = 60.0  #: a block that fills slower than this is closed all the same
+
+
+class Recording:
+    """One run being written. Use it from one thread at a time; readers may be anywhere.
+
+    ``with Recording.create(path, header) as recording`` closes the file in every case; only ``finish`` marks the run
+    as whole.
+    """
+
+    def __init__(self, path: Path, header: Header, database: sqlite3.Connection) -> None:
+        self.path = path
+        self._database = database
+        self.header = header
+        self._failure: str | None = None
+        self._acknowledged = 0
+        self._stored = 0  # rows handed to the database, committed or not
+        self._newest = -np.inf
+        self._tallies: dict[tuple[str, str], int] = {}
+        self._told: dict[tuple[str, str], int] = {}  # the tallies as they stand in the file
+        self._committed = self._opened = clocks.monotonic()
+        self._time = np.empty(CHUNK_ROWS)
+        self._columns: dict[str, Floats] = {}
+        self._rows = 0  # in the block
+        self._sliced = 0  # of these, rows in small chunks
+        self._slices: list[int] = []  # the small chunks of this block
+
+    @classmethod
+    def create(cls, path: Path | str, header: Header) -> Self:
+        """Begin a recording in a new file. OutputError where there is one, or where none can be made."""
+        path = Path(path)
+        text = header_json(header)
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+        except FileExistsError as error:
+            raise OutputError(f"{path} exists; a recording never overwrites a file, choose another name") from error
+        except OSError as error:
+            raise OutputError(f"{path} cannot be made: {error.strerror}") from error
+        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        recording = cls(path, header, database)
+        try:
+            with recording._writing():
+                # Each commit reaches the disk itself: two a second cost little, and a power cut loses no more.
+                database.executescript(
+                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE;" + TABLES
+                )
+                database.execute("INSERT INTO header VALUES (?, NULL)", (text,))
+                database.execute("COMMIT")
+        except OutputError:
+            database.close()
+            raise
+        return recording
+
+    @property
+    def acknowledged(self) -> int:
+        """How many rows are safe on disk, whatever happens to this process now."""
+        return self._acknowledged
+
+    def append(self, time: ArrayLike, columns: Mapping[str, ArrayLike], events: Iterable[Event] = ()) -> None:
+        """Add rows in the order they came: ``time`` (n,) seconds since the epoch, each column (n,), NaN unknown.
+
+        Columns may come and go; where one is missing its values are unknown. Rows and words without a finite time
+        are dropped and counted. OutputError when the disk takes no more; what was acknowledged stays readable.
+        """
+        times = np.ascontiguousarray(time, np.float64)
+        values = {name: np.ascontiguousarray(column, np.float64) for name, column in columns.items()}
+        wrong = [name for name, column in values.items() if column.shape != times.shape or name in ("", "time")]
+        if times.ndim != 1 or wrong:
+            raise ValueError(f"columns {wrong} do not fit {times.shape} times, or are called time")
+        timed = np.isfinite(times)
+        if not timed.all():
+            self._tally("dropped", "without a time", int(np.count_nonzero(~timed)))
+            times, values = times[timed], {name: column[timed] for name, column in values.items()}
+        self._count_disorder(times)
+        with self._writing():
+            self._keep_words(events)
+            done = 0
+            while done < len(times):
+                done += self._fill(times[done:], {name: column[done:] for name, column in values.items()})
+                if self._rows == CHUNK_ROWS:
+                    self._close_block()
+            if clocks.monotonic() - self._committed >= SYNC_S:
+                self._commit()
+
+    def gap(self, start: float, stop: float | None, reason: str) -> None:
+        """Mark a stretch of time of which nothing is known, and make that safe at once."""
+        if not math.isfinite(start):
+            raise ValueError(f"a gap cannot begin at {start}")
+        with self._writing():
+            self._insert("gap", [(float(start), None if stop is None else float(stop), _text(reason))])
+            self._commit()
+
+    def count(self, *, received: int | None = None, dropped: Mapping[str, int] | None = None) -> None:
+        """Tell how many rows the source has delivered so far, and how many were dropped on the way, by reason."""
+        if received is not None:
+            self._tallies["received", ""] = int(received)
+        for reason, number in (dropped or {}).items():
+            self._tallies["dropped", reason] = int(number)
+
+    def sync(self) -> None:
+        """Make everything safe now. Call it twice a second where a source may fall silent."""
+        with self._writing():
+            self._commit()
+
+    def finish(self, stopped: float | None = None) -> None:
+        """Mark the run as whole, ``stopped`` at that time (now, if not told), and close the file."""
+        with self._writing():
+            self._close_block()
+            self._commit()
+            self._database.execute(
+                "UPDATE header SET finished = ?", (clocks.time() if stopped is None else float(stopped),)
+            )
+            self._settle()
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was not safe yet is made so unless the disk has failed. Does nothing twice."""
+        try:
+            if self._failure is None:
+                self.sync()
+        finally:
+            self._failure = self._failure or "the recording is closed"
+            self._database.close()
+
+    def discard(self) -> None:
+        """Close the file and remove it: for a copy that could not be completed."""
+        self.close()
+        for ending in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _settle(self) -> None:
+        """Leave one plain file, which can be read from a medium that takes no writing.
+
+        Where a reader is in it now, all is in that file too, and a log beside it that the next writer would remove;
+        where the disk is full, file and log together hold the run.
+        """
+        with suppress(sqlite3.OperationalError):
+            self._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self._database.execute("PRAGMA journal_mode = DELETE")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn a failure of the disk into one sentence, for good: what follows a lost row would be a lie."""
+        if self._failure is not None:
+            raise OutputError(self._failure)
+        try:
+            yield
+        except sqlite3.Error as error:
+            safe = f"its first {self._acknowledged} rows are safe" if self._acknowledged else "it has no row"
+            self._failure = f"{self.path.name} cannot be written any further ({error}); {safe}"
+            if self._database.in_transaction:
+                self._database.rollback()
+            raise OutputError(self._failure) from error
+
+    def _insert(self, table: str, rows: list[tuple[object, ...]]) -> int:
+        """Insert rows in the running transaction; return the number of the last."""
+        if not rows:
+            return 0
+        if not self._database.in_transaction:
+            self._database.execute("BEGIN IMMEDIATE")
+        marks = ", ".join("?" * len(rows[0]))
+        if len(rows) == 1:
+            return self._database.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows[0]).lastrowid or 0
+        self._database.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
+        return 0
+
+    def _keep_words(self, events: Iterable[Event]) -> None:
+        words = list(events)
+        timed = [event for event in words if math.isfinite(event.time)]
+        self._insert("event", [(float(event.time), _text(event.item), _text(event.value)) for event in timed])
+        self._tally("dropped", "word without a time", len(words) - len(timed))
+
+    def _fill(self, times: Floats, values: Mapping[str, Floats]) -> int:
+        """Put as many rows into the block as it takes; return how many."""
+        if not self._rows:
+            self._opened = clocks.monotonic()
+        rows = min(len(times), CHUNK_ROWS - self._rows)
+        place = slice(self._rows, self._rows + rows)
+        self._time[place] = times[:rows]
+        for name, column in values.items():
+            if name not in self._columns:
+                self._columns[name] = np.full(CHUNK_ROWS, np.nan)
+            self._columns[name][place] = column[:rows]
+        self._rows += rows
+        return rows
+
+    def _commit(self) -> None:
+        """Store what is new in the block, and the counters, and have it all on the disk."""
+        if clocks.monotonic() - self._opened >= BLOCK_S:
+            self._close_block()
+        elif self._rows > self._sliced:
+            self._slices.append(self._store(self._sliced, self._rows))
+            self._sliced = self._rows
+        if self._tallies != self._told:
+            self._insert("tally", [(*key, number) for key, number in self._tallies.items()])
+            self._told = dict(self._tallies)
+        if self._database.in_transaction:
+            self._database.execute("COMMIT")
+        self._acknowledged = self._stored
+        self._committed = clocks.monotonic()
+
+    def _close_block(self) -> None:
+        """Store the whole block as one chunk in place of its small ones, and begin the next."""
+        for chunk in self._slices:
+            for table, key in (("chunk", "id"), ("piece", "chunk"), ("presence", "chunk")):
+                self._delete(table, key, chunk)
+        if self._rows:
+            self._stored -= self._sliced
+            self._store(0, self._rows)
+        self._rows = self._sliced = 0
+        self._slices.clear()
+        self._columns.clear()
+
+    def _store(self, start: int, stop: int) -> int:
+        """Store rows of the block as a chunk; return its number."""
+        times = self._time[start:stop]
+        known = {name: column[start:stop] for name, column in self._columns.items()}
+        known = {name: column for name, column in known.items() if not np.isnan(column).all()}
+        low, high = float(times.min()), float(times.max())
+        chunk = self._insert("chunk", [(None, stop - start, low, high)])
+        pieces: list[tuple[object, ...]] = [(chunk, "time", low, high, pack(times))]
+        pieces += [(chunk, name, *_extremes(column), pack(column)) for name, column in known.items()]
+        self._insert("piece", pieces)
+        present = np.unique(known.get(OPERATION, np.empty(0)))
+        self._insert("presence", [(int(number), chunk) for number in present if float(number).is_integer()])
+        self._stored += stop - start
+        return chunk
+
+    def _delete(self, table: str, key: str, chunk: int) -> None:
+        if not self._database.in_transaction:
+            self._database.execute("BEGIN IMMEDIATE")
+        self._database.execute(f"DELETE FROM {table} WHERE {key} = ?", (chunk,))
+
+    def _count_disorder(self, times: Floats) -> None:
+        """Count rows that come after a later one, and rows with the very time of the newest before them."""
+        if not len(times):
+            return
+        newest = np.maximum.accumulate(np.concatenate(([self._newest], times)))
+        self._newest = float(newest[-1])
+        self._tally("late", "", int(np.count_nonzero(times < newest[:-1])))
+        self._tally("repeated", "", int(np.count_nonzero(times == newest[:-1])))
+
+    def _tally(self, name: str, reason: str, number: int) -> None:
+        if number:
+            self._tallies[name, reason] = self._tallies.get((name, reason), 0) + number
+
+
+def _extremes(column: Floats) -> tuple[float, float]:
+    return float(np.nanmin(column)), float(np.nanmax(column))
+
+
+def _text(words: str | None) -> str | None:
+    """Return words as a database takes them: half of a surrogate pair, which a source may send, is a question mark."""
+    return None if words is None else words.encode(errors="replace").decode()

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""From observations to columns: every number by its meaning, in our units, on one clock that never runs back.
+
+Where a signal tells of what was 0.25 s ago, rows wait that long for it, so that each row is of one moment. Late,
+doubled and timeless rows are dropped and counted; when the source's clock was set back, rows go on from where they
+were, and that is counted too.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from freecad_camtwin.twin.observation import GAP, Event, Observation, Samples
+from freecad_camtwin.twin.signals import SignalMap
+from freecad_camtwin.twin.toolpath import Floats
+
+#: A source whose rows stay in the past for this long has had its clock set back [s].
+CLOCK_SET_BACK = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word with a meaning: the state, the program, a gap."""
+
+    time: float  #: [s] since the epoch
+    column: str  #: ``Quantity.column``, or "gap"
+    value: str | None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Rows of numbers by meaning. NaN is unknown. Positions are of the tool's tip in work coordinates."""
+
+    time: Floats  #: (n,) [s] since the epoch, rising
+    values: Mapping[str, Floats] = field(default_factory=dict)  #: column → (n,), in our units
+    words: tuple[Word, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.time)
+
+    def column(self, name: str) -> Floats:
+        """Return a column; NaN where there is none."""
+        values = self.values.get(name)
+        return np.full(self.rows, np.nan) if values is None else values
+
+    @property
+    def points(self) -> Floats:
+        """Return the positions [mm], shape (n, 3); NaN where there is none."""
+        return np.stack([self.column("x"), self.column("y"), self.column("z")], axis=1)
+
+
+def joined(parts: Iterable[Columns]) -> Columns:
+    """Join blocks of rows, in order, into one."""
+    parts = list(parts)
+    names = dict.fromkeys(name for part in parts for name in part.values)
+    return Columns(
+        np.concatenate([part.time for part in parts]) if parts else np.empty(0),
+        {name: np.concatenate([part.column(name) for part in parts]) for name in names},
+        tuple(word for part in parts for word in part.words),
+    )
+
+
+def apply(signals: SignalMap, observations: Iterable[Observation]) -> Columns:
+    """Turn a finished run's observations into columns; for a running one keep a ``Translator``."""
+    translator = Translator(signals)
+    parts = [translator.take(observation) for observation in observations]
+    return joined([*parts, translator.rest()])
+
+
+class Translator:
+    """Applies a signal map to observations as they come. Memory is bounded by the longest delay."""
+
+    def __init__(self, signals: SignalMap) -> None:
+        self.signals = signals
+        self.counters: Counter[str] = Counter()  #: what was dropped, and why
+        self._by_item: dict[str, list[int]] = {}
+        for index, signal in enumerate(signals.signals):
+            self._by_item.setdefault(signal.item, []).append(index)
+        self._columns = [signal.quantity.column for signal in signals.signals]
+        self._conversion = np.array([signal.conversion for signal in signals.signals])
+        self._is_number = np.array([signal.quantity.unit is not None for signal in signals.signals])
+        self._delay = np.array([signal.delay for signal in signals.signals])
+        self._held = np.full(len(self._columns), np.nan)
+        self._shift = 0.0  # added to the source's clock since it was set back
+        self._last = -np.inf
+        self._behind = np.inf  # the source's time at the first of the rows that are late now
+        self._routes: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
+        self._time = np.empty(0)
+        self._rows = np.empty((0, len(self._columns)))
+
+    def take(self, observation: Observation) -> Columns:
+        """Return the rows and words that an observation completes, perhaps none."""
+        if isinstance(observation, Event):
+            return self._event(observation)
+        return self._samples(observation)
+
+    def rest(self) -> Columns:
+        """Return the rows that still waited for slower signals, when no more will come."""
+        return self._release(np.inf)
+
+    def _event(self, event: Event) -> Columns:
+        if event.item == GAP:
+            self._held[:] = np.nan
+            return Columns(np.empty(0), {}, (Word(event.time + self._shift, "gap", event.value),))
+        words: list[Word] = []
+        told = self._by_item.get(event.item, ())
+        self.counters["unmapped"] += not told
+        for index in told:
+            if not self._is_number[index]:
+                words.append(Word(event.time + self._shift, self._columns[index], event.value))
+                continue
+            factor, shift = self._conversion[index]
+            self._held[index] = _number(event.value) * factor + shift
+        return Columns(np.empty(0), {}, tuple(words))
+
+    def _route(self, items: tuple[str, ...]) -> tuple[list[int], list[int]]:
+        """Which columns of a block go to which of ours."""
+        if items not in self._routes:
+            if len(self._routes) > 1000:  # a source that invents names must not fill the memory
+                self._routes.clear()
+            pairs = [
+                (at, index)
+                for at, item in enumerate(items)
+                for index in self._by_item.get(item, ())
+                if self._is_number[index]
+            ]
+            self._routes[items] = ([at for at, _ in pairs], [index for _, index in pairs])
+        return self._routes[items]
+
+    def _samples(self, samples: Samples) -> Columns:
+        theirs, ours = self._route(samples.items)
+        if not ours:
+            self.counters["unmapped"] += len(samples.time)
+            return Columns(np.empty(0))
+        kept, time = self._in_order(samples.time)
+        if not kept.size:
+            return Columns(np.empty(0))
+        factor, shift = self._conversion[ours].T
+        rows = np.full((len(kept) + 1, len(self._columns)), np.nan)
+        rows[0] = self._held
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = samples.values[kept][:, theirs] * factor + shift
+        rows[1:, ours] = np.where(np.isfinite(values), values, np.nan)
+        _hold(rows)
+        self._held = rows[-1].copy()
+        self._time = np.concatenate([self._time, time])
+        self._rows = np.concatenate([self._rows, rows[1:]])
+        return self._release(float(time[-1]))
+
+    def _in_order(self, source: Floats) -> tuple[np.ndarray, Floats]:
+        """Which rows of a block are new, and their times on our clock."""
+        is_time = np.isfinite(source)
+        self.counters["timeless"] += int((~is_time).sum())
+        rows = np.flatnonzero(is_time)
+        time = source[rows] + self._shift
+        if len(time) and not (np.diff(time) > 0).all():
+            order = np.argsort(time, kind="stable")
+            rows, time = rows[order], time[order]
+        new = time > np.concatenate([[self._last], time[:-1]])
+        if not new.any() and len(time):
+            self._behind = min(self._behind, float(time[0]))
+            if time[-1] - self._behind > CLOCK_SET_BACK and self._last - time[-1] > CLOCK_SET_BACK:
+                self._shift += self._last - float(time[-1]) + 1e-6
+                self.counters["clock set back"] += 1
+                self._behind = np.inf
+        elif len(time):
+            self._behind = np.inf
+        self.counters["late or doubled"] += int((~new).sum())
+        rows, time = rows[new], time[new]
+        if len(time):
+            self._last = float(time[-1])
+        return rows, time
+
+    def _release(self, newest: float) -> Columns:
+        """The rows whose slowest signal has come: what a signal said at t + its delay tells of t."""
+        ready = int(np.searchsorted(self._time, newest - self._delay.max(initial=0.0), side="right"))
+        time, rows = self._time[:ready], self._rows[:ready].copy()
+        for index in np.flatnonzero(self._delay):
+            at = time + self._delay[index]
+            if self.signals.signals[index].quantity.steps:
+                told = np.searchsorted(self._time, at, side="right") - 1
+                rows[:, index] = np.where(at > newest, np.nan, self._rows[told, index])
+            else:
+                rows[:, index] = np.interp(at, self._time, self._rows[:, index], right=np.nan) if ready else 0.0
+        self._time, self._rows = self._time[ready:], self._rows[ready:]
+        return self._named(time, rows)
+
+    def _named(self, time: Floats, rows: Floats) -> Columns:
+        named = {name: rows[:, index] for index, name in enumerate(self._columns) if self._is_number[index]}
+        return Columns(time, self._in_work_coordinates(named))
+
+    def _in_work_coordinates(self, named: dict[str, Floats]) -> dict[str, Floats]:
+        if self.signals.coordinates == "work":
+            return named
+        zero = self.signals.work_zero or (0.0, 0.0, 0.0)
+        for axis, at in zip("xyz", zero, strict=True):
+            if axis not in named:
+                continue
+            moved = named[axis] - at
+            lengths = ("tool_length",) if axis == "z" else ()
+            for name in (f"offset_{axis}", f"shift_{axis}", *lengths):
+                if name in named:
+                    moved = moved - named[name]
+            named[axis] = moved
+        return named
+
+
+def _number(word: str | None) -> float:
+    try:
+        return float(word) if word is not None else np.nan
+    except ValueError:
+        return np.nan
+
+
+def _hold(rows: Floats) -> None:
+    """Put into every NaN the last number above it."""
+    for column in rows.T:
+        gaps = np.isnan(column)
+        if gaps.any():
+            last = np.maximum.accumulate(np.where(gaps, 0, np.arange(len(column))))
+            column[:] = column[last]

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""All that a machine's side needs to know of a job, in one file: a ``.camtwin`` package.
+
+It is a zip of a manifest, JSON and plain arrays, and holds the toolpath, the posted program's line map, what every
+step takes from the stock (as ROM integrals, see ``camtwin_kernels.reduced``) and how hard it is predicted to pull,
+limits, tools, material, machine and signal map. A package comes from elsewhere, so reading it trusts nothing: entries
+are those of the manifest and no others, each with its size and SHA-256; nothing is unpacked to disk or unpickled.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from freecad_camtwin.errors import CamTwinError, InputError, OutputError
+from freecad_camtwin.twin.analysis import Analysis, durations
+from freecad_camtwin.twin.engagement import reduce
+from freecad_camtwin.twin.job import Job
+from freecad_camtwin.twin.job_file import describe, restore
+from freecad_camtwin.twin.limits import OperationLimits
+from freecad_camtwin.twin.line_map import LineMap, identity, map_lines
+from freecad_camtwin.twin.machine import Machine
+from freecad_camtwin.twin.material import Material
+from freecad_camtwin.twin.motion import schedule
+from freecad_camtwin.twin.program import read_program
+from freecad_camtwin.twin.signals import SignalMap, check_signals
+from freecad_camtwin.twin.toolpath import Floats, Ints, MoveKind
+
+SCHEMA = "camtwin.package/1"
+#: A package that unpacks to more than this is none of ours.
+LARGEST = 2 * 2**30
+#: What a rapid is taken to move at where no machine is known [mm/s].
+RAPID = 100.0
+_MANIFEST = "manifest.json"
+_LOADS = ("power", "torque", "force", "h_ex", "deflection")
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What every step of the document's path is predicted to do, (steps,) each; NaN is unknown."""
+
+    move: Ints  #: index into the document's toolpath, rising
+    begin: Floats  #: where in its move the step begins [mm]
+    end: Floats  #: … and ends [mm]
+    volume: Floats  #: removed [mm³]
+    feed: Floats  #: programmed [mm/s]
+    power: Floats  #: mean, net at the tool [W]
+    torque: Floats  #: largest over a revolution [N·mm]
+    force: Floats  #: largest resultant in the working plane [N]
+    h_ex: Floats  #: largest chip thickness [mm]
+    deflection: Floats  #: of the tip [mm]
+    integrals: NDArray[np.float32]  #: (steps, 4, 6) ROM integrals, see ``twin.engagement.reduce``
+
+
+@dataclass(frozen=True)
+class Package:
+    """One job as a machine's side sees it."""
+
+    job: Job
+    lines: LineMap  #: what the machine executes; the job's own path where no posted program is known
+    start: Floats  #: when every move of the program is predicted to start [s], shape (moves of the program,)
+    time: Floats  #: how long it is predicted to take [s]
+    steps: Steps
+    limits: tuple[OperationLimits, ...] = ()
+    material: Material | None = None
+    machine: Machine | None = None
+    signals: SignalMap | None = None
+    program: str = ""  #: the posted program's file name
+    program_sha256: str | None = None  #: of its bytes
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def toolpath_hash(self) -> str:
+        """What identifies the path: a run along another is not compared with this one."""
+        return self.job.toolpath.hash
+
+
+def make_package(analysis: Analysis, program: str | Path | None = None, *, signals: SignalMap | None = None) -> Package:
+    """Bundle an analysed job, the program that was posted from it, and what the machine's signals mean."""
+    job = analysis.job
+    lines, sha256 = identity(job), None
+    if program is not None:
+        posted = read_program(program, tools=job.tools, stock=job.stock)
+        lines = map_lines(job, posted)
+        sha256 = hashlib.sha256(Path(program).read_bytes()).hexdigest()
+        if lines.matched == 0.0:
+            raise InputError(f"{Path(program).name} has no feed move of '{job.label}'; give the program posted from it")
+    start, time = _predicted_time(lines, analysis.machine)
+    return Package(
+        job=job,
+        lines=lines,
+        start=start,
+        time=time,
+        steps=_steps(analysis),
+        limits=analysis.limits,
+        material=analysis.material,
+        machine=analysis.machine,
+        signals=signals,
+        program=Path(program).name if program is not None else Path(job.source).name,
+        program_sha256=sha256,
+        warnings=(*analysis.warnings, *lines.unmatched),
+    )
+
+
+def _predicted_time(lines: LineMap, machine: Machine | None) -> tuple[Floats, Floats]:
+    """Start and duration of every move; without a machine length over feed."""
+    path = lines.program
+    if machine is not None:
+        timed = schedule(path, machine)
+        return timed.start, durations(timed)
+    known = path.feed[path.is_cutting & (path.feed > 0)]
+    speed = np.where(path.kind == MoveKind.RAPID, RAPID, path.feed)
+    speed = np.where(speed > 0, speed, np.median(known) if known.size else RAPID)
+    time = path.length / speed
+    return np.concatenate([[0.0], np.cumsum(time)[:-1]]), time
+
+
+def _steps(analysis: Analysis) -> Steps:
+    e, load = analysis.engagement, analysis.load
+    covered = np.cumsum(e.length)
+    is_first = np.diff(e.move, prepend=-1) != 0
+    begin = covered - e.length
+    begin = begin - np.maximum.accumulate(np.where(is_first, begin, 0.0))
+    loads = {name: getattr(load, name) for name in _LOADS}
+    integrals = reduce(e, analysis.job)
+    return Steps(e.move, begin, begin + e.length, e.volume, load.feed, integrals=integrals, **loads)
+
+
+class _Entry(Struct, frozen=True, forbid_unknown_fields=True):
+    size: int
+    sha256: str
+
+
+class _Manifest(Struct, frozen=True, forbid_unknown_fields=True):
+    schema: str
+    toolpath_hash: str
+    program: str
+    program_sha256: str | None
+    entries: dict[str, _Entry]
+
+
+def save_package(package: Package, path: str | os.PathLike[str]) -> None:
+    """Write a package in one stroke: the file is whole or absent."""
+    job, arrays = describe(package.job)
+    document = {
+        "job": job,
+        "unmatched": package.lines.unmatched,
+        "limits": [asdict(limits) for limits in package.limits],
+        "material": asdict(package.material) if package.material else None,
+        "machine": msgspec.to_builtins(package.machine),
+        "signals": msgspec.to_builtins(package.signals),
+        "warnings": package.warnings,
+    }
+    program, program_arrays = describe(Job("", package.lines.program, (), ()))
+    document["program"] = program
+    arrays |= {f"program.{name}": values for name, values in program_arrays.items()}
+    arrays |= {f"lines.{name}": getattr(package.lines, name) for name in ("move", "operation", "begin", "end")}
+    arrays |= {"start": package.start, "time": package.time}
+    arrays |= {f"steps.{item.name}": getattr(package.steps, item.name) for item in fields(Steps)}
+    entries = {"package.json": json.dumps(document, ensure_ascii=False).encode()}
+    entries |= {f"{name}.npy": _array_bytes(values) for name, values in arrays.items()}
+    manifest = _Manifest(
+        SCHEMA,
+        package.toolpath_hash,
+        package.program,
+        package.program_sha256,
+        {name: _Entry(len(data), hashlib.sha256(data).hexdigest()) for name, data in entries.items()},
+    )
+    _write(Path(path), {_MANIFEST: msgspec.json.encode(manifest)} | entries)
+
+
+def _array_bytes(values: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.ascontiguousarray(values), version=(1, 0), allow_pickle=False)
+    return stream.getvalue()
+
+
+def _write(target: Path, entries: dict[str, bytes]) -> None:
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".camtwin-") as folder:
+            whole = Path(folder) / "package"
+            with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
+                for name, data in entries.items():
+                    archive.writestr(name, data)
+            os.replace(whole, target)
+    except OSError as error:
+        raise OutputError(f"the package cannot be written to {target}: {error.strerror or error}") from error
+
+
+def load_package(path: str | os.PathLike[str]) -> Package:
+    """Read a package; InputError, one sentence, where it is missing, damaged, of another version or hostile."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest, entries = _entries(archive)
+        return _package(manifest, entries)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except CamTwinError as error:
+        raise InputError(f"{path} holds what cannot be: {error}") from error
+    except OSError as error:
+        raise InputError(f"the package {path} cannot be read: {error.strerror or error}") from error
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, *_DAMAGE) as error:
+        raise InputError(f"{path} is not a CAM Twin package, or it is damaged: {error}") from error
+
+
+#: What decoding raises on bytes that are not what they claim to be. RecursionError is a RuntimeError.
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, zlib.error)
+
+
+def _entries(archive: zipfile.ZipFile) -> tuple[_Manifest, dict[str, bytes]]:
+    """Return the manifest and what it lists, each entry of the size and hash that it states."""
+    infos = {info.filename: info for info in archive.infolist()}
+    if _MANIFEST not in infos:
+        raise InputError("it has no manifest; give a file that 'camtwin package' wrote")
+    if sum(info.file_size for info in infos.values()) > LARGEST:
+        raise InputError(f"it would unpack to more than {LARGEST // 2**30} GB; it is none of ours")
+    manifest = _decode_manifest(archive.read(infos[_MANIFEST]))
+    if len(archive.infolist()) != len(infos) or set(infos) - {_MANIFEST} != set(manifest.entries):
+        raise InputError("its entries are not those of its manifest; package the job again")
+    entries = {}
+    for name, stated in manifest.entries.items():
+        if infos[name].file_size != stated.size:
+            raise InputError(f"its entry {name!r} is not as large as its manifest says; package the job again")
+        data = archive.read(infos[name])
+        if hashlib.sha256(data).hexdigest() != stated.sha256:
+            raise InputError(f"its entry {name!r} was changed since it was written; package the job again")
+        entries[name] = data
+    return manifest, entries
+
+
+def _decode_manifest(data: bytes) -> _Manifest:
+    schema = msgspec.json.decode(data, type=dict[str, Any]).get("schema")
+    if schema != SCHEMA:
+        raise InputError(f"it is of version {schema!r}, and this is for {SCHEMA!r}; package the job again")
+    return msgspec.json.decode(data, type=_Manifest)
+
+
+def _array(data: bytes) -> NDArray[Any]:
+    """Read one array, and allocate no more than its bytes."""
+    stream = io.BytesIO(data)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise InputError("one of its arrays is of an unknown version")
+    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    rest = data[stream.tell() :]
+    if dtype.hasobject or dtype.kind not in "fiub" or is_fortran or any(size < 0 for size in shape):
+        raise InputError("one of its arrays holds something other than numbers")
+    count = 1
+    for size in shape:
+        count *= size
+    if count * dtype.itemsize != len(rest):
+        raise InputError("one of its arrays is not as long as it says")
+    return np.frombuffer(rest, dtype).reshape(shape).copy()
+
+
+def _package(manifest: _Manifest, entries: dict[str, bytes]) -> Package:
+    document = json.loads(entries["package.json"])
+    arrays = {name.removesuffix(".npy"): _array(data) for name, data in entries.items() if name != "package.json"}
+    job = restore(document["job"], arrays)
+    if job.toolpath.hash != manifest.toolpath_hash:
+        raise InputError("its toolpath is not the one that its manifest names; package the job again")
+    program = restore(document["program"], _below("program.", arrays)).toolpath
+    lines = LineMap(program, **_below("lines.", arrays), unmatched=tuple(document["unmatched"]))
+    steps = Steps(**_below("steps.", arrays))
+    _check_shapes(job, lines, steps, arrays)
+    signals = msgspec.convert(document["signals"], SignalMap | None)
+    return Package(
+        job=job,
+        lines=lines,
+        start=arrays["start"],
+        time=arrays["time"],
+        steps=steps,
+        limits=msgspec.convert(document["limits"], tuple[OperationLimits, ...]),
+        material=msgspec.convert(document["material"], Material | None),
+        machine=msgspec.convert(document["machine"], Machine | None),
+        signals=check_signals(signals, "of the package") if signals else None,
+        program=manifest.program,
+        program_sha256=manifest.program_sha256,
+        warnings=msgspec.convert(document["warnings"], tuple[str, ...]),
+    )
+
+
+def _below(prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
+
+
+def _check_shapes(job: Job, lines: LineMap, steps: Steps, arrays: dict[str, NDArray[Any]]) -> None:
+    """Refuse arrays that do not fit each other: the kernels would read beyond them."""
+    moves, count = lines.program.moves, len(steps.move)
+    for name in ("lines.move", "lines.operation", "lines.begin", "lines.end", "start", "time"):
+        if arrays[name].shape != (moves,):
+            raise InputError(f"its array {name!r} does not fit its program")
+    for item in fields(Steps):
+        if arrays[f"steps.{item.name}"].shape[:1] != (count,):
+            raise InputError(f"its array 'steps.{item.name}' does not fit its steps")
+    bounds = (
+        (lines.move, -1, job.toolpath.moves),
+        (lines.operation, -1, len(job.operations)),
+        (steps.move, 0, job.toolpath.moves),
+    )
+    for values, least, most in bounds:
+        if values.dtype.kind != "i" or (values.size and not (values.min() >= least and values.max() < most)):
+            raise InputError("its line map or its steps name moves that its toolpath does not have")
+    if (np.diff(steps.move) < 0).any():
+        raise InputError("its steps are not in the order of its path")

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+import asyncio
+
+import numpy as np
+import pytest
+
+from freecad_camtwin.connectors import Options, open_connector
+from freecad_camtwin.connectors.paced import Paced
+from freecad_camtwin.errors import InputError
+from freecad_camtwin.store.recording import Recording
+from freecad_camtwin.store.schema import Header
+from freecad_camtwin.twin.observation import GAP, Event, Samples
+from observing import everything, numbers, until, words
+
+
+def table(tmp_path, text):
+    path = tmp_path / "run.csv"
+    path.write_text(text)
+    return path
+
+
+def test_a_table_of_text_is_numbers_and_words(tmp_path):
+    path = table(
+        tmp_path,
+        "Time;power;execution\n2026-01-01T00:00:00Z;12.5;READY\n2026-01-01T00:00:01Z;;READY\n"
+        "2026-01-01T00:00:02Z;14;ACTIVE\n",
+    )
+    found = everything(open_connector(f"csv:{path}"))
+    assert numbers(found, "power") == ([1767225600, 1767225602], [12.5, 14])
+    assert words(found, "execution") == ["READY", "ACTIVE"]
+    active = next(i for i, each in enumerate(found) if isinstance(each, Event) and each.value == "ACTIVE")
+    assert numbers(found[:active], "power")[1] == [12.5]  # a word stands before the row it is told in
+
+
+def test_rows_that_fit_nothing_are_counted(tmp_path):
+    path = table(tmp_path, "time,power\n1,2\nyesterday,3\n4\n5,nan\n6,7\n")
+    connector = open_connector(f"csv:{path}")
+    assert numbers(everything(connector), "power") == ([1, 6], [2, 7])
+    assert connector.told.dropped == {"row without a time": 1, "row of another length": 1}
+    assert connector.told.received == 5
+
+
+def test_a_long_table_comes_in_blocks_and_whole(tmp_path):
+    path = table(tmp_path, "t,a\n" + "".join(f"{i},{i * 0.5}\n" for i in range(10_000)))
+    found = everything(open_connector(f"csv:{path}"))
+    assert len(found) > 1
+    assert numbers(found, "a") == (list(range(10_000)), [i * 0.5 for i in range(10_000)])
+
+
+def test_a_column_said_to_be_of_words_is(tmp_path):
+    path = table(tmp_path, "t,program\n1,1001\n2,1001\n3,1002\n")
+    found = everything(open_connector(f"csv:{path}", Options(words=frozenset({"program"}))))
+    assert words(found, "program") == ["1001", "1002"]
+
+
+@pytest.mark.parametrize("text", ["", "power,load\n1,2\n", "\x00\x01\x02", "time\n"])
+def test_a_file_that_is_no_table_is_refused_or_empty(tmp_path, text):
+    path = table(tmp_path, text)
+    if text == "time\n":
+        assert everything(open_connector(f"csv:{path}")) == []
+    else:
+        with pytest.raises(InputError, match=r"run\.csv"):
+            everything(open_connector(f"csv:{path}"))
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("ftp://mill", "begins with none of"),
+        ("run.csv", "begins with none of"),
+        ("csv:", "names no file"),
+        ("csv:/nowhere/run.csv", "cannot be read"),
+        ("replay:run.csv?speed=-1", "speed=-1 is no speed"),
+        ("replay:run.csv?speed=fast", "speed=fast is no speed"),
+        ("shdr://mill:99999", "cannot be understood"),
+        ("shdr://me:secret@mill:7878", "holds a password"),
+    ],
+)
+def test_a_wrong_address_is_one_sentence(address, sentence):
+    with pytest.raises(InputError, match=sentence) as raised:
+        everything(open_connector(address))
+    assert "secret" not in str(raised.value)
+
+
+def test_a_recording_is_told_again(tmp_path):
+    path = tmp_path / "run.camrun"
+    time = np.arange(1000.0)
+    with Recording.create(path, Header(started=0.0, simulated=True)) as recording:
+        recording.append(time, {"power": np.sin(time)}, [Event(500.0, "program", "A"), Event(2000.0, "program", "B")])
+        recording.gap(700.0, 701.0, "cable")
+    connector = open_connector(f"replay:{path}?speed=max")
+    found = everything(connector)
+    assert numbers(found, "power") == (list(time), list(np.sin(time)))
+    assert words(found, "program") == ["A", "B"]
+    assert words(found, GAP) == ["cable"]
+    assert connector.told.simulated
+    gap = next(i for i, each in enumerate(found) if isinstance(each, Event) and each.item == GAP)
+    assert numbers(found[:gap], "power")[0][-1] == 699
+    assert {item.name for item in asyncio.run(connector.offered())} == {"power", "program", GAP}
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+    async def sleep(self, seconds):
+        self.now += seconds
+
+
+def replayed(path, speed):
+    clock = Clock()
+    paced = Paced(open_connector(f"csv:{path}"), speed, clock, clock.sleep)
+
+    async def listen():
+        return [(clock.now - 100.0, each) async for each in paced.observations()]
+
+    return asyncio.run(listen())
+
+
+def test_a_replay_tells_rows_when_they_are_due(tmp_path):
+    path = table(tmp_path, "t,a\n" + "".join(f"{1000 + i / 100},{i}\n" for i in range(1000)))
+    for now, each in replayed(path, 4.0):
+        assert isinstance(each, Samples)
+        assert now == pytest.approx((each.time[-1] - 1000) / 4, abs=0.021)
+        assert np.ptp(each.time) / 4 < 0.02 + 1e-9
+
+
+def test_a_replay_does_not_wait_through_a_night(tmp_path):
+    path = table(tmp_path, "t,a\n0,1\n40000,2\n40001,3\n")
+    assert [round(now, 6) for now, _ in replayed(path, 1.0)] == [0, 10, 11]
+
+
+def test_a_replay_runs_by_the_clock(tmp_path):
+    path = table(tmp_path, "t,a\n0,1\n10,2\n")
+    found = asyncio.run(until(open_connector(f"replay:{path}?speed=1000"), lambda seen: False))
+    assert numbers(found, "a")[1] == [1, 2]
