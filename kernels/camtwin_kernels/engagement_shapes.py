@@ -230,7 +230,7 @@ def _tile_cutter(
             z = I(max(lift + above, ZERO))
             before = height[t, i]
             is_cut = (deep >= ZERO) & (before > I(z + thinnest))
-            # A choice between z and before would become a masked store, which costs Zen 4 a twentieth of the loop.
+            # Not a choice between z and before: the compiler would make a masked store of it.
             after = min(before, z if is_cut else BIG)
             height[t, i] = after
             side = I(w)
