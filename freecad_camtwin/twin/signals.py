@@ -12,7 +12,7 @@ A map is a TOML file that a person can read and mend::
     unit = "kW"
     delay_s = 0.25                  # the clamp averages over half a second
 
-The words are MTConnect's where it has one (docs/signals.md says which).
+The words are MTConnect's where it has one (``QUANTITIES`` and ``Meaning`` say which).
 """
 
 import math
