@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The workbench's commands: what the user can ask for. They choose, delegate and show; none of them computes."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,7 @@ _DEFAULT_POST = "linuxcnc"
 _MESSAGE_MS = 15000
 
 
-class JobCommand:
+class JobCommand(ABC):
     """A command on one CAM job. Where it cannot work it is grey, and its tool tip says why."""
 
     name = ""
@@ -68,9 +69,9 @@ class JobCommand:
         with _told():
             self.run(selected_job())
 
+    @abstractmethod
     def run(self, job: Any) -> None:
         """Do it."""
-        raise NotImplementedError
 
 
 class Attach(JobCommand):
