@@ -47,7 +47,7 @@ class CanonicalRun:
 def run(text: bytes) -> CanonicalRun:
     """Let rs274 interpret a program; skips the test where LinuxCNC is not installed."""
     if PROGRAM is None:
-        pytest.skip("LinuxCNC's rs274 is not installed: the reader was not held against it")
+        pytest.fail("LinuxCNC's rs274 is not installed: the reader was not held against it")
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "in.ngc")
         source.write_text(_with_line_numbers(text), encoding="latin-1")
@@ -68,7 +68,7 @@ def run(text: bytes) -> CanonicalRun:
 def run_precisely(text: bytes) -> CanonicalRun:
     """Let the module ``gcode`` interpret a program; skips the test where LinuxCNC is not installed."""
     if PROGRAM is None or not Path(SYSTEM_PYTHON).exists():
-        pytest.skip("LinuxCNC's module gcode is not installed: the reader was not held against it")
+        pytest.fail("LinuxCNC's module gcode is not installed: the reader was not held against it")
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "in.ngc")
         source.write_bytes(_with_newlines(text))

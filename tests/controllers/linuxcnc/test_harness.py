@@ -16,7 +16,7 @@ def controller():
     """One controller for all tests here."""
     reason = unavailable()
     if reason:
-        pytest.skip(reason)
+        pytest.fail(f"{reason}: make test installs it")
     with Controller(speed=10) as running:
         yield running
 
@@ -49,7 +49,7 @@ def test_it_goes_on_after_a_refusal(controller, tmp_path):
 def test_nothing_is_left_of_a_controller_that_was_stopped():
     reason = unavailable()
     if reason:
-        pytest.skip(reason)
+        pytest.fail(f"{reason}: make test installs it")
     with Controller(speed=10) as running:
         folder = running.folder
         assert folder.is_dir()
