@@ -35,6 +35,7 @@ _COMMANDS = {
     "attach": ("freecad_camtwin.cli.post", "attach"),
     "post": ("freecad_camtwin.cli.post", "post"),
     "clear": ("freecad_camtwin.cli.post", "clear"),
+    "package": ("freecad_camtwin.cli.package", "package"),
     "cycle-time": ("freecad_camtwin.cli.cycle_time", "cycle_time"),
     "machine": ("freecad_camtwin.cli.machine", "machine"),
     "materials": ("freecad_camtwin.cli.materials", "materials"),

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""``camtwin package``: all that a machine's side needs to know of a job, in one file."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from freecad_camtwin.cli.freecad import FreeCAD
+from freecad_camtwin.cli.inputs import Read, Request, analyzed
+from freecad_camtwin.cli.options import FILE, Settings, source_options
+from freecad_camtwin.cli.outputs import Outputs, check_target
+from freecad_camtwin.cli.progress import working
+from freecad_camtwin.cli.text import say
+from freecad_camtwin.errors import DocumentError
+from freecad_camtwin.twin.words import clock
+
+if TYPE_CHECKING:
+    from freecad_camtwin.twin.package import Package
+    from freecad_camtwin.twin.signals import SignalMap
+
+#: So many sentences about what could not be matched are printed; the package holds all.
+_SHOWN = 10
+
+
+@click.command(short_help="Bundle a job for its machine: path, line map, predicted load.")
+@source_options
+@click.option("-o", "--output", required=True, type=FILE, metavar="JOB.camtwin", help="The package.")
+@click.option("--program", type=FILE, metavar="POSTED", help="The program that the machine runs (else DOC is posted).")
+@click.option("--post", metavar="NAME", help="FreeCAD's post processor for that (default: the job's own).")
+@click.option("--gcode", type=FILE, metavar="F", help="Also write the program that was posted.")
+@click.option("--signals", type=FILE, metavar="MAP.toml", help="What the machine's signals mean.")
+@click.pass_obj
+def package(
+    settings: Settings,
+    /,
+    output: Path,
+    program: Path | None,
+    post: str | None,
+    gcode: Path | None,
+    signals: Path | None,
+    **said: Any,
+) -> None:
+    """Bundle INPUT with the program posted from it: its path, which line makes which move, the load of every step.
+
+    A machine's run is compared with the package, and needs no FreeCAD for that. Of a document the program is posted as
+    'camtwin post' does, unless --program names it.
+    """
+    request = Request(**said)
+    _check(request, output, program, post, gcode, signals)
+    from freecad_camtwin.twin.package import save_package
+    from freecad_camtwin.twin.signals import read_signals
+
+    meanings = read_signals(signals) if signals is not None else None
+    analysis, found = analyzed(request, settings)
+    with Outputs() as outputs:
+        note = None
+        if request.is_document and program is None:
+            target = outputs.scratch(gcode.name if gcode is not None else f"{request.source.stem}.ngc")
+            note = _post(request, settings, analysis.job.name, post, target, must=gcode is not None)
+            program = target if note is None else None
+        made = packed(analysis, found, request, program, meanings)
+        if note is not None:
+            made = replace(made, warnings=(*made.warnings, note))
+        if gcode is not None and program is not None:
+            outputs.write(gcode, program.read_bytes())
+        whole = outputs.scratch(f"{output.name}.whole")
+        save_package(made, whole)
+        outputs.write(output, whole.read_bytes())
+    if not settings.quiet:
+        _print(made, output, gcode)
+
+
+def _check(
+    request: Request, output: Path, program: Path | None, post: str | None, gcode: Path | None, signals: Path | None
+) -> None:
+    """Refuse what does not go together, and what cannot be written, before any work."""
+    if (post or gcode) and (program is not None or not request.is_document):
+        raise click.UsageError("--post and --gcode are for documents that are posted here, without --program.")
+    sources = [each for each in (request.source, program, signals) if each is not None]
+    for target in (each for each in (output, gcode) if each is not None):
+        check_target(target, *sources)
+    if gcode is not None and gcode.absolute() == output.absolute():
+        raise click.UsageError("two results would go to the same file.")
+
+
+def packed(
+    analysis: Any, found: Read, request: Request, program: Path | None, signals: "SignalMap | None"
+) -> "Package":
+    """Return the package of an analysed job and the program posted from it; a program is its own."""
+    from freecad_camtwin.twin.package import make_package
+
+    made = make_package(analysis, program, signals=signals)
+    if program is None and not request.is_document:
+        return replace(made, program_sha256=found.sha256)
+    return made
+
+
+def _post(
+    request: Request, settings: Settings, job: str | None, post: str | None, target: Path, *, must: bool
+) -> str | None:
+    """Post the job to a file; where its own post processor cannot and nobody insists, return why in a sentence."""
+    words = {"action": "post", "document": str(request.source.absolute()), "job": job}
+    try:
+        with working("Posting in FreeCAD", quiet=settings.quiet):
+            FreeCAD.find(settings.freecad).ask({**words, "post": post, "gcode": str(target)})
+    except DocumentError as error:
+        if must or post is not None:
+            raise
+        return f"its program could not be posted, so no line of it is known: {error}"
+    return None
+
+
+def _print(made: "Package", output: Path, gcode: Path | None) -> None:
+    lines = made.lines
+    say(f"{output}: the package of '{made.job.label}'.")
+    if gcode is not None:
+        say(f"{gcode}: the program that it speaks of; run this one.")
+    say(f"Path:     {made.toolpath_hash}")
+    say(
+        f"Program:  {made.program}, {lines.program.moves:,} moves; {100 * lines.matched:.1f} % of its cut is the job's."
+    )
+    say(
+        f"Time:     {clock(float(made.time.sum()))} predicted"
+        + ("." if made.machine else ", without a machine profile.")
+    )
+    for sentence in made.warnings[:_SHOWN]:
+        say(f"note: {sentence}")
+    if len(made.warnings) > _SHOWN:
+        say(f"note: {len(made.warnings) - _SHOWN} more notes are in the package.")
