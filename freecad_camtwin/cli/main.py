@@ -25,6 +25,7 @@ Exit codes:
 Environment:
   CAMTWIN_FREECAD  the freecadcmd to use for documents, as --freecad
   CAMTWIN_TIMEOUT  the longest that it may take [s] (default 600)
+  CAMTWIN_PASSWORD the password for --user, where no other variable or file is named
   CAMTWIN_CACHE    where compiled kernels are kept (default ~/.cache/camtwin)
 """
 
@@ -37,6 +38,7 @@ _COMMANDS = {
     "clear": ("freecad_camtwin.cli.post", "clear"),
     "package": ("freecad_camtwin.cli.package", "package"),
     "cycle-time": ("freecad_camtwin.cli.cycle_time", "cycle_time"),
+    "record": ("freecad_camtwin.cli.record", "record"),
     "machine": ("freecad_camtwin.cli.machine", "machine"),
     "materials": ("freecad_camtwin.cli.materials", "materials"),
     "doctor": ("freecad_camtwin.cli.doctor", "doctor"),

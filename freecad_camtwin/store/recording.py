@@ -111,11 +111,17 @@ class Recording:
                 self._commit()
 
     def gap(self, start: float, stop: float | None, reason: str) -> None:
-        """Mark a stretch of time of which nothing is known, and make that safe at once."""
+        """Mark a stretch of time of which nothing is known, and make that safe at once.
+
+        ``stop`` None: it goes on. The end of such a gap is told with its start and reason again.
+        """
         if not math.isfinite(start):
             raise ValueError(f"a gap cannot begin at {start}")
         with self._writing():
-            self._insert("gap", [(float(start), None if stop is None else float(stop), _text(reason))])
+            row = (float(start), None if stop is None else float(stop), _text(reason))
+            self._insert("gap", [row])
+            if stop is not None:
+                self._database.execute("DELETE FROM gap WHERE start = ? AND reason = ? AND stop IS NULL", row[::2])
             self._commit()
 
     def count(self, *, received: int | None = None, dropped: Mapping[str, int] | None = None) -> None:
@@ -124,6 +130,15 @@ class Recording:
             self._tallies["received", ""] = int(received)
         for reason, number in (dropped or {}).items():
             self._tallies["dropped", reason] = int(number)
+
+    def describe(self, header: Header) -> None:
+        """Say more of the run than was known when it began; what names it stays."""
+        if header.run != self.header.run:
+            raise ValueError(f"{header.run} is another run than {self.header.run}")
+        with self._writing():
+            self._commit()
+            self._database.execute("UPDATE header SET json = ?", (header_json(header),))
+        self.header = header
 
     def sync(self) -> None:
         """Make everything safe now. Call it twice a second where a source may fall silent."""

@@ -102,6 +102,14 @@ class Translator:
         """Return the rows that still waited for slower signals, when no more will come."""
         return self._release(np.inf)
 
+    def newest(self, otherwise: float) -> float:
+        """Return the time of the newest row that was taken [s]; ``otherwise`` where there was none."""
+        return self._last if np.isfinite(self._last) else otherwise
+
+    def on_our_clock(self, time: float) -> float:
+        """Return a time of the source on the clock of our rows, which the source's may have been set back against."""
+        return time + self._shift
+
     def _event(self, event: Event) -> Columns:
         if event.item == GAP:
             self._held[:] = np.nan
@@ -160,7 +168,7 @@ class Translator:
         if len(time) and not (np.diff(time) > 0).all():
             order = np.argsort(time, kind="stable")
             rows, time = rows[order], time[order]
-        new = time > np.concatenate([[self._last], time[:-1]])
+        new = time > np.maximum(np.concatenate([[self._last], time[:-1]]), self._last)
         if not new.any() and len(time):
             self._behind = min(self._behind, float(time[0]))
             if time[-1] - self._behind > CLOCK_SET_BACK and self._last - time[-1] > CLOCK_SET_BACK:

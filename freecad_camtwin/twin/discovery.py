@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """From the list of what a machine offers to a proposed signal map, for a person to look over.
 
-First the type that the source declares (MTConnect's words), then the words in the item's name. What has no unit is
-taken to be in ours. Where two items would tell the same, the first of the better rule is proposed, and the others are
-named.
+First items that are called as our columns are, as in a recording; then the type that the source declares (MTConnect's
+words), then the words in the item's name. What has no unit is taken to be in ours. Where two items would tell the same,
+the first of the better rule is proposed, and the others are named.
 """
 
 import re
@@ -44,6 +44,7 @@ _PLAIN = {
     "BLOCK": Meaning.BLOCK, "EXECUTION": Meaning.EXECUTION, "CONTROLLER_MODE": Meaning.CONTROLLER_MODE,
     "AVAILABILITY": Meaning.AVAILABILITY, "TEMPERATURE": Meaning.TEMPERATURE, "ACCELERATION": Meaning.VIBRATION,
 }  # fmt: skip
+_COLUMNS = {quantity.column: meaning for meaning, quantity in QUANTITIES.items()}
 #: Words in a name → meaning, for sources without types: OPC UA, MQTT, CSV. The first that fits counts.
 _NAMES = [
     (re.compile(pattern, re.I), meaning)
@@ -77,7 +78,7 @@ def propose(items: Iterable[Item], *, name: str = "", source: str = "") -> Propo
     notes: list[str] = []
     offered = list(items)
     machine = _in_machine_coordinates(offered)
-    for rule in (_by_type, _by_name):
+    for rule in (_by_column, _by_type, _by_name):
         for item in offered:
             meaning = rule(item)
             if meaning is None or any(signal.item == item.name for signal in chosen.values()):
@@ -102,6 +103,10 @@ def _in_machine_coordinates(items: list[Item]) -> bool:
     """Whether the declared positions are machine coordinates, as MTConnect says of a data item of its own accord."""
     said = [item for item in items if item.type.upper() == "POSITION"]
     return any("MACHINE" in f"{item.sub_type} {item.component}".upper() for item in said)
+
+
+def _by_column(item: Item) -> Meaning | None:
+    return None if item.type else _COLUMNS.get(item.name)
 
 
 def _by_type(item: Item) -> Meaning | None:

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the commands that talk with a machine share: address, secrets, signal map, package, and how they end."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from freecad_camtwin.cli.options import FILE, common
+from freecad_camtwin.cli.text import say
+from freecad_camtwin.connectors import Options
+from freecad_camtwin.errors import InputError
+from freecad_camtwin.live.choose import Choice, choose, opened
+from freecad_camtwin.live.flow import Flow
+from freecad_camtwin.twin.package import Package, load_package
+
+#: Where a password is looked for when no option names another variable.
+PASSWORD = "CAMTWIN_PASSWORD"
+
+_SOURCE = (
+    click.argument("url", metavar="URL"),
+    click.option("--user", metavar="NAME", help="Who we are to the machine, broker or server."),
+    click.option(
+        "--password-env",
+        metavar="VAR",
+        help=f"The environment variable that holds the password (default: {PASSWORD}); no option takes a password.",
+    ),
+    click.option("--password-file", type=FILE, metavar="F", help="A file whose first line is the password."),
+    click.option("--cert", type=FILE, metavar="F", help="Our certificate (PEM), for those who ask for one."),
+    click.option("--key", type=FILE, metavar="F", help="The key of our certificate."),
+    click.option("--ca", type=FILE, metavar="F", help="The certificate that the other side's must be signed by."),
+    click.option(
+        "--interval", type=click.FloatRange(0.0001, 60), default=0.01, metavar="S", help="Asked of servers [s]."
+    ),
+    click.option(
+        "--silence", type=click.FloatRange(0.05, 86400), default=30.0, metavar="S", help="What counts as a gap [s]."
+    ),
+    click.option(
+        "--patience",
+        type=click.FloatRange(0, 86400),
+        default=30.0,
+        metavar="S",
+        help="How long the first connection is tried for [s]; a lost one comes back whenever it can.",
+    ),
+)
+_MEANING = (
+    click.option("--job", type=FILE, metavar="JOB.camtwin", help="The package of the job, as 'camtwin package' wrote."),
+    click.option(
+        "--signals",
+        type=FILE,
+        metavar="MAP.toml",
+        help="The signal map (default: the package's, else one proposed from what the source offers).",
+    ),
+)
+
+
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the address of a source, and what is to be told it."""
+    for option in reversed(_SOURCE):
+        command = option(command)
+    return common(command)
+
+
+def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command a source, and what its items mean."""
+    for option in reversed(_MEANING):
+        command = option(command)
+    return source_options(command)
+
+
+def options_of(said: dict[str, Any]) -> Options:
+    """Take the options of ``source_options`` out of ``said`` and return what a connector is told."""
+    user, variable, file = said.pop("user"), said.pop("password_env"), said.pop("password_file")
+    return Options(
+        user=user,
+        password=_password(user, variable, file),
+        certificate=said.pop("cert"),
+        key=said.pop("key"),
+        authority=said.pop("ca"),
+        interval=said.pop("interval"),
+        quiet=said.pop("silence"),
+        patience=said.pop("patience"),
+    )
+
+
+def _password(user: str | None, variable: str | None, file: Path | None) -> str | None:
+    """Return the password of a user: from the variable or the file that was named, else asked for at a terminal."""
+    if file is not None:
+        try:
+            return file.read_text(encoding="utf-8").split("\n")[0].rstrip("\r")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"the password file {file} cannot be read: {error}") from error
+    if variable is not None and variable not in os.environ:
+        raise InputError(f"the environment variable {variable} is not set; it was to hold the password")
+    if user is None and variable is None:
+        return None
+    found = os.environ.get(variable or PASSWORD)
+    if found is None and sys.stdin.isatty():
+        found = str(click.prompt(f"Password of {user}", hide_input=True, err=True))
+    return found
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source, and what its items mean."""
+
+    url: str
+    options: Options
+    package: Package | None
+    signals: Path | None
+
+    @classmethod
+    def of(cls, url: str, said: dict[str, Any]) -> "Source":
+        """Read what ``machine_options`` took, and the files that it names."""
+        job, signals = said.pop("job"), said.pop("signals")
+        return cls(url, options_of(said), load_package(job) if job is not None else None, signals)
+
+    async def flow(self, *, quiet: bool) -> Flow:
+        """Return the flow of its data; where its signal map had to be proposed, say so."""
+        choice = await choose(self.url, self.options, self.signals, self.package)
+        if choice.is_proposed and not quiet:
+            show_choice(choice)
+        return Flow(opened(self.url, self.options, choice.signals), choice.signals)
+
+
+def show_choice(choice: Choice) -> None:
+    """Say on standard error what was proposed."""
+    pairs = ", ".join(f"{signal.item} is {signal.meaning}" for signal in choice.signals.signals)
+    click.echo(f"No signal map was given; proposed: {pairs}.", err=True)
+    for note in choice.notes:
+        click.echo(f"  {note}", err=True)
+    click.echo("'camtwin signals URL -o MAP.toml' writes it down, to be mended.", err=True)
+
+
+@contextmanager
+def until_interrupted(stop: Callable[[], None]) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the work cleanly; a second one ends the process."""
+    loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        stop()
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, first)
+    except NotImplementedError:  # Windows: Ctrl-C is KeyboardInterrupt there, and ends the work all the same
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def say_warnings(flow: Flow, *, quiet: bool) -> None:
+    """Say what the connector has to say of the talk."""
+    for sentence in flow.connector.told.warnings if not quiet else ():
+        say(f"  {sentence}")

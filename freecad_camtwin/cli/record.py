@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""``camtwin record``: what a machine does during one run, into a file."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from freecad_camtwin.cli.connecting import Source, machine_options, say_warnings, until_interrupted
+from freecad_camtwin.cli.options import FILE, Settings
+from freecad_camtwin.cli.state_line import show, state_line
+from freecad_camtwin.cli.text import say
+from freecad_camtwin.live.recorder import Recorded, Recorder, Until, check_target
+from freecad_camtwin.store.schema import Header
+
+
+@click.command(short_help="Record what a machine does during one run.")
+@machine_options
+@click.option("-o", "--output", type=FILE, required=True, metavar="RUN", help="The recording, a new file.")
+@click.option("--operator", metavar="NAME", help="Who runs the machine.")
+@click.option("--machine", metavar="NAME", help="What the machine is called (default: what package or map say).")
+@click.option(
+    "--until",
+    type=click.Choice(["end", "stopped"]),
+    default="end",
+    show_default=True,
+    help="Stop at the end of a program that ran, or only when told.",
+)
+@click.option("--duration", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Stop after so long [s].")
+@click.option("--parts", type=click.IntRange(1), metavar="N", help="Stop when so many parts are made.")
+@click.pass_obj
+def record(
+    settings: Settings,
+    /,
+    url: str,
+    output: Path,
+    operator: str | None,
+    machine: str | None,
+    until: str,
+    duration: float | None,
+    parts: int | None,
+    **said: Any,
+) -> None:
+    """Record what the machine at URL does, until its program ends, its source ends, or Ctrl-C.
+
+    URL is one of docs/connectors.md, such as mqtt://broker/shop/mill1/# or mtconnect+http://mill:5000. With --job every
+    row also gets its operation, move and predicted power.
+    """
+    check_target(output)
+    source = Source.of(url, said)
+    ended = asyncio.run(
+        _record(source, settings, output, _header(source, operator, machine), Until(until == "end", duration, parts))
+    )
+    if not settings.quiet:
+        _summary(ended)
+
+
+def _header(source: Source, operator: str | None, machine: str | None) -> Header:
+    package = source.package
+    profile = package.machine if package is not None else None
+    return Header(
+        started=0.0,  # the recorder says when
+        toolpath_hash=package.toolpath_hash if package else None,
+        program_hash=package.program_sha256 if package else None,
+        program=(package.program or None) if package else None,
+        machine=machine or (profile.name if profile else None),
+        operator=operator,
+    )
+
+
+async def _record(source: Source, settings: Settings, output: Path, header: Header, until: Until) -> Recorded:
+    flow = await source.flow(quiet=settings.quiet)
+    if header.machine is None and flow.translator.signals.name:
+        header = replace(header, machine=flow.translator.signals.name)
+    recorder = Recorder(flow, output, header, package=source.package, until=until)
+    line = asyncio.create_task(
+        show(lambda: f"{recorder.acknowledged:,} rows safe · {state_line(recorder.state)}", quiet=settings.quiet)
+    )
+    try:
+        with until_interrupted(lambda: recorder.stop("it was told to stop")):
+            return await recorder.run()
+    finally:
+        line.cancel()
+        say_warnings(flow, quiet=settings.quiet)
+
+
+def _summary(ended: Recorded) -> None:
+    state = ended.state
+    gaps = f", {state.gaps} gap{'s' if state.gaps != 1 else ''}" if state.gaps else ""
+    simulated = "; all of it simulated" if state.simulated else ""
+    say(f"{ended.path}: {ended.rows:,} rows{gaps}; {ended.reason}{simulated}.")
+    for reason, number in sorted(state.dropped.items()):
+        say(f"  {number:,} dropped: {reason}")

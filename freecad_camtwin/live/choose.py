@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Which signal map holds: the one that was given, the package's, or one proposed from what the source offers.
+
+Where a source cannot say what it has, as a broker cannot, it is listened to for a while.
+"""
+
+import asyncio
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from freecad_camtwin.connectors import Connector, Options, open_connector
+from freecad_camtwin.errors import InputError
+from freecad_camtwin.twin.discovery import Item, propose
+from freecad_camtwin.twin.observation import GAP, Event
+from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.signals import SignalMap, read_signals
+
+#: How long a source is listened to, from its first word on [s].
+LISTEN = 3.0
+MOST_ITEMS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A signal map, and what is to be told of it."""
+
+    signals: SignalMap
+    notes: tuple[str, ...]  #: one sentence each
+    is_proposed: bool = False
+
+
+async def choose(url: str, options: Options, said: Path | None, package: Package | None) -> Choice:
+    """Return the signal map for a source; InputError where nothing that it offers could be understood."""
+    if said is not None:
+        return Choice(read_signals(said), ())
+    if package is not None and package.signals is not None:
+        return Choice(package.signals, ())
+    return await proposed(url, options)
+
+
+async def proposed(url: str, options: Options, listen: float = LISTEN) -> Choice:
+    """Propose a map for what a source offers, or is heard to say for ``listen`` seconds."""
+    connector = open_connector(url, options)
+    items = await connector.offered() or await _heard(connector, options.patience, listen)
+    proposal = propose(items, source=url)
+    if not proposal.signals.signals:
+        names = ", ".join(item.name for item in items[:10]) or "nothing"
+        raise InputError(f"{url} offers {names}, of which nothing could be understood; give a signal map (--signals)")
+    return Choice(proposal.signals, proposal.notes, is_proposed=True)
+
+
+def opened(url: str, options: Options, signals: SignalMap) -> Connector:
+    """Open a source whose words are known from its signal map."""
+    words = frozenset(signal.item for signal in signals.signals if signal.quantity.unit is None)
+    return open_connector(url, replace(options, words=words))
+
+
+async def _heard(connector: Connector, patience: float, listen: float) -> tuple[Item, ...]:
+    """Return the items that a source speaks of."""
+    names: dict[str, None] = {}
+    found: Any = connector.observations()
+    async with aclosing(found):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience) as limit:
+                async for observation in found:
+                    if not names:
+                        limit.reschedule(asyncio.get_running_loop().time() + listen)
+                    said = (observation.item,) if isinstance(observation, Event) else observation.items
+                    names |= dict.fromkeys(name for name in said if name != GAP)
+                    if len(names) >= MOST_ITEMS:
+                        break
+    return tuple(Item(name) for name in names)

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Recording a run: what a source says, with meanings and places, into a file that survives whatever happens.
+
+    source → connector → box → translator (signal map) → aligner (package) → writer's thread → recording
+
+Every stage is bounded, and the file is brought up to date twice a second. The recording begins with the first row or
+word, so that a source which never speaks leaves no file, and its header can say what the source says of itself.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from freecad_camtwin.errors import ConnectorError, OutputError
+from freecad_camtwin.live.flow import Block, Flow
+from freecad_camtwin.live.state import Keeper, State, dropped
+from freecad_camtwin.live.writer import Writer
+from freecad_camtwin.store.recording import Recording
+from freecad_camtwin.store.schema import Gap, Header
+from freecad_camtwin.twin.columns import Columns
+from freecad_camtwin.twin.observation import Event
+from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.signals import encode_signals
+
+#: A controller that stays idle for so long has ended its program: between two blocks it may say so, too [s].
+IDLE_S = 1.0
+#: What EXECUTION says while a program runs, and once it does no more; MTConnect's words and those of OPC UA's states.
+RUNNING = frozenset({"ACTIVE", "RUNNING", "EXECUTING"})
+ENDED = frozenset({"READY", "STOPPED", "PROGRAM_COMPLETED", "IDLE", "ENDED", "ABORTED", "FINISHED", "COMPLETED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """When a recording ends, beside the end of its source and its user's word."""
+
+    program_end: bool = True  #: when EXECUTION tells of the end of a program that ran
+    duration: float | None = None  #: so long after its first row [s of our time]
+    parts: int | None = None  #: when PART_COUNT has risen so far
+
+
+class Ending:
+    """Notices the end of a run."""
+
+    def __init__(self, until: Until) -> None:
+        self._until = until
+        self._begun: float | None = None
+        self._has_run = False
+        self._idle: float | None = None  # since when
+        self._first_part: float | None = None
+
+    def reached(self, columns: Columns) -> str:
+        """Take in what came; return why the run is over, empty while it is not."""
+        now = time.monotonic()
+        if columns.rows and self._begun is None:
+            self._begun = now
+        for word in columns.words:
+            if word.column == "execution":
+                self._execution((word.value or "").strip().upper(), now)
+        if self._until.program_end and self._idle is not None and now - self._idle >= IDLE_S:
+            return "the program has ended"
+        duration = self._until.duration
+        if duration is not None and self._begun is not None and now - self._begun >= duration:
+            return f"{duration:g} s are over"
+        return self._parts(columns)
+
+    def _execution(self, word: str, now: float) -> None:
+        if word in RUNNING:
+            self._has_run, self._idle = True, None
+        elif self._has_run and word in ENDED and self._idle is None:
+            self._idle = now
+        elif word not in ENDED:
+            self._idle = None
+
+    def _parts(self, columns: Columns) -> str:
+        parts = columns.column("parts")
+        parts = parts[parts == parts]
+        if self._until.parts is None or not len(parts):
+            return ""
+        if self._first_part is None:
+            self._first_part = float(parts[0])
+        return f"{self._until.parts} parts are made" if parts[-1] - self._first_part >= self._until.parts else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a recording."""
+
+    path: Path
+    reason: str  #: why it ended
+    state: State  #: at its end
+    rows: int  #: safe on disk
+
+
+class Recorder:
+    """Records one run of a flow into a new file."""
+
+    def __init__(self, flow: Flow, path: Path, header: Header, *, package: Package | None, until: Until) -> None:
+        self._flow, self._path = flow, path
+        self._header = replace(header, signal_map=encode_signals(flow.translator.signals).decode())
+        self._keeper = Keeper(flow, package)
+        self._ending = Ending(until)
+        self._writer: Writer | None = None
+        self._reason = "its source has ended"
+        self._warned = 0
+        self._set_back = 0
+
+    @property
+    def state(self) -> State:
+        """The last that is known of the machine."""
+        return self._keeper.state
+
+    @property
+    def acknowledged(self) -> int:
+        """How many rows are safe on disk."""
+        return self._writer.recording.acknowledged if self._writer else 0
+
+    def stop(self, reason: str) -> None:
+        """End the recording, cleanly: what has come is kept."""
+        self._reason = reason
+        self._flow.stop()
+
+    async def run(self) -> Recorded:
+        """Record until the end. OutputError where the disk takes no more; ConnectorError where the source refuses us.
+
+        Whatever is raised, what is on disk stays readable; ``finished`` of a run that was cut short is None.
+        """
+        try:
+            async with aclosing(self._blocks()) as blocks:
+                async for block in blocks:
+                    await self._keep(block)
+                    reason = self._ending.reached(block.columns)
+                    if reason:
+                        self.stop(reason)
+        except BaseException:
+            if self._writer is not None:
+                await self._writer.end(is_whole=False)
+            raise
+        if self._writer is None:
+            raise ConnectorError("nothing came that the signal map knows; no recording was made")
+        await self._tally(self._writer)
+        await self._writer.end(is_whole=True)
+        return Recorded(self._path, self._reason, self.state, self._writer.recording.acknowledged)
+
+    def _blocks(self) -> Any:
+        blocks: AsyncIterator[Block] = self._flow.blocks()
+        return blocks
+
+    async def _keep(self, block: Block) -> None:
+        state = self._keeper.take(block)
+        columns = block.columns
+        words = [Event(word.time, word.column, word.value) for word in columns.words if word.column != "gap"]
+        if self._writer is None:
+            if not columns.rows and not words:
+                return
+            first = float(columns.time[0]) if columns.rows else words[0].time
+            header = replace(self._header, started=first, simulated=state.simulated)
+            self._writer = Writer(await asyncio.to_thread(Recording.create, self._path, header))
+        await self._write(self._writer, block, words)
+
+    async def _write(self, writer: Writer, block: Block, words: list[Event]) -> None:
+        columns = block.columns
+        for gap in block.gaps:
+            await writer.give(4, _gap(gap))
+        words += self._notes()
+        if columns.rows or words:
+            cells = columns.rows * (1 + len(columns.values)) + 16 * len(words)
+            await writer.give(cells, _append(columns, words))
+        await self._describe(writer)
+        await self._tally(writer)
+
+    def _notes(self) -> list[Event]:
+        """Return the warnings that are new."""
+        warnings = self._flow.connector.told.warnings
+        new, self._warned = warnings[self._warned :], len(warnings)
+        set_back = self._flow.translator.counters["clock set back"]
+        if set_back > self._set_back:
+            new = [*new, "the source's clock was set back; its rows go on from where they were"]
+            self._set_back = set_back
+        return [Event(self.state.time or time.time(), "warning", sentence) for sentence in new]
+
+    async def _describe(self, writer: Writer) -> None:
+        """Let the header say what was learned since it was written."""
+        header = writer.recording.header
+        program = header.program or self.state.program
+        if self.state.simulated == header.simulated and program == header.program:
+            return
+        header = replace(header, simulated=header.simulated or self.state.simulated, program=program)
+        if header != self._header:
+            self._header = header
+            await writer.give(1, lambda recording: recording.describe(header))
+
+    async def _tally(self, writer: Writer) -> None:
+        received, counters = self._flow.connector.told.received, dropped(self._flow)
+        await writer.give(1, lambda recording: recording.count(received=received, dropped=counters))
+
+
+def check_target(path: Path) -> None:
+    """Raise OutputError where a recording could not begin, before anybody waits for a machine."""
+    if path.exists():
+        raise OutputError(f"{path} exists; a recording never overwrites a file, choose another name")
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"{path} cannot be made: the folder {path.parent} does not exist")
+
+
+def _gap(gap: Gap) -> Any:
+    return lambda recording: recording.gap(gap.start, gap.stop, gap.reason)
+
+
+def _append(columns: Columns, words: list[Event]) -> Any:
+    return lambda recording: recording.append(columns.time, columns.values, words)

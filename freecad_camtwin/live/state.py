@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a machine does now, and how its data come: the last that is known of everything, in one plain structure."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+from msgspec import Struct
+
+from freecad_camtwin.connectors.protocol import Told
+from freecad_camtwin.live.flow import Block, Flow
+from freecad_camtwin.twin.columns import Columns
+from freecad_camtwin.twin.package import Package
+
+#: Over so long rows are counted for their rate [s].
+RATE_S = 2.0
+_NUMBERS = (
+    "x", "y", "z", "feed", "n_rpm", "power", "spindle_load", "current", "torque", "predicted_power", "confidence",
+    "feed_override", "rapid_override", "spindle_override",
+)  # fmt: skip
+_INDICES = ("operation", "move", "line", "tool")
+
+
+class State(Struct, kw_only=True, omit_defaults=True):
+    """The last that is known; None where nothing is. Units as everywhere: mm, mm/s, 1/min, W, N·mm, %, A."""
+
+    time: float | None = None  #: of the newest row, seconds since the epoch
+    execution: str | None = None
+    program: str | None = None
+    mode: str | None = None
+    operation: int | None = None
+    label: str | None = None  #: of the operation
+    move: int | None = None
+    line: int | None = None
+    tool: int | None = None
+    progress: float | None = None  #: share of the program's path, 0 … 1
+    x: float | None = None
+    y: float | None = None
+    z: float | None = None
+    feed: float | None = None
+    n_rpm: float | None = None
+    power: float | None = None
+    predicted_power: float | None = None
+    confidence: float | None = None
+    spindle_load: float | None = None
+    current: float | None = None
+    torque: float | None = None
+    feed_override: float | None = None
+    rapid_override: float | None = None
+    spindle_override: float | None = None
+    rows: int = 0
+    rate: float = 0.0  #: rows a second
+    gaps: int = 0
+    lost: str | None = None  #: why nothing comes now
+    received: int = 0  #: messages
+    dropped: dict[str, int] = {}
+    simulated: bool = False
+
+
+class Keeper:
+    """Keeps the state of a flow up to date."""
+
+    def __init__(self, flow: Flow, package: Package | None = None) -> None:
+        self.state = State()
+        self._flow = flow
+        self._labels = [operation.label for operation in package.job.operations] if package else []
+        self._length = float(package.lines.program.length.sum()) if package else 0.0
+        self._counted: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+
+    def take(self, block: Block) -> State:
+        """Take in what came."""
+        state, columns = self.state, block.columns
+        for gap in block.gaps:
+            state.gaps += gap.stop is None
+            state.lost = gap.reason if gap.stop is None else None
+        for word in columns.words:
+            if word.column in ("execution", "program", "mode"):
+                setattr(state, word.column, word.value)
+        if columns.rows:
+            self._rows(columns)
+        state.dropped = dropped(self._flow)
+        told: Told = self._flow.connector.told
+        state.received, state.simulated = told.received, told.simulated
+        self._count(columns.rows)
+        return state
+
+    def _rows(self, columns: Columns) -> None:
+        state = self.state
+        state.time = float(columns.time[-1])
+        state.rows += columns.rows
+        for name in _NUMBERS:
+            setattr(state, name, _last(columns.values, name))
+        for name in _INDICES:
+            value = _last(columns.values, name)
+            setattr(state, name, None if value is None else int(value))
+        known = state.operation is not None and 0 <= state.operation < len(self._labels)
+        state.label = self._labels[state.operation] if known and state.operation is not None else None
+        way = _last(columns.values, "way")
+        state.progress = way / self._length if way is not None and self._length > 0 else None
+
+    def _count(self, rows: int) -> None:
+        now = time.monotonic()
+        self._counted.append((now, rows))
+        while len(self._counted) > 2 and now - self._counted[0][0] > RATE_S:
+            self._counted.popleft()
+        since = now - self._counted[0][0]
+        counted = sum(number for _, number in self._counted) - self._counted[0][1]
+        self.state.rate = counted / since if since > 0 else 0.0
+
+
+def dropped(flow: Flow) -> dict[str, int]:
+    """Return what was not kept of all that came, by reason."""
+    counters = {reason: number for reason, number in flow.translator.counters.items() if number}
+    counters.pop("clock set back", None)  # these rows were kept
+    return {**flow.connector.told.dropped, **counters}
+
+
+def _last(values: Mapping[str, np.ndarray], name: str) -> float | None:
+    column = values.get(name)
+    if column is None or not math.isfinite(column[-1]):
+        return None
+    return float(column[-1])

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The thread that writes a recording, so that a slow disk does not stop who listens to the machine.
+
+What is to be written waits in a queue. When it holds more than ``MOST_CELLS`` numbers, ``give`` waits: who hears the
+source then waits too, and the source is slowed, or says itself what it drops. Nothing is dropped here. Twice a second
+at least, whether anything comes or not, everything is brought to the disk.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from threading import Condition, Thread
+
+from freecad_camtwin.store.recording import Recording
+
+#: Numbers that wait to be written (64 MB).
+MOST_CELLS = 2**23
+#: Between two times that all is brought to the disk [s].
+SYNC_S = 0.4
+
+#: Something to be done with the recording.
+Task = Callable[[Recording], None]
+
+
+class Writer:
+    """Writes one recording; used from the event loop's thread alone."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self._loop = asyncio.get_running_loop()
+        self._room = asyncio.Event()
+        self._tasks: deque[tuple[int, Task]] = deque()
+        self._cells = 0
+        self._news = Condition()
+        self._is_last = self._is_whole = False
+        self._failure: BaseException | None = None
+        self._thread = Thread(target=self._run, name="camtwin-writer", daemon=True)
+        self._thread.start()
+
+    async def give(self, cells: int, task: Task) -> None:
+        """Have something done, of ``cells`` numbers; raise what an earlier one was refused with."""
+        while self._cells > MOST_CELLS and self._failure is None:
+            self._room.clear()
+            if self._cells > MOST_CELLS:
+                await self._room.wait()
+        if self._failure is not None:
+            raise self._failure
+        with self._news:
+            self._tasks.append((cells, task))
+            self._cells += cells
+            self._news.notify()
+
+    async def end(self, *, is_whole: bool) -> None:
+        """Wait until all is done and the recording closed, as a whole run or as one that was cut short.
+
+        What it was refused with is raised.
+        """
+        with self._news:
+            self._is_last, self._is_whole = True, is_whole
+            self._news.notify()
+        await asyncio.to_thread(self._thread.join)
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            with self.recording:
+                self._write()
+                if self._is_whole:
+                    self.recording.finish()
+        except BaseException as error:  # noqa: BLE001 - the top of a thread: raised again where it is heard
+            self._failure = error
+        self._wake()
+
+    def _write(self) -> None:
+        synced = time.monotonic()
+        while True:
+            with self._news:
+                if not self._tasks and not self._is_last:
+                    self._news.wait(max(0.0, synced + SYNC_S - time.monotonic()))
+                cells, task = self._tasks.popleft() if self._tasks else (0, None)
+                self._cells -= cells
+                is_over = task is None and self._is_last
+            if is_over:
+                return
+            if task is not None:
+                task(self.recording)
+                self._wake()
+            if time.monotonic() - synced >= SYNC_S:
+                self.recording.sync()
+                synced = time.monotonic()
+
+    def _wake(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._room.set)
