@@ -52,6 +52,10 @@ class Columns:
         """Return the positions [mm], shape (n, 3); NaN where there is none."""
         return np.stack([self.column("x"), self.column("y"), self.column("z")], axis=1)
 
+    def part(self, rows: slice) -> "Columns":
+        """Return some of the rows, without words."""
+        return Columns(self.time[rows], {name: values[rows] for name, values in self.values.items()})
+
 
 def joined(parts: Iterable[Columns]) -> Columns:
     """Join blocks of rows, in order, into one."""

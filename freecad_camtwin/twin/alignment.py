@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Every measured sample gets its place on the path: operation, move, way, step, predicted load, and how sure that is.
+
+By position where the machine tells it, with the line number to bound it; by line number alone; or, where there is
+nothing but a power clamp on the spindle's cable, by the signature of the load in time. docs/alignment.md explains.
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from freecad_camtwin.errors import InputError
+from freecad_camtwin.twin import lag as lags
+from freecad_camtwin.twin import signature
+from freecad_camtwin.twin.columns import Columns, joined
+from freecad_camtwin.twin.lag import Correction
+from freecad_camtwin.twin.matching import SILENCE, Track, follow, fresh, is_lost, memory, spread
+from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.places import Alignment, ByLine, Places, line_state
+from freecad_camtwin.twin.toolpath import Floats, Ints
+
+__all__ = ["Aligner", "Alignment", "Correction", "align"]
+
+#: A lost machine is looked for when the tool has come so far [mm], or after so long [s].
+FOUND, PATIENCE = 20.0, 0.8
+
+
+def align(package: Package, columns: Columns, *, correction: Correction | None = None) -> Alignment:
+    """Place every sample of a run. Lag, bias and delay are estimated unless given.
+
+    Raises InputError where the run has neither positions nor line numbers nor a measured load.
+    """
+    places = Places(package)
+    by_line = places.by_line(columns.column("line"), line_state())
+    points = columns.points
+    rows = fresh(columns.time, points)
+    if len(rows):
+        return _by_position(places, columns.time, points, rows, by_line, correction)
+    nowhere = np.full(columns.rows, math.nan)
+    if by_line.tells:
+        way = places.way_by_line(columns.time, by_line.moves)
+        return places.alignment(columns.time, way, nowhere, by_line.moves, "line", Correction())
+    measured = signature.measured_load(columns)
+    if measured is None:
+        raise InputError(
+            "the run has no position, no line number and no load of the spindle: nothing says where it was; "
+            "map one of them in the signal map"
+        )
+    clock, confidence = signature.lay_over(places.power(signature.FINE), columns.time, measured)
+    found = places.alignment(columns.time, places.way_at(clock), nowhere, by_line.moves, "power", Correction())
+    return replace(found, confidence=np.where(found.executed >= 0, confidence, 0.0))
+
+
+def _by_position(
+    places: Places, time: Floats, points: Floats, rows: Ints, by_line: ByLine, given: Correction | None
+) -> Alignment:
+    is_all = len(rows) == len(time)
+    t, p = (time, points) if is_all else (time[rows], points[rows])
+    span = by_line.span if is_all or not by_line.tells else by_line.span[rows]
+
+    def match(t: Floats, p: Floats, window: slice, limit: float) -> tuple[Ints, Floats, Floats]:
+        return follow(places.line, t, p, span[window], limit, memory())
+
+    found = given or lags.estimate(places.line, t, p, match)
+    _, way, distance = match(t, found.of(t, p), slice(None), found.limit)
+    if by_line.tells and given is None:
+        first = by_line.moves[:, 0] if is_all else by_line.moves[rows, 0]
+        found = replace(found, delay=lags.delay(t, way, first, places.line.way))
+    if not is_all or found.delay:
+        way, distance = spread(places.line, time, t, way, distance, found.delay)
+    method = "position and line" if by_line.tells else "position"
+    return places.alignment(time, way, distance, by_line.moves, method, found)
+
+
+class Aligner:
+    """Places the samples of one run as they come; ``align`` does a whole run at once and estimates lag and bias.
+
+    Rows come out when their place is known: while the machine is lost that may take ``PATIENCE`` seconds, with a lag
+    the few samples that velocities are taken from, with a delay so long. What is held is bounded by that.
+    """
+
+    def __init__(self, package: Package, correction: Correction | None = None) -> None:
+        self.package = package
+        self.correction = correction or Correction()
+        self.places = Places(package)
+        self._lines = line_state()
+        self._memory = memory()
+        self._waiting = Columns(np.empty(0))
+        self._by_line = ByLine(np.empty((0, 2), np.int32), np.empty((0, 2)))
+        self._track = Track.empty()
+        self._anchor: tuple[float, float] | None = None  # when the last line began, and when it was predicted to
+
+    def take(self, columns: Columns) -> tuple[Columns, Alignment]:
+        """Take the next rows; return those whose place has become known, and their places."""
+        by_line = self.places.by_line(columns.column("line"), self._lines)
+        span = by_line.span if by_line.tells else np.tile([-math.inf, math.inf], (columns.rows, 1))
+        self._waiting = joined([self._waiting, columns])
+        self._by_line = self._by_line.joined(ByLine(by_line.moves, span))
+        self._track.add(columns.time, columns.points, span)
+        self._match(len(self._track.time) - self._reach)
+        return self._release(self._ready())
+
+    def rest(self) -> tuple[Columns, Alignment]:
+        """Return the rows that still waited, when no more will come."""
+        self._match(len(self._track.time), is_last=True)
+        return self._release(self._waiting.rows)
+
+    @property
+    def _reach(self) -> int:
+        """How many rows to each side the velocity is taken from."""
+        return lags.span(self._track.time) if self.correction.lag and len(self._track.time) > 4 else 0
+
+    def _match(self, end: int, *, is_last: bool = False) -> None:
+        """Match the positions up to ``end``; if the machine is lost, only when there are enough to find it by."""
+        track = self._track
+        if end <= track.done:
+            return
+        time = track.time[track.done]
+        if is_lost(self._memory, time) and not is_last and track.time[-1] - time < PATIENCE and track.come() < FOUND:
+            return
+        window = slice(track.done, end)
+        points = self.correction.of(track.time, track.points, self._reach or 1)[window]
+        _, track.way[window], track.distance[window] = follow(
+            self.places.line, track.time[window], points, track.span[window], self.correction.limit, self._memory
+        )
+        track.done = end
+
+    def _ready(self) -> int:
+        """How many of the waiting rows can be placed now."""
+        time, track = self._waiting.time, self._track
+        if not len(time):
+            return 0
+        if track.done < len(track.time):  # rows wait for positions that wait to be matched
+            known = track.time[track.done - 1] - self.correction.delay if track.done else -math.inf
+        elif track.done:  # or for the next position, but no longer than a silence
+            known = max(track.time[-1] - self.correction.delay, time[-1] - SILENCE)
+        else:
+            known = math.inf
+        return int(np.searchsorted(time, known, side="right"))
+
+    def _release(self, count: int) -> tuple[Columns, Alignment]:
+        ready, self._waiting = self._waiting.part(slice(0, count)), self._waiting.part(slice(count, None))
+        by_line, self._by_line = self._by_line.part(slice(0, count)), self._by_line.part(slice(count, None))
+        return ready, self._placed(ready.time, by_line.moves)
+
+    def _placed(self, time: Floats, moves: Ints) -> Alignment:
+        track, line = self._track, self.places.line
+        tells = bool((moves >= 0).any())
+        if not len(track.time):
+            way, distance = self._way_by_line(time, moves), np.full(len(time), math.nan)
+            return self.places.alignment(time, way, distance, moves, "line" if tells else "nothing", self.correction)
+        done = slice(0, track.done)
+        way, distance = spread(
+            line, time, track.time[done], track.way[done], track.distance[done], self.correction.delay
+        )
+        track.forget(self._waiting.time[0] if self._waiting.rows else math.inf, 2 * self._reach)
+        method = "position and line" if tells else "position"
+        return self.places.alignment(time, way, distance, moves, method, self.correction)
+
+    def _way_by_line(self, time: Floats, moves: Ints) -> Floats:
+        way = self.places.way_by_line(time, moves, self._anchor)
+        seen, begun = self.places.anchors(time, moves)
+        if len(seen):
+            self._anchor = (float(seen[-1]), float(begun[-1]))
+        return way

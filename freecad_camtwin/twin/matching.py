@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Positions matched with a path: which of them are news, where each lies, and what lies between them."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from camtwin_kernels import alignment as kernels
+from camtwin_kernels import lag as lag_kernels
+from camtwin_kernels import placing
+from freecad_camtwin.twin.polyline import Polyline
+from freecad_camtwin.twin.toolpath import Floats, Ints
+
+#: A silence longer than this loses the place [s].
+SILENCE = 0.5
+#: A position that does not change is news again after so long [s].
+STANDING = 0.1
+_WEIGHT, _SLACK = 0.05, 0.03
+
+
+def memory() -> Floats:
+    """Return what ``follow`` carries from block to block, at the start of a run."""
+    start = np.full(kernels.MEMORY, math.nan)
+    start[kernels.OFF], start[kernels.RETRY], start[kernels.HELD] = 0.0, -math.inf, -1.0
+    return start
+
+
+def is_lost(memory: Floats, time: float) -> bool:
+    """Whether the machine will have to be looked for at ``time`` [s]."""
+    return bool(memory[kernels.HELD] < 0 or not time - memory[kernels.TIME] <= SILENCE)
+
+
+def follow(
+    line: Polyline, time: Floats, points: Floats, span: Floats, limit: float, memory: Floats
+) -> tuple[Ints, Floats, Floats]:
+    """Match corrected positions with the path: segment, way and distance of every sample."""
+    n = len(time)
+    segment, way, distance = np.empty(n, np.int32), np.empty(n), np.empty(n)
+    parameters = np.array([limit, SILENCE, 1.5 * line.speed, _WEIGHT, _SLACK, max(limit, 0.15)])
+    found = np.empty((kernels.CANDIDATES, 3))
+    kernels.follow(line.segments, line.clock, time, points, span, parameters, memory, found, segment, way, distance)
+    return segment, way, distance
+
+
+def fresh(time: Floats, points: Floats) -> Ints:
+    """Return the rows that have a position which is news."""
+    rows = np.empty(len(time), np.int32)
+    return rows[: lag_kernels.fresh(time, points, STANDING, rows)]
+
+
+def spread(line: Polyline, time: Floats, known: Floats, way: Floats, distance: Floats, delay: float) -> Floats:
+    """Return way and distance at any times by those at the times ``known``, shape (2, n)."""
+    out = np.full((2, len(time)), math.nan)
+    if len(known):
+        placing.spread(time, known, way, distance, delay, SILENCE, 2.0 * line.speed * STANDING, out)
+    return out
+
+
+@dataclass
+class Track:
+    """The positions of a running machine that are still needed, and the ways of those that are matched."""
+
+    time: Floats  #: (n,) [s]
+    points: Floats  #: (n, 3) as measured [mm]
+    span: Floats  #: (n, 2) least and greatest way that the line allows [mm]
+    way: Floats  #: (n,) [mm]
+    distance: Floats  #: (n,) [mm]
+    done: int = 0  #: so many of them are matched
+
+    @staticmethod
+    def empty() -> "Track":
+        """Return a track without positions."""
+        return Track(np.empty(0), np.empty((0, 3)), np.empty((0, 2)), np.empty(0), np.empty(0))
+
+    def add(self, time: Floats, points: Floats, span: Floats) -> None:
+        """Add the positions that are news."""
+        before = slice(-1, None)
+        rows = fresh(np.append(self.time[before], time), np.concatenate([self.points[before], points]))
+        rows = rows[rows >= len(self.time[before])] - len(self.time[before])
+        self.time = np.append(self.time, time[rows])
+        self.points = np.concatenate([self.points, points[rows]])
+        self.span = np.concatenate([self.span, span[rows]])
+        self.way = np.append(self.way, np.full(len(rows), math.nan))
+        self.distance = np.append(self.distance, np.full(len(rows), math.nan))
+
+    def come(self) -> float:
+        """How far the tool has come in the positions that are not matched yet [mm]."""
+        return float(np.linalg.norm(np.diff(self.points[self.done :], axis=0), axis=1).sum())
+
+    def forget(self, oldest: float, context: int) -> None:
+        """Drop what neither rows from the time ``oldest`` on nor ``context`` rows of velocity need."""
+        needed = int(np.searchsorted(self.time, oldest)) - 1
+        drop = min(needed, self.done - max(context, 1))
+        if drop > 0:
+            kept = slice(drop, None)
+            self.time, self.points, self.span = self.time[kept], self.points[kept], self.span[kept]
+            self.way, self.distance, self.done = self.way[kept], self.distance[kept], self.done - drop

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What is known of a place along a program's path, and where a reported line or a predicted time puts a sample."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camtwin_kernels import placing as kernels
+from freecad_camtwin.twin.lag import Correction
+from freecad_camtwin.twin.matching import SILENCE
+from freecad_camtwin.twin.package import Package, Steps
+from freecad_camtwin.twin.polyline import Polyline
+from freecad_camtwin.twin.toolpath import Floats, Ints
+
+#: So many moves may hide behind one reported line.
+MERGED = 200
+#: How late a position may be against the line number [s].
+LATE = 0.3
+#: A sample this far off the path is as likely elsewhere [mm].
+NEAR = 0.1
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Where every sample belongs, (samples,) each; -1 and NaN where that is not known."""
+
+    time: Floats  #: [s] since the epoch
+    executed: Ints  #: move of the program
+    move: Ints  #: move of the document
+    operation: Ints  #: operation of the document
+    way: Floats  #: length of the program's path up to the sample [mm]
+    step: Ints  #: row of the package's steps
+    distance: Floats  #: from the path, after correction [mm]; NaN where no position told
+    confidence: Floats  #: 0 … 1
+    method: str  #: "position", "position and line", "line", "power" or "nothing"
+    correction: Correction
+    steps: Steps
+
+    def predicted(self, name: str) -> Floats:
+        """Return a predicted load of every sample, such as ``power``: 0 where the tool touches nothing."""
+        values = getattr(self.steps, name)
+        found = np.where(self.step >= 0, values[np.maximum(self.step, 0)] if len(values) else math.nan, 0.0)
+        return np.asarray(np.where(self.executed >= 0, found, math.nan))
+
+
+@dataclass(frozen=True)
+class ByLine:
+    """What the reported lines of some samples allow."""
+
+    moves: Ints  #: (n, 2) first and last move, -1 where the line says nothing
+    span: Floats  #: (n, 2) least and greatest way [mm], or (0, 2) where no line says anything
+
+    @property
+    def tells(self) -> bool:
+        """Whether any line says anything."""
+        return len(self.span) > 0
+
+    def part(self, rows: slice) -> "ByLine":
+        """Return some of the samples."""
+        return ByLine(self.moves[rows], self.span[rows])
+
+    def joined(self, later: "ByLine") -> "ByLine":
+        """Return these samples and later ones."""
+        return ByLine(np.concatenate([self.moves, later.moves]), np.concatenate([self.span, later.span]))
+
+
+def line_state() -> NDArray[np.int64]:
+    """Return what ``Places.by_line`` carries from block to block, at the start of a run."""
+    return np.full(3, -1, np.int64)
+
+
+class Places:
+    """From a line, a predicted time or a way along the program's path to all that is known of that place."""
+
+    def __init__(self, package: Package) -> None:
+        self.package = package
+        self.line = Polyline.of(package.lines.program, package.start, package.time)
+        self.end_of_time = float(package.start[-1] + package.time[-1]) if len(package.start) else 0.0
+        self.has_lines = bool((package.lines.program.line > 0).any())
+
+    def by_line(self, line: Floats, state: NDArray[np.int64]) -> ByLine:
+        """Return what the line of every sample allows; ``state`` is carried from block to block."""
+        moves = np.full((len(line), 2), -1, np.int32)
+        if not self.has_lines or (len(line) and np.isnan(line).all()):
+            return ByLine(moves, np.empty((0, 2)))
+        span = np.empty((len(line), 2))
+        late = self.line.speed * LATE + 2.0
+        told = kernels.follow_lines(line, *self._lines, self.line.way, late, MERGED, state, moves, span)
+        return ByLine(moves, span if told else np.empty((0, 2)))
+
+    @cached_property
+    def _lines(self) -> tuple[Ints, Ints, Ints]:
+        """Where each line's moves begin in the second, the moves by line, and the line of every move."""
+        of_move = self.package.lines.program.line
+        moves = np.argsort(of_move, kind="stable").astype(np.int32)
+        moves = moves[of_move[moves] >= 0]
+        rows = np.searchsorted(of_move[moves], np.arange(int(of_move.max()) + 2)).astype(np.int32)
+        return rows, moves, of_move
+
+    def way_at(self, clock: Floats) -> Floats:
+        """Return the way at a predicted time."""
+        start, time, way = self.package.start, self.package.time, self.line.way
+        move = np.clip(np.searchsorted(start, clock, side="right") - 1, 0, None)
+        share = np.clip((clock - start[move]) / np.maximum(time[move], 1e-9), 0.0, 1.0)
+        return np.asarray(way[move] + share * (way[move + 1] - way[move]))
+
+    def way_by_line(self, time: Floats, moves: Ints, before: tuple[float, float] | None = None) -> Floats:
+        """Spread the samples that report one line over its moves, as the predicted time does.
+
+        moves: (n, 2) first and last move that the line allows; before: when an earlier line began, and when it was
+        predicted to
+        """
+        first, last = moves.T
+        seen, anchors = self.anchors(time, moves)
+        if before is not None:
+            seen, anchors = np.append(before[0], seen), np.append(before[1], anchors)
+        if not len(seen):
+            return np.full(len(time), math.nan)
+        begins = np.append(self.package.start, self.end_of_time)
+        clock = np.interp(time, seen, anchors)
+        after = time > seen[-1]
+        clock[after] = anchors[-1] + time[after] - seen[-1]
+        clock = np.clip(clock, begins[np.maximum(first, 0)], begins[np.maximum(last, 0) + 1])
+        return np.where(first >= 0, self.way_at(clock), math.nan)
+
+    def anchors(self, time: Floats, moves: Ints) -> tuple[Floats, Floats]:
+        """When each new line was first seen, and when its first move is predicted to begin [s]."""
+        first, last = moves.T
+        known = np.flatnonzero(first >= 0)
+        if not len(known):
+            return np.empty(0), np.empty(0)
+        fresh = known[np.concatenate([[True], np.diff(last[known]) != 0])]
+        seen = np.where(fresh > 0, (time[fresh] + time[np.maximum(fresh - 1, 0)]) / 2, time[fresh])
+        seen = np.where(time[fresh] - seen > SILENCE, time[fresh], seen)
+        return seen, self.package.start[first[fresh]]
+
+    def power(self, every: float) -> Floats:
+        """Return the predicted power over predicted time, the mean of every so many seconds.
+
+        Where no material is known, the removal rate stands for it: its course in time is alike.
+        """
+        steps = self.package.steps
+        grid = np.arange(0.0, self.end_of_time, every / 5)
+        step = self._look_up(self.way_at(grid), np.full(len(grid), math.nan), np.empty((0, 2), np.int32))[0][3]
+        length = np.maximum(steps.end - steps.begin, 1e-9)
+        power = steps.power if np.isfinite(steps.power).any() else steps.volume / length * steps.feed
+        drawn = np.where(step >= 0, np.nan_to_num(power)[np.maximum(step, 0)] if len(power) else 0.0, 0.0)
+        return np.asarray(np.add.reduceat(drawn, np.arange(0, len(drawn), 5)) / 5 if len(drawn) else drawn)
+
+    def alignment(
+        self, time: Floats, way: Floats, distance: Floats, by_line: Ints, method: str, found: Correction
+    ) -> Alignment:
+        """Look up what is known of every way; ``by_line``: (n, 2) first and last move that the line allows, or -1."""
+        (executed, move, operation, step), confidence = self._look_up(way, distance, by_line)
+        return Alignment(
+            time, executed, move, operation, way, step, distance, confidence, method, found, self.package.steps
+        )
+
+    def _look_up(self, way: Floats, distance: Floats, by_line: Ints) -> tuple[Ints, Floats]:
+        found = np.empty((4, len(way)), np.int32)
+        confidence = np.empty(len(way))
+        kernels.place(way, distance, by_line, *self._tables, NEAR, found, confidence)
+        return found, confidence
+
+    @cached_property
+    def _tables(self) -> tuple[Floats, Ints, Floats, Ints]:
+        """Return the moves of the program, their counterparts, the steps, and where each move's steps begin."""
+        lines, steps = self.package.lines, self.package.steps
+        theirs = self.package.job.toolpath.length[np.maximum(lines.move, 0)]
+        ours = lines.program.length
+        program = np.empty((len(ours), 4))
+        program[:, kernels.BEFORE], program[:, kernels.AFTER] = self.line.way[:-1], self.line.way[1:]
+        program[:, kernels.BEGIN] = lines.begin * theirs
+        program[:, kernels.GAIN] = (lines.end - lines.begin) * theirs / np.maximum(ours, 1e-12)
+        moves = np.stack([lines.move, lines.operation], axis=1).astype(np.int32)
+        rows = np.searchsorted(steps.move, np.arange(self.package.job.toolpath.moves + 1)).astype(np.int32)
+        return program, moves, np.stack([steps.begin, steps.end], axis=1), rows

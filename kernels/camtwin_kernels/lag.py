@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Lag and bias of measured positions: taken out of them, and the equations that tell them. ``twin.lag`` explains."""
+
+import math
+from typing import Any
+
+from camtwin_kernels.alignment import LENGTH, UX, WAY, X
+from camtwin_kernels.jit import lean_kernel, lean_part
+
+
+@lean_kernel
+def fresh(time: Any, points: Any, longest: float, rows: Any) -> int:
+    """List the rows that have a position and a new one, or the first since ``longest`` seconds; return how many.
+
+    A source that is slower than its rows repeats its position, which must not look like a tool that stands.
+    time: (n,) [s]; points: (n, 3) [mm], NaN unknown; rows: (n,)
+    """
+    count, last = 0, -1
+    for i in range(time.size):
+        if math.isnan(points[i, 0] + points[i, 1] + points[i, 2]):
+            continue
+        is_new = last < 0 or time[i] - time[last] >= longest
+        if not is_new:
+            for k in range(3):
+                is_new = is_new or points[i, k] != points[last, k]
+        if is_new:
+            rows[count] = i
+            count += 1
+            last = i
+    return count
+
+
+@lean_part
+def slope(time: Any, points: Any, i: int, k: int, reach: int, longest: float) -> Any:
+    """Return the speed of axis ``k`` at row ``i`` from the rows ``reach`` away [mm/s]; 0 where they are not near."""
+    if i < reach or i + reach >= time.size:
+        return 0.0
+    seconds = time[i + reach] - time[i - reach]
+    if not 0.0 < seconds < longest:
+        return 0.0
+    return (points[i + reach, k] - points[i - reach, k]) / seconds
+
+
+@lean_kernel
+def correct(time: Any, points: Any, bias: Any, lag: float, reach: int, longest: float, out: Any) -> None:
+    """Fill ``out`` (n, 3) with where the control had the tool.
+
+    time: (n,) [s]; points: (n, 3) measured [mm]; bias: (3,) [mm]; lag [s]; reach: rows to each side that tell the
+    velocity; longest: between them [s]
+    """
+    for i in range(time.size):
+        for k in range(3):
+            out[i, k] = points[i, k] - bias[k]
+            if lag != 0.0:
+                out[i, k] += lag * slope(time, points, i, k, reach, longest)
+
+
+@lean_part
+def across(v: Any, u: Any) -> None:
+    """Leave of ``v`` (3,) what is across the direction ``u`` (3,)."""
+    along = v[0] * u[0] + v[1] * u[1] + v[2] * u[2]
+    for k in range(3):
+        v[k] -= along * u[k]
+
+
+@lean_kernel
+def equations(
+    segments: Any,
+    segment: Any,
+    way: Any,
+    time: Any,
+    points: Any,
+    corrected: Any,
+    reach: int,
+    longest: float,
+    limit: float,
+    work: Any,
+    sums: Any,
+) -> int:
+    """Add one stretch of a run to the normal equations of a change of lag and bias; return how many samples did.
+
+    segment, way: (n,) matched; corrected: (n, 3) by what is known so far; limit: farthest from the path [mm]
+    work: (3, 3) scratch; sums: (4, 6) instruments × unknowns (lag, bias), right side, and in [0, 5] the squared gaps
+    """
+    count = 0
+    gap, speed, other = work[0], work[1], work[2]
+    for i in range(2 * reach, time.size - 2 * reach):
+        if segment[i] < 0:
+            continue
+        row = segments[segment[i]]
+        u = row[UX : UX + 3]
+        at = min(max(way[i] - row[WAY], 0.0), row[LENGTH])
+        for k in range(3):
+            gap[k] = corrected[i, k] - row[X + k] - at * u[k]
+            speed[k] = slope(time, points, i, k, reach, longest)
+            other[k] = slope(time, points, i, k, 2 * reach, 2.0 * longest)
+        is_still = speed[0] == speed[1] == speed[2] == 0.0 or other[0] == other[1] == other[2] == 0.0
+        across(gap, u)
+        square = gap[0] ** 2 + gap[1] ** 2 + gap[2] ** 2
+        if is_still or square > limit * limit:
+            continue
+        across(speed, u)
+        for k in range(3):
+            # Row k: speed[k]·Δτ - Σ (δ - u·u)[k, m]·Δb[m] = -gap[k], weighted with the instruments.
+            sums[0, 0] += other[k] * speed[k]
+            sums[0, 4] -= other[k] * gap[k]
+            sums[k + 1, 0] -= speed[k]
+            sums[k + 1, 4] += gap[k]
+            for m in range(3):
+                shift = u[k] * u[m] - (1.0 if k == m else 0.0)
+                sums[0, m + 1] += other[k] * shift
+                sums[k + 1, m + 1] -= shift
+        sums[0, 5] += square
+        count += 1
+    return count
