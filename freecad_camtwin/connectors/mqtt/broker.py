@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The talk with an MQTT 5 broker: one subscription, in a thread of paho's, whose messages an asyncio task takes.
 
-The thread only puts messages into a bounded box; all they say is found out on the other side. Nagle's delay is off:
-with it, small messages wait for acknowledgements, 20 ms and more at ten thousand a second.
+The thread only puts messages into a bounded box; all they say is found out on the other side.
 """
 
 import asyncio
-import socket
-import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -17,15 +14,14 @@ from typing import Any
 from uuid import uuid4
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from freecad_camtwin.connectors.mqtt.client import REFUSALS, connect, new_client, properties
 from freecad_camtwin.connectors.mqtt.payload import PayloadError, decode
 from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.retry import LostError, sessions
-from freecad_camtwin.errors import ConnectorError, InputError
+from freecad_camtwin.errors import ConnectorError
 from freecad_camtwin.twin.discovery import Item
 from freecad_camtwin.twin.observation import GAP, Event, Observation
 
@@ -35,9 +31,6 @@ MOST_WAITING = 100_000
 MOST_WAITING_MESSAGES = 16
 #: The broker keeps what we missed for so long, of what was published with an acknowledgement [s].
 KEPT = 300
-KEEPALIVE = 15
-#: Reason codes of MQTT 5 by which a broker refuses us for good.
-_REFUSALS = {0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +129,7 @@ class Broker:
                         yield observation
         finally:
             # Who leaves on purpose wants nothing kept; on a lost connection this reaches nobody.
-            client.disconnect(properties=_properties(PacketTypes.DISCONNECT, SessionExpiryInterval=0))
+            client.disconnect(properties=properties(PacketTypes.DISCONNECT, SessionExpiryInterval=0))
             await asyncio.to_thread(client.loop_stop)
 
     def _said(self, message: MQTTMessage, arrival: float) -> list[Observation]:
@@ -157,16 +150,11 @@ class Broker:
         return found
 
     def _client(self, inbox: Inbox) -> Client:
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._identity,
-            protocol=MQTTProtocolVersion.MQTTv5,
-            reconnect_on_failure=False,
-        )
+        client = new_client(self._name, self._identity, self._options, self.told.warn, encrypted=self._encrypted)
 
         def on_connect(_client: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, _more: Any) -> None:
             if code.is_failure:
-                inbox.end(Ended(f"{self._name} refuses us: {code}", code.value in _REFUSALS))
+                inbox.end(Ended(f"{self._name} refuses us: {code}", code.value in REFUSALS))
             else:
                 client.subscribe(self._topic, qos=1)
 
@@ -182,53 +170,23 @@ class Broker:
         client.on_subscribe = on_subscribe
         client.on_disconnect = on_disconnect
         client.on_message = lambda _client, _data, message: inbox.put(message)
-        client.on_socket_open = lambda _client, _data, opened: _send_at_once(opened)
-        self._introduce(client)
         return client
 
-    def _introduce(self, client: Client) -> None:
-        """Prepare who we say we are, and whom we trust."""
-        options = self._options
-        if options.user is not None:
-            client.username_pw_set(options.user, options.password)
-            if not self._encrypted:
-                self.told.warn(f"{self._name} is sent the password in the clear; use mqtts")
-        if self._encrypted:
-            try:
-                context = ssl.create_default_context(cafile=options.authority)
-                if options.certificate:
-                    context.load_cert_chain(options.certificate, options.key)
-            except OSError as error:
-                raise InputError(f"the certificates for {self._name} cannot be used: {error}") from error
-            client.tls_set_context(context)
-
     async def _connect(self, client: Client) -> None:
-        asked = _properties(
+        asked = properties(
             PacketTypes.CONNECT, SessionExpiryInterval=KEPT, MaximumPacketSize=4 * self._options.most_bytes
         )
         client.connect_timeout = max(self._options.quiet, 1.0)
         try:
             await asyncio.to_thread(
-                client.connect,
+                connect,
+                self._name,
+                client,
                 self._host,
                 self._port,
-                KEEPALIVE,
                 clean_start=not self._has_session,
                 properties=asked,
             )
-        except ssl.SSLCertVerificationError as error:
-            raise ConnectorError(f"{self._name} is not trusted: {error.verify_message}") from error
         except OSError as error:
             raise LostError(f"{self._name} cannot be reached: {error.strerror or error}") from error
         self._has_session = True
-
-
-def _properties(packet: int, **values: int) -> Properties:
-    found = Properties(packet)  # type: ignore[no-untyped-call]
-    for name, value in values.items():
-        setattr(found, name, value)
-    return found
-
-
-def _send_at_once(opened: Any) -> None:
-    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

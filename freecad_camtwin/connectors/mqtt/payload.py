@@ -136,7 +136,8 @@ def _rows(value: dict[str, Any]) -> tuple[list[Observation], bool]:
     if matrix.shape != size or size[1] > MOST_ITEMS:
         raise PayloadError("rows that do not fit")
     said = [Event(at, item, word) for at, item, word in rows.words if time_of(at) is not None]
-    return [*said, _block(np.array(rows.time), rows.items, matrix)], rows.simulated
+    block = _block(np.array(rows.time), rows.items, matrix)
+    return [*said, block] if size[0] or not said else [*said], rows.simulated
 
 
 def _block(time: Any, items: list[str], values: Any) -> Samples:

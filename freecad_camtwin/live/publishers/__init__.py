@@ -2,4 +2,68 @@
 """Observations told to others, one module per protocol: the connectors' mirror image.
 
 The virtual machine and the bridge of a controller without an interface of its own speak through these.
+``open_publisher`` finds the one for an address; each module imports the library of its protocol only when chosen.
 """
+
+from collections.abc import Callable
+from importlib import import_module
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from freecad_camtwin.errors import InputError
+from freecad_camtwin.live.publishers.protocol import Command, Publisher, PublisherOptions, Spoken
+
+__all__ = ["Command", "Publisher", "PublisherOptions", "Spoken", "open_publisher"]
+
+#: How rows may be written into MQTT's messages.
+FORMS = ("batch", "json", "msgpack")
+
+
+def open_publisher(url: str, spoken: Spoken, options: PublisherOptions | None = None) -> Publisher:
+    """Return the publisher for an address; nothing is connected or listens before ``async with``.
+
+    InputError where the address is none that we know.
+    """
+    try:
+        parts = urlsplit(url, allow_fragments=False)
+        port = parts.port
+    except ValueError as error:
+        raise InputError(f"the address {url!r} cannot be understood: {error}") from error
+    if parts.password is not None:
+        raise InputError(f"the address of {parts.hostname} holds a password; leave it out, and give it as an option")
+    opener = _OPENERS.get(parts.scheme)
+    if opener is None:
+        raise InputError(f"{url!r} begins with none of {', '.join(f'{scheme}:' for scheme in _OPENERS)}")
+    return opener(parts, port, spoken, options or PublisherOptions())
+
+
+def _mqtt(parts: SplitResult, port: int | None, spoken: Spoken, options: PublisherOptions) -> Publisher:
+    topic = unquote(parts.path.strip("/"))
+    if not parts.hostname or not topic or {"+", "#"} & set(topic):
+        raise InputError(f"{parts.geturl()!r} names no broker and plain topic; mqtt://broker/shop/mill1 would")
+    said = parse_qs(parts.query, keep_blank_values=True)
+    form, level = said.pop("form", ["batch"])[-1], said.pop("qos", ["1"])[-1]
+    if form not in FORMS or level not in ("0", "1") or said:
+        raise InputError(f"{parts.query!r} is not understood; known are form={'|'.join(FORMS)} and qos=0|1")
+    encrypted = parts.scheme == "mqtts"
+    port = port or (8883 if encrypted else 1883)
+    return _made("mqtt", "Speaker", (parts.hostname, port, encrypted), topic, form, int(level), spoken, options)
+
+
+def _made(module: str, name: str, *arguments: object) -> Publisher:
+    """Make a publisher of a module, which is imported now."""
+    try:
+        found = import_module(f"freecad_camtwin.live.publishers.{module}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("freecad_camtwin"):
+            raise
+        raise InputError(
+            f"{error.name} is not installed, which this address needs; pip install 'freecad-camtwin[live]'"
+        ) from error
+    publisher: Publisher = getattr(found, name)(*arguments)
+    return publisher
+
+
+_OPENERS: dict[str, Callable[[SplitResult, int | None, Spoken, PublisherOptions], Publisher]] = {
+    "mqtt": _mqtt,
+    "mqtts": _mqtt,
+}

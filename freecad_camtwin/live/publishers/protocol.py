@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What every publisher is, and what it is told of the machine that it speaks for."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,7 @@ class Publisher(Protocol):
     """Tells observations: ``async with publisher: await publisher.tell(observation)``."""
 
     address: str  #: where it is heard, with the port that was really taken
+    dropped: Counter[str]  #: reason → how many messages or words nobody will hear
 
     async def __aenter__(self) -> "Publisher":
         """Begin: connect or listen. ConnectorError, one sentence, where that cannot be done."""

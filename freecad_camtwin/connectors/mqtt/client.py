@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A client of an MQTT 5 broker, as whoever listens and whoever speaks needs it: who we are, whom we trust, no delay.
+
+Nagle's delay is off: with it, small messages wait for acknowledgements, 20 ms and more at ten thousand a second.
+"""
+
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+
+from freecad_camtwin.errors import ConnectorError, InputError
+
+KEEPALIVE = 15
+#: Reason codes of MQTT 5 by which a broker refuses us for good.
+REFUSALS = {0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C}
+
+
+class Credentials(Protocol):
+    """Who we say we are, and whom we trust."""
+
+    @property
+    def user(self) -> str | None: ...  # noqa: D102 - as in Options
+    @property
+    def password(self) -> str | None: ...  # noqa: D102
+    @property
+    def certificate(self) -> Path | None: ...  # noqa: D102
+    @property
+    def key(self) -> Path | None: ...  # noqa: D102
+    @property
+    def authority(self) -> Path | None: ...  # noqa: D102
+
+
+def new_client(
+    name: str,
+    identity: str,
+    credentials: Credentials,
+    warn: Callable[[str], None],
+    *,
+    encrypted: bool,
+    comes_back: bool = False,
+) -> Client:
+    """Return a client that is not connected yet; ``comes_back``: it connects anew by itself when it was lost."""
+    client = Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=identity,
+        protocol=MQTTProtocolVersion.MQTTv5,
+        reconnect_on_failure=comes_back,
+    )
+    client.on_socket_open = lambda _client, _data, opened: _send_at_once(opened)
+    if credentials.user is not None:
+        client.username_pw_set(credentials.user, credentials.password)
+        if not encrypted:
+            warn(f"{name} is sent the password in the clear; use mqtts")
+    if encrypted:
+        try:
+            context = ssl.create_default_context(cafile=credentials.authority)
+            if credentials.certificate:
+                context.load_cert_chain(credentials.certificate, credentials.key)
+        except OSError as error:
+            raise InputError(f"the certificates for {name} cannot be used: {error}") from error
+        client.tls_set_context(context)
+    return client
+
+
+def connect(name: str, client: Client, host: str, port: int, **more: Any) -> None:
+    """Open the connection; ConnectorError where the broker is not trusted, OSError where it is not there."""
+    try:
+        client.connect(host, port, KEEPALIVE, **more)
+    except ssl.SSLCertVerificationError as error:
+        raise ConnectorError(f"{name} is not trusted: {error.verify_message}") from error
+
+
+def properties(packet: int, **values: Any) -> Properties:
+    """Return the properties of a packet of a type of ``paho.mqtt.packettypes``."""
+    found = Properties(packet)  # type: ignore[no-untyped-call]
+    for name, value in values.items():
+        setattr(found, name, value)
+    return found
+
+
+def _send_at_once(opened: Any) -> None:
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
