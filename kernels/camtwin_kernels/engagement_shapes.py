@@ -229,12 +229,13 @@ def _tile_cutter(
             deep, above = lowest(u, w, length, r2, slope, tip, corner, third, bend)
             z = I(max(lift + above, ZERO))
             before = height[t, i]
-            is_cut = (deep >= ZERO) & (before > I(z + thinnest))
+            is_cut = (deep >= ZERO) & (I(before - z) > thinnest)
             # Not a choice between z and before: the compiler would make a masked store of it.
-            after = min(before, z if is_cut else BIG)
+            lost = I(before - z) if is_cut else I(0)
+            after = I(before - lost)
             height[t, i] = after
             side = I(w)
-            total = I(total + I(before - after))
+            total = I(total + lost)
             right = min(right, side if is_cut else BIG)
             left = max(left, side if is_cut else SMALL)
             highest = max(highest, before if is_cut else SMALL)

@@ -85,6 +85,11 @@ def lean_part(function: F) -> F:
     return _compile(function, "", _LEAN)
 
 
+def inlined_part(function: F) -> F:
+    """Compile like ``lean_part``, into its caller's body: a call that hands over 150 words of arrays costs 60 ns."""
+    return _compile(function, "", {**_LEAN, "forceinline": True})
+
+
 def variant(function: F, suffix: str, **names: object) -> F:
     """Return ``function`` once more, under another name, seeing ``names`` instead of its module's.
 
