@@ -19,6 +19,7 @@ from freecad_camtwin.connectors import Options
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.live.choose import Choice, choose, opened
 from freecad_camtwin.live.flow import Flow
+from freecad_camtwin.live.placer import PathPlacer
 from freecad_camtwin.twin.package import Package, load_package
 
 #: Where a password is looked for when no option names another variable.
@@ -127,7 +128,8 @@ class Source:
         choice = await choose(self.url, self.options, self.signals, self.package)
         if choice.is_proposed and not quiet:
             show_choice(choice)
-        return Flow(opened(self.url, self.options, choice.signals), choice.signals)
+        placer = PathPlacer(self.package) if self.package is not None else None
+        return Flow(opened(self.url, self.options, choice.signals), choice.signals, placer)
 
 
 def show_choice(choice: Choice) -> None:

@@ -26,6 +26,7 @@ Environment:
   CAMTWIN_FREECAD  the freecadcmd to use for documents, as --freecad
   CAMTWIN_TIMEOUT  the longest that it may take [s] (default 600)
   CAMTWIN_PASSWORD the password for --user, where no other variable or file is named
+  CAMTWIN_TOKEN    the token of an InfluxDB server
   CAMTWIN_CACHE    where compiled kernels are kept (default ~/.cache/camtwin)
 """
 
@@ -39,6 +40,9 @@ _COMMANDS = {
     "package": ("freecad_camtwin.cli.package", "package"),
     "cycle-time": ("freecad_camtwin.cli.cycle_time", "cycle_time"),
     "record": ("freecad_camtwin.cli.record", "record"),
+    "watch": ("freecad_camtwin.cli.watch", "watch"),
+    "signals": ("freecad_camtwin.cli.signals", "signals"),
+    "export": ("freecad_camtwin.cli.export", "export"),
     "machine": ("freecad_camtwin.cli.machine", "machine"),
     "materials": ("freecad_camtwin.cli.materials", "materials"),
     "doctor": ("freecad_camtwin.cli.doctor", "doctor"),

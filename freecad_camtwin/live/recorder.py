@@ -17,7 +17,7 @@ from typing import Any
 
 from freecad_camtwin.errors import ConnectorError, OutputError
 from freecad_camtwin.live.flow import Block, Flow
-from freecad_camtwin.live.state import Keeper, State, dropped
+from freecad_camtwin.live.state import Keeper, dropped
 from freecad_camtwin.live.writer import Writer
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.schema import Gap, Header
@@ -25,6 +25,7 @@ from freecad_camtwin.twin.columns import Columns
 from freecad_camtwin.twin.observation import Event
 from freecad_camtwin.twin.package import Package
 from freecad_camtwin.twin.signals import encode_signals
+from freecad_camtwin.twin.state import State
 
 #: A controller that stays idle for so long has ended its program: between two blocks it may say so, too [s].
 IDLE_S = 1.0

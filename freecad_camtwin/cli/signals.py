@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""``camtwin signals``: a signal map proposed from what a source offers, and one that is checked."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+
+from freecad_camtwin.cli.connecting import options_of, source_options
+from freecad_camtwin.cli.options import FILE, Settings, common
+from freecad_camtwin.cli.outputs import Outputs, check_target
+from freecad_camtwin.cli.text import say, table
+from freecad_camtwin.live.choose import LISTEN, proposed
+from freecad_camtwin.twin.signals import SignalMap, encode_signals, read_signals
+
+
+class _Signals(click.Group):
+    """Takes what is no command of its own as the address of a source."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Let ``camtwin signals URL`` propose."""
+        if args and args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = ["propose", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Signals, short_help="Say what a machine's items mean: propose a signal map, or check one.")
+def signals() -> None:
+    """Propose a signal map for what a source offers (camtwin signals URL -o MAP.toml), or check one."""
+
+
+@signals.command(short_help="Propose a signal map for a source.")
+@source_options
+@click.option("-o", "--output", type=FILE, required=True, metavar="MAP.toml", help="The map ('-': standard output).")
+@click.option(
+    "--listen",
+    type=click.FloatRange(0.1, 3600),
+    default=LISTEN,
+    show_default=True,
+    metavar="S",
+    help="How long to listen where the source cannot say what it has [s].",
+)
+@click.pass_obj
+def propose(settings: Settings, /, url: str, output: Path, listen: float, **said: Any) -> None:
+    """Ask the source at URL what it has, or listen to it, and write down what that seems to mean.
+
+    The map is to be looked over: units and meanings are taken from names where the source declares none.
+    """
+    check_target(output)
+    choice = asyncio.run(proposed(url, options_of(said), listen))
+    notes = "".join(f"# {note}\n" for note in choice.notes).encode()
+    with Outputs() as outputs:
+        outputs.write(output, notes + encode_signals(choice.signals))
+    if not settings.quiet and str(output) != "-":
+        _show(choice.signals)
+        for note in choice.notes:
+            say(note)
+
+
+@signals.command(short_help="Check a signal map.")
+@click.argument("file", metavar="MAP.toml", type=FILE)
+@common
+@click.pass_obj
+def check(settings: Settings, /, file: Path) -> None:
+    """Check a signal map and show what it says."""
+    found = read_signals(file)
+    if not settings.quiet:
+        _show(found)
+
+
+def _show(found: SignalMap) -> None:
+    rows = [
+        [signal.item, str(signal.meaning), signal.unit or signal.quantity.unit or "", signal.quantity.column]
+        for signal in found.signals
+    ]
+    table(["item", "meaning", "its unit", "column"], rows, left=4)
+    say(f"Positions are in {found.coordinates} coordinates.")

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""``camtwin watch``: what a machine does now, on one line, as JSON, or for FreeCAD on a pipe. Nothing is stored."""
+
+import asyncio
+import os
+import sys
+import time
+from contextlib import aclosing
+from typing import Any, Protocol
+
+import click
+import msgspec
+
+from freecad_camtwin.cli.connecting import Source, machine_options, until_interrupted
+from freecad_camtwin.cli.options import Settings
+from freecad_camtwin.cli.state_line import show, state_line
+from freecad_camtwin.cli.text import say
+from freecad_camtwin.live.flow import Block, Flow
+from freecad_camtwin.live.pipe import Pipe
+from freecad_camtwin.live.state import Keeper
+from freecad_camtwin.twin.state import State
+
+
+@click.command(short_help="Show what a machine does now; store nothing.")
+@machine_options
+@click.option("--json", "as_json", is_flag=True, help="Print the state as lines of JSON.")
+@click.option("--pipe", is_flag=True, help="Write state and rows to standard output, as FreeCAD reads them.")
+@click.option("--every", type=click.FloatRange(0.01, 3600), default=1.0, metavar="S", help="Between two lines [s].")
+@click.option("--duration", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Stop after so long [s].")
+@click.pass_obj
+def watch(
+    settings: Settings, /, url: str, as_json: bool, pipe: bool, every: float, duration: float | None, **said: Any
+) -> None:
+    """Show what the machine at URL does: operation, tool, line, load against prediction, overrides, state.
+
+    URL is one of docs/connectors.md. A terminal shows one line; elsewhere one is printed each second.
+    """
+    source = Source.of(url, said)
+    asyncio.run(_watch(source, settings, Piped() if pipe else Lines(as_json, every), duration))
+
+
+class Teller(Protocol):
+    """Tells somebody what comes."""
+
+    is_line: bool  #: whether the line of a terminal is free
+
+    def tell(self, block: Block, state: State) -> bool:
+        """Tell what came and the state now; return whether anybody listens."""
+
+    def end(self, state: State) -> None:
+        """Tell the last state."""
+
+
+class Lines:
+    """Prints a line now and then; where a terminal shows the line itself, nothing."""
+
+    def __init__(self, as_json: bool, every: float) -> None:
+        self.is_line = not as_json and sys.stderr.isatty() and sys.stdout.isatty()
+        self._as_json, self._every = as_json, every
+        self._told = -every
+
+    def tell(self, block: Block, state: State) -> bool:
+        """Print the state, if it is time."""
+        if time.monotonic() - self._told >= self._every:
+            self._told = time.monotonic()
+            self._print(state)
+        return True
+
+    def end(self, state: State) -> None:
+        """Print the last state."""
+        self._print(state)
+
+    def _print(self, state: State) -> None:
+        if not self.is_line:
+            say(msgspec.json.encode(state).decode() if self._as_json else state_line(state))
+            sys.stdout.flush()
+
+
+class Piped:
+    """Writes frames to standard output; what anything else would print there goes to standard error."""
+
+    is_line = False
+
+    def __init__(self) -> None:
+        descriptor = os.dup(sys.stdout.fileno())
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        self._pipe = Pipe(descriptor)
+
+    def tell(self, block: Block, state: State) -> bool:
+        """Put rows and state onto the pipe."""
+        self._pipe.put(block, state)
+        return not self._pipe.is_broken
+
+    def end(self, state: State) -> None:
+        """Empty the pipe."""
+        self._pipe.end()
+
+
+async def _watch(source: Source, settings: Settings, teller: Teller, duration: float | None) -> None:
+    flow = await source.flow(quiet=settings.quiet)
+    keeper = Keeper(flow, source.package)
+    line = asyncio.create_task(show(lambda: state_line(keeper.state), quiet=not teller.is_line))
+    try:
+        with until_interrupted(flow.stop):
+            await _tell(flow, keeper, teller, duration)
+    finally:
+        line.cancel()
+        teller.end(keeper.state)
+
+
+async def _tell(flow: Flow, keeper: Keeper, teller: Teller, duration: float | None) -> None:
+    begun = time.monotonic()
+    blocks: Any = flow.blocks()
+    async with aclosing(blocks):
+        async for block in blocks:
+            is_heard = teller.tell(block, keeper.take(block))
+            if not is_heard or (duration is not None and time.monotonic() - begun >= duration):
+                flow.stop()

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Live data in FreeCAD's process: a child hears the machine, and here is what it says, for whoever asks.
+
+    feed = LiveFeed("mqtts://broker/shop/mill1/#", job="part.camtwin")
+    feed.start()
+    …
+    feed.drain()                    # on a timer: takes in what has come, never waits
+    feed.state.power                # what the machine does now
+    feed.newest.power[move]         # the newest sample of every move
+
+Documents are not touched and nothing recomputes. The child is a Python of its own with the protocols' libraries, since
+FreeCAD's has none of them: the one that ``python`` names, or the variable CAMTWIN_PYTHON, or the preference "Python"
+of Mod/CAMTwin, or the one in ``.venv`` beside the addon. A thread empties the pipe into a queue; when nobody drains
+that for long, the child drops what is oldest, and ``lost`` counts it.
+"""
+
+import os
+import queue
+import signal
+import subprocess
+import tempfile
+import threading
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+import FreeCAD as App
+import numpy as np
+
+from freecad_camtwin.errors import ConnectorError, InputError
+from freecad_camtwin.twin.columns import Columns, joined
+from freecad_camtwin.twin.frames import Frame, Frames
+from freecad_camtwin.twin.state import State
+from freecad_camtwin.twin.toolpath import Floats
+
+ROOT = Path(__file__).resolve().parents[2]
+PREFERENCES = "User parameter:BaseApp/Preferences/Mod/CAMTwin"
+#: Frames that wait to be drained, and rows that are kept for charts.
+MOST_FRAMES, MOST_RECENT = 64, 100_000
+#: A move beyond this is none [moves].
+MOST_MOVES = 10_000_000
+#: What is kept of every move.
+KEPT = ("power", "predicted_power", "spindle_load", "current", "confidence", "feed_override")
+
+
+class Newest:
+    """The newest sample of every move: columns by name, (moves,) each, NaN where there was none."""
+
+    def __init__(self) -> None:
+        self.time = np.empty(0)
+        self._columns = {name: np.empty(0) for name in KEPT}
+
+    def __getattr__(self, name: str) -> Floats:
+        try:
+            return self._columns[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def take(self, rows: Columns) -> None:
+        """Take in rows; of several of one move the last counts."""
+        move = rows.column("move")
+        known = np.flatnonzero((move >= 0) & (move < MOST_MOVES))
+        if not len(known):
+            return
+        moves = move[known].astype(np.int64)
+        self._grow(int(moves.max()) + 1)
+        self.time[moves] = rows.time[known]
+        for name, column in self._columns.items():
+            column[moves] = rows.column(name)[known]
+
+    def _grow(self, moves: int) -> None:
+        more = moves - len(self.time)
+        if more > 0:
+            more = max(more, len(self.time))
+            self.time = np.concatenate([self.time, np.full(more, np.nan)])
+            self._columns = {
+                name: np.concatenate([column, np.full(more, np.nan)]) for name, column in self._columns.items()
+            }
+
+
+class LiveFeed:
+    """One machine's live data. Start it, drain it on a timer, ask it; it restarts only when it is told to."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        job: str | os.PathLike[str] | None = None,
+        signals: str | os.PathLike[str] | None = None,
+        user: str | None = None,
+        password: str | None = None,
+        options: tuple[str, ...] = (),
+        python: str | None = None,
+    ) -> None:
+        """``options``: further ones of ``camtwin watch``, such as ``("--ca", "ca.pem")``."""
+        words = [("--job", job), ("--signals", signals), ("--user", user)]
+        self._words = [url, *options, *(str(word) for pair in words if pair[1] is not None for word in pair)]
+        self._password, self._python = password, python
+        self._child: subprocess.Popen[bytes] | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.state = State()
+        self.newest = Newest()
+        self.lost = 0  #: rows that came and were not told, because nobody drained
+        self.ended: str | None = None  #: why no more comes, in one sentence; None while it runs
+        self._recent: deque[Columns] = deque()
+        self._rows = 0
+        self._post = _Post()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a child hears the machine, or what it said is not drained yet."""
+        return self._child is not None and self.ended is None
+
+    def start(self) -> None:
+        """Start the child, anew if one has ended. ConnectorError where there is no Python for it."""
+        self.stop()
+        self._forget()
+        python = find_python(self._python)
+        environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+        environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        if self._password is not None:
+            environment["CAMTWIN_PASSWORD"] = self._password
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the thread
+        try:
+            self._child = subprocess.Popen(
+                [python, "-m", "freecad_camtwin.cli.main", "--quiet", "watch", "--pipe", *self._words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=environment,
+            )
+        except OSError as error:
+            errors.close()
+            raise ConnectorError(f"{python} cannot be started: {error.strerror}; set CAMTWIN_PYTHON") from error
+        arguments = (self._child, errors, self._post)
+        threading.Thread(target=_hear, args=arguments, name="camtwin-live", daemon=True).start()
+
+    def stop(self) -> None:
+        """End the child; what was learned stays."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.terminate()
+        try:
+            child.wait(2)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        self._post.is_closed = True
+        self.ended = self.ended or "it was stopped"
+
+    def drain(self) -> int:
+        """Take in what has come, and return how many rows that was; never waits."""
+        rows = 0
+        for _ in range(MOST_FRAMES):  # a quick child must not hold the window
+            said = self._post.take()
+            if said is None:
+                break
+            if isinstance(said, str):
+                self.ended = self.ended or said
+                break
+            rows += self._take(*said)
+        return rows
+
+    def recent(self) -> Columns:
+        """Return the newest rows, for a chart."""
+        return joined(self._recent)
+
+    def _take(self, frame: Frame, rows: Columns) -> int:
+        self.state, self.lost = frame.state, frame.lost
+        if rows.rows:
+            self.newest.take(rows)
+            self._recent.append(rows)
+            self._rows += rows.rows
+            while self._rows > MOST_RECENT and len(self._recent) > 1:
+                self._rows -= self._recent.popleft().rows
+        return rows.rows
+
+
+Said = tuple[Frame, Columns] | str  #: a frame and its rows, or why no more come
+
+
+class _Post:
+    """From the thread to the window; the thread waits where it is full, unless nobody will ever take anything."""
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[Said] = queue.Queue(MOST_FRAMES)
+        self.is_closed = False
+
+    def put(self, said: Said) -> None:
+        while not self.is_closed:
+            with suppress(queue.Full):
+                self._queue.put(said, timeout=0.2)
+                return
+
+    def take(self) -> Said | None:
+        with suppress(queue.Empty):
+            return self._queue.get_nowait()
+        return None
+
+
+def find_python(said: str | None = None) -> str:
+    """Return the Python that hears machines; ConnectorError, which tells how to get one."""
+    chosen = said or os.environ.get("CAMTWIN_PYTHON") or App.ParamGet(PREFERENCES).GetString("Python", "")
+    beside = [ROOT / ".venv" / "bin" / "python", ROOT / ".venv" / "Scripts" / "python.exe"]
+    for python in [Path(chosen)] if chosen else beside:
+        if python.is_file():
+            return str(python)
+    where = f"there is no {chosen}" if chosen else f"there is none in {ROOT / '.venv'}"
+    raise ConnectorError(
+        f"live data need a Python of their own, and {where}; make one (python3 -m venv …, then "
+        "pip install 'freecad-camtwin[live]') and name it in CAMTWIN_PYTHON"
+    )
+
+
+def _hear(child: "subprocess.Popen[bytes]", errors: IO[bytes], post: _Post) -> None:
+    """Empty the pipe of a child, in a thread; the last that is told is why it ended."""
+    frames = Frames()
+    reason = ""
+    pipe: Any = child.stdout
+    with pipe, errors:
+        try:
+            while data := pipe.read1(1 << 16):
+                for frame in frames.take(data):
+                    post.put((frame, frame.rows))
+        except InputError as error:
+            reason = str(error)
+            child.kill()
+        code = child.wait()
+        post.put(reason or _last_words(errors, code))
+
+
+def _last_words(errors: IO[bytes], code: int) -> str:
+    errors.seek(0)
+    lines = [line.strip() for line in errors.read(1 << 16).decode(errors="replace").splitlines() if line.strip()]
+    if code == 0:
+        return "the source has ended"
+    if lines and lines[-1].startswith("camtwin: "):
+        return lines[-1].removeprefix("camtwin: ")
+    if code < 0:
+        return f"the process that hears the machine was ended by {signal.Signals(-code).name}"
+    last = f": {lines[-1]}" if lines else ""
+    return f"the process that hears the machine ended with code {code}{last}"

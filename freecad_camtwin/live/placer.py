@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The places of rows on the path of a package, as further columns, while the rows come.
+
+Finding the place of a machine that was lost takes some seconds of its motion. A recording cannot wait for that: a kill
+would lose them. So a row whose place is not known after ``UNPLACED`` seconds goes on without one.
+"""
+
+import time
+from collections import deque
+
+import numpy as np
+
+from freecad_camtwin.twin.alignment import Aligner, Alignment
+from freecad_camtwin.twin.columns import Columns, joined
+from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.toolpath import Floats, Ints
+
+#: How long a row waits for its place [s of our time].
+UNPLACED = 0.3
+
+
+class PathPlacer:
+    """Adds ``operation``, ``move``, ``way`` [mm], ``predicted_power`` [W] and ``confidence`` to rows; NaN unknown."""
+
+    def __init__(self, package: Package) -> None:
+        self._aligner = Aligner(package)
+        self._waiting: deque[tuple[float, Columns]] = deque()  # what the aligner has, and since when
+        self._ahead = 0  # rows that it still has and that have gone on without it
+
+    def take(self, columns: Columns) -> Columns:
+        """Return the rows that can go on, in their order, without words."""
+        now = time.monotonic()
+        parts = []
+        if columns.rows:
+            columns = Columns(columns.time, columns.values)
+            self._waiting.append((now, columns))
+            parts.append(self._placed(*self._aligner.take(columns)))
+        overdue = []
+        while self._waiting and now - self._waiting[0][0] > UNPLACED:
+            overdue.append(self._waiting.popleft()[1])
+        self._ahead += sum(each.rows for each in overdue)
+        return joined([*parts, *overdue])
+
+    def rest(self) -> Columns:
+        """Return all that waited, when no more will come."""
+        return self._placed(*self._aligner.rest())
+
+    def _placed(self, columns: Columns, alignment: Alignment) -> Columns:
+        """Return rows with their places, but those that have gone on already."""
+        gone = min(self._ahead, columns.rows)
+        self._ahead -= gone
+        self._forget(columns.rows - gone)
+        values = dict(columns.values)
+        values["operation"] = _number(alignment.operation)
+        values["move"] = _number(alignment.move)
+        values["way"] = alignment.way
+        values["predicted_power"] = alignment.predicted("power")
+        values["confidence"] = alignment.confidence
+        return Columns(columns.time[gone:], {name: column[gone:] for name, column in values.items()})
+
+    def _forget(self, rows: int) -> None:
+        """Strike off the oldest rows that wait: the aligner has given them back."""
+        while rows:
+            since, columns = self._waiting.popleft()
+            if columns.rows > rows:
+                self._waiting.appendleft((since, columns.part(slice(rows, None))))
+            rows -= min(rows, columns.rows)
+
+
+def _number(index: Ints) -> Floats:
+    return np.where(index >= 0, index, np.nan)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Live data on a pipe between two processes of ours: frames, each its length in four bytes and then MessagePack.
+
+A frame says what the machine does now, and holds the rows that came since the last one. The reader believes no length
+beyond ``LONGEST``, and takes nothing of another version.
+"""
+
+import struct
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from freecad_camtwin.errors import InputError
+from freecad_camtwin.twin.columns import Columns
+from freecad_camtwin.twin.state import State
+from freecad_camtwin.twin.toolpath import Floats
+
+VERSION = 1
+#: Bytes of a frame; numbers are told in several frames where there are more.
+LONGEST = 8 * 2**20
+_LENGTH = struct.Struct("<I")
+
+
+class Frame(Struct):
+    """What is told at once."""
+
+    state: State
+    time: bytes = b""  #: (rows,) f8, little-endian: seconds since the epoch
+    columns: dict[str, bytes] = {}  #: (rows,) f8 each
+    lost: int = 0  #: rows that were never told, because the reader was slow; since the beginning
+    version: int = VERSION
+
+    @property
+    def rows(self) -> Columns:
+        """The rows, without words. InputError where columns do not fit their times."""
+        time = _floats(self.time)
+        values = {name: _floats(data) for name, data in self.columns.items()}
+        if any(len(column) != len(time) for column in values.values()):
+            raise InputError("the live data are damaged: columns of different lengths")
+        return Columns(time, values)
+
+
+_decoder = msgspec.msgpack.Decoder(Frame)
+
+
+def encode(state: State, time: Floats, columns: Mapping[str, Floats], lost: int) -> bytes:
+    """Return a frame with its length before it."""
+    values = {name: column.astype("<f8").tobytes() for name, column in columns.items()}
+    data = msgspec.msgpack.encode(Frame(state, time.astype("<f8").tobytes(), values, lost))
+    return _LENGTH.pack(len(data)) + data
+
+
+class Frames:
+    """Cuts a stream of bytes into frames; holds one unfinished frame at most."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def take(self, data: bytes) -> list[Frame]:
+        """Return the frames that are whole now. InputError where the bytes are none of ours."""
+        self._bytes += data
+        found = []
+        while len(self._bytes) >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._bytes)
+            if length > LONGEST:
+                raise InputError("the live data are none of CAM Twin's: a frame is too long")
+            end = _LENGTH.size + length
+            if len(self._bytes) < end:
+                break
+            found.append(_frame(bytes(self._bytes[_LENGTH.size : end])))
+            del self._bytes[:end]
+        return found
+
+
+def _frame(data: bytes) -> Frame:
+    try:
+        frame = _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise InputError(f"the live data are none of CAM Twin's: {error}") from error
+    if frame.version != VERSION:
+        raise InputError(f"the live data are of version {frame.version}, and this is for {VERSION}; update both sides")
+    return frame
+
+
+def _floats(data: bytes) -> Floats:
+    if len(data) % 8:
+        raise InputError("the live data are damaged: a column is cut off")
+    return np.frombuffer(data, "<f8")

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a machine does now, and how its data come: the last that is known of everything, in one plain structure."""
+
+from msgspec import Struct
+
+
+class State(Struct, kw_only=True, omit_defaults=True):
+    """The last that is known; None where nothing is. Units as everywhere: mm, mm/s, 1/min, W, N·mm, %, A."""
+
+    time: float | None = None  #: of the newest row, seconds since the epoch
+    execution: str | None = None
+    program: str | None = None
+    mode: str | None = None
+    operation: int | None = None
+    label: str | None = None  #: of the operation
+    move: int | None = None
+    line: int | None = None
+    tool: int | None = None
+    progress: float | None = None  #: share of the program's path, 0 … 1
+    x: float | None = None
+    y: float | None = None
+    z: float | None = None
+    feed: float | None = None
+    n_rpm: float | None = None
+    power: float | None = None
+    predicted_power: float | None = None
+    confidence: float | None = None
+    spindle_load: float | None = None
+    current: float | None = None
+    torque: float | None = None
+    feed_override: float | None = None
+    rapid_override: float | None = None
+    spindle_override: float | None = None
+    rows: int = 0
+    rate: float = 0.0  #: rows a second
+    gaps: int = 0
+    lost: str | None = None  #: why nothing comes now
+    received: int = 0  #: messages
+    dropped: dict[str, int] = {}
+    simulated: bool = False
