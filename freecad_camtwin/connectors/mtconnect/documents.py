@@ -6,6 +6,7 @@ id.Z. A time series is as many readings, the last of them at the time told. Docu
 agent sends one, and entities are how small documents become large.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from lxml import etree
 from freecad_camtwin.connectors.readings import Reading, seconds_of, value_of
 from freecad_camtwin.twin.discovery import Item
 
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 #: Numbers of one time series; more are another thing than a reading.
 MOST_NUMBERS = 100_000
 
@@ -35,12 +37,19 @@ class Document:
 
     @property
     def errors(self) -> tuple[tuple[str, str], ...]:
-        """The codes and texts of an error document."""
+        """The codes and texts of an error document; since version 2.6 an error's code is its element's name."""
+        if self.kind != "MTConnectError":
+            return ()
+        above = self.root.find("{*}Errors")
         return tuple(
-            (element.get("errorCode", ""), (element.text or "").strip())
-            for element in self.root.iter("{*}Error")
-            if element.get("errorCode")
+            (element.get("errorCode") or _CAPITAL.sub("_", _name(element)).upper(), _words(element))
+            for element in (self.root if above is None else above)
+            if _name(element) not in ("", "Header")
         )
+
+
+def _words(element: etree._Element) -> str:
+    return (element.findtext("{*}ErrorMessage") or element.text or "").strip()
 
 
 def read(data: bytes) -> Document:

@@ -49,6 +49,10 @@ def _mqtt(parts: SplitResult, port: int | None, spoken: Spoken, options: Publish
     return _made("mqtt", "Speaker", (parts.hostname, port, encrypted), topic, form, int(level), spoken, options)
 
 
+def _mtconnect(parts: SplitResult, port: int | None, spoken: Spoken, _options: PublisherOptions) -> Publisher:
+    return _made("mtconnect.agent", "Agent", parts.hostname or "127.0.0.1", 5000 if port is None else port, spoken)
+
+
 def _made(module: str, name: str, *arguments: object) -> Publisher:
     """Make a publisher of a module, which is imported now."""
     try:
@@ -66,4 +70,5 @@ def _made(module: str, name: str, *arguments: object) -> Publisher:
 _OPENERS: dict[str, Callable[[SplitResult, int | None, Spoken, PublisherOptions], Publisher]] = {
     "mqtt": _mqtt,
     "mqtts": _mqtt,
+    "mtconnect+http": _mtconnect,
 }
