@@ -101,6 +101,23 @@ def _mqtt(parts: SplitResult, port: int | None, options: Options) -> Connector:
     )
 
 
+def _linuxcnc(parts: SplitResult, _port: int | None, options: Options) -> Connector:
+    return _made("linuxcnc.controller", "Controller", _wanted(parts), options)
+
+
+def _wanted(parts: SplitResult) -> object:
+    """Return what an address such as linuxcnc:?rate=200&spindle_power=vfd.power wants of the controller."""
+    from freecad_camtwin.connectors.linuxcnc.controller import Wanted
+
+    if parts.netloc or parts.path:
+        raise InputError(f"{parts.geturl()!r} names a place; LinuxCNC is this computer's: linuxcnc:?rate=100")
+    try:
+        said = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+    except ValueError as error:
+        raise InputError(f"{parts.geturl()!r} cannot be understood: {error}") from error
+    return Wanted.of(said)
+
+
 def _made(module: str, name: str, *arguments: object) -> Connector:
     """Make a connector of a module, which is imported now."""
     try:
@@ -123,4 +140,5 @@ _OPENERS: dict[str, Callable[[SplitResult, int | None, Options], Connector]] = {
     "mqtts": _mqtt,
     "mtconnect+http": _mtconnect,
     "mtconnect+https": _mtconnect,
+    "linuxcnc": _linuxcnc,
 }

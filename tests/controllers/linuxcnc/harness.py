@@ -37,10 +37,13 @@ from typing import IO, Any
 import numpy as np
 
 HERE = Path(__file__).parent
+POLLER = HERE.parents[2] / "freecad_camtwin" / "connectors" / "linuxcnc" / "poller.py"
 FILES = ("mill.ini", "mill.hal", "mill.tbl", "wait.sh", "driver.py")
 
 #: Length of a servo cycle [s]; mill.ini's SERVO_PERIOD.
 CYCLE = 0.001
+#: HAL pin with the seconds of servo cycles since the start.
+CLOCK = "integ.0.out"
 
 
 class ControllerError(Exception):
@@ -55,6 +58,7 @@ class Run:
     line: np.ndarray  #: (cycles,) physical line of the program
     position: np.ndarray  #: (cycles, 3) commanded position at the end of the cycle [mm]
     speed: np.ndarray  #: (cycles,) along the path [mm/s]
+    clock: np.ndarray  #: (cycles,) seconds of servo cycles since the controller started; its HAL pin is ``CLOCK``
     lost: int  #: rows that the logger lost
 
     @property
@@ -86,6 +90,14 @@ def fence() -> list[str]:
     if os.getuid() != 0:
         options += ["--user", "--map-current-user", "--keep-caps"]
     return ["unshare", *options]
+
+
+def faster(speed: float) -> dict[str, str]:
+    """Return the environment in which a process sees a clock that runs ``speed`` times faster than life."""
+    if speed == 1:
+        return {}
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    return {"LD_PRELOAD": str(library), "FAKETIME": f"+0 x{speed:g}"}
 
 
 class Controller:
@@ -141,6 +153,27 @@ class Controller:
             raise ControllerError(f"{program.name}: {'; '.join(complaints)}")
         return _read_trace(program.name, self.folder / trace)
 
+    def inside(self, *command: str) -> list[str]:
+        """Return the command that runs another one inside the fence, by the controller's clock."""
+        fences = [
+            "--ipc",
+            "--mount",
+            "--pid",
+            "--net",
+            *([] if os.getuid() == 0 else ["--user", "--preserve-credentials"]),
+        ]
+        if self._process is None:
+            raise ControllerError("the controller is not running")
+        number = self._process.pid
+        child = Path(f"/proc/{number}/task/{number}/children").read_text().split()[0]
+        clock = ["env", *(f"{name}={value}" for name, value in faster(self.speed).items())]
+        return ["nsenter", "--target", child, *fences, *clock, *command]
+
+    def poller(self) -> list[str]:
+        """Return the command that starts the poller beside this controller."""
+        shutil.copy(POLLER, self.folder)
+        return self.inside("/usr/bin/python3", f"/tmp/{POLLER.name}")
+
     def _answer(self) -> dict[str, Any]:
         process = self._process
         line = process.stdout.readline() if process and process.stdout else ""
@@ -174,7 +207,7 @@ def _pipe(process: "subprocess.Popen[str] | None") -> IO[str]:
 
 
 def _read_trace(program: str, path: Path) -> Run:
-    """Read the logger's rows (number, line, x, y, z, speed, in position) from the first to the last that moved."""
+    """Read the logger's rows (number, line, x, y, z, speed, in position, clock) from first to last that moved."""
     rows = []
     lost = 0
     with path.open() as lines:
@@ -183,9 +216,9 @@ def _read_trace(program: str, path: Path) -> Run:
                 lost += 1
             else:
                 rows.append(row)
-    table = np.loadtxt(rows, ndmin=2) if rows else np.empty((0, 7))
+    table = np.loadtxt(rows, ndmin=2) if rows else np.empty((0, 8))
     if len(table):
         lost += int((np.diff(table[:, 0]) - 1).sum())
     moving = np.flatnonzero((table[:, 6] == 0) | (table[:, 5] > 0))
     kept = table[moving[0] : moving[-1] + 1] if moving.size else table[:0]
-    return Run(program, kept[:, 1].astype(np.int32), kept[:, 2:5].copy(), kept[:, 5].copy(), lost)
+    return Run(program, kept[:, 1].astype(np.int32), kept[:, 2:5].copy(), kept[:, 5].copy(), kept[:, 7].copy(), lost)
