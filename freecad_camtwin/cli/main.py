@@ -38,6 +38,7 @@ _COMMANDS = {
     "post": ("freecad_camtwin.cli.post", "post"),
     "clear": ("freecad_camtwin.cli.post", "clear"),
     "package": ("freecad_camtwin.cli.package", "package"),
+    "compare": ("freecad_camtwin.cli.compare", "compare"),
     "cycle-time": ("freecad_camtwin.cli.cycle_time", "cycle_time"),
     "record": ("freecad_camtwin.cli.record", "record"),
     "watch": ("freecad_camtwin.cli.watch", "watch"),

@@ -3,7 +3,6 @@
 
 import os
 import stat
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 from freecad_camtwin.document.graft import graft
 from freecad_camtwin.errors import OutputError
+from freecad_camtwin.twin import whole_file
 
 
 @contextmanager
@@ -26,12 +26,10 @@ def replacing(path: str | os.PathLike[str], source: str | os.PathLike[str] | Non
             raise OutputError(f"{target} is the input itself; choose another name for the result")
         if target.exists() and not target.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
             raise OutputError(f"{target} is read-only; choose another name, or allow writing to it")
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".camtwin-") as folder:
-            part = Path(folder) / target.name
-            yield part
-            os.replace(part, target)
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
+    with whole_file.replacing(target) as part:
+        yield part
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

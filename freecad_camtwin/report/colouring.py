@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Which quantity the toolpath is coloured by, and how its legend reads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
-from matplotlib.colors import Normalize
+from matplotlib.colors import Colormap, LogNorm, Normalize
 
+from freecad_camtwin.report import style
 from freecad_camtwin.twin.analysis import Analysis
+from freecad_camtwin.twin.comparison import Comparison
 from freecad_camtwin.twin.toolpath import Floats
 from freecad_camtwin.twin.words import QUANTITIES
+
+#: Measured load → its name in a picture.
+MEASURED = {
+    "power": "spindle power", "torque": "spindle torque", "spindle_load": "spindle load", "current": "spindle current",
+    "force": "cutting force", "load_x": "load of X", "load_y": "load of Y", "load_z": "load of Z",
+    "vibration": "vibration",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +29,14 @@ class Colouring:
     label: str
     scale: Normalize
     limited: bool  #: the scale ends at the limit: what lies above it has a colour of its own
+    palette: Colormap = field(default_factory=lambda: style.LOAD)
+
+    @property
+    def extend(self) -> Literal["max", "both", "neither"]:
+        """At which ends of the scale values go on."""
+        if self.palette is style.RATIO:
+            return "both"
+        return "max" if self.limited else "neither"
 
 
 def by_load(analysis: Analysis) -> Colouring:
@@ -32,6 +50,23 @@ def by_load(analysis: Analysis) -> Colouring:
         return Colouring(power, f"{name}, {unit} (no limit is known)", _full(power), limited=False)
     rate = np.asarray(analysis.load.q)
     return Colouring(rate, "material removal rate, mm³/s (the load is unknown)", _full(rate), limited=False)
+
+
+def by_measured(comparison: Comparison) -> Colouring:
+    """Colour by the measured load; 99 % of the steps lie on the scale, so that no spike hides the rest."""
+    values = np.maximum(comparison.measured, 0.0)
+    known = values[np.isfinite(values)]
+    top = float(np.quantile(known, 0.99)) if known.size else 1.0
+    load = comparison.load
+    label = f"measured {MEASURED[load.name]}, {load.unit}" if load is not None else "no load was measured"
+    return Colouring(values, label, Normalize(0, top or 1.0), limited=False)
+
+
+def by_ratio(comparison: Comparison) -> Colouring:
+    """Colour by measured over predicted load: white where they agree, from half to twice."""
+    return Colouring(
+        comparison.ratio, "measured over predicted load", LogNorm(0.5, 2.0), limited=False, palette=style.RATIO
+    )
 
 
 def _full(values: Floats) -> Normalize:

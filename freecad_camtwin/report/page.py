@@ -40,7 +40,7 @@ def html(analysis: Analysis, after: Analysis | None = None, plan: FeedPlan | Non
     )
     with style.styled():
         paths = _paths(analysis, after)
-        chart = _image(style.rendered(charts.figure(analysis, after), "svg"), "svg")
+        chart = embedded(style.rendered(charts.figure(analysis, after), "svg"), "svg")
     return environment.get_template("report.html").render(
         title=_title(analysis, after),
         version=__version__,
@@ -71,7 +71,7 @@ def png(analysis: Analysis, title: str | None = None) -> bytes:
         return style.rendered(path_view.figure(analysis, by_load(analysis), words), "png", dpi=140)
 
 
-def _image(content: bytes, kind: str) -> Markup:
+def embedded(content: bytes, kind: str) -> Markup:
     """Embed a picture: SVG as it is, a PNG as data; both were drawn here and hold no foreign markup."""
     if kind == "svg":
         text = content.decode()
@@ -92,7 +92,7 @@ def _paths(analysis: Analysis, after: Analysis | None) -> list[dict[str, Any]]:
         colouring = by_load(each)
         if not colouring.limited:
             colouring = type(colouring)(colouring.values, colouring.label, scale.scale, limited=False)
-        image = _image(style.rendered(path_view.figure(each, colouring), "png", dpi=130), "png")
+        image = embedded(style.rendered(path_view.figure(each, colouring), "png", dpi=130), "png")
         pictures.append({"image": image, "caption": caption})
     return pictures
 

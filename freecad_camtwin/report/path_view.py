@@ -3,6 +3,7 @@
 
 import itertools
 import math
+from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,9 +14,8 @@ from numpy.typing import NDArray
 
 from freecad_camtwin.report import style
 from freecad_camtwin.report.colouring import Colouring
-from freecad_camtwin.twin.analysis import Analysis
-from freecad_camtwin.twin.job import Stock
-from freecad_camtwin.twin.toolpath import Floats
+from freecad_camtwin.twin.job import Job, Stock
+from freecad_camtwin.twin.toolpath import Floats, Ints
 
 #: More pieces than this are not drawn: steps of one move are put together, the worst colour wins.
 MOST_PIECES = 150_000
@@ -26,20 +26,48 @@ TOP = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 ISOMETRIC = np.array([[_COS, -_COS, 0.0], [_SIN, _SIN, 1.0]])
 
 
-def draw(axes: Axes, analysis: Analysis, colouring: Colouring, view: Floats) -> None:
+class Strokes(Protocol):
+    """Where steps of a path are drawn."""
+
+    @property
+    def move(self) -> Ints:
+        """(steps,)."""
+
+    @property
+    def start(self) -> Floats:
+        """(steps, 3) [mm]."""
+
+    @property
+    def end(self) -> Floats:
+        """(steps, 3) [mm]."""
+
+
+class Pictured(Protocol):
+    """What can be drawn: an analysis, or a comparison."""
+
+    @property
+    def job(self) -> Job:
+        """Whose stock and rapids are drawn."""
+
+    @property
+    def engagement(self) -> Strokes:
+        """The steps that are coloured."""
+
+
+def draw(axes: Axes, shown: Pictured, colouring: Colouring, view: Floats) -> None:
     """Draw stock, rapids and load-coloured steps into ``axes`` as seen through ``view``, (2, 3)."""
-    _draw_stock(axes, analysis.job.stock, view)
-    path = analysis.job.toolpath
+    _draw_stock(axes, shown.job.stock, view)
+    path = shown.job.toolpath
     rapid = ~path.is_cutting & (path.length > 0)
     rapids = np.stack([path.start[rapid] @ view.T, path.end[rapid] @ view.T], axis=1)
     axes.add_collection(LineCollection(list(rapids), colors=style.RAPID, linewidths=0.35, zorder=1, rasterized=True))
-    engagement = analysis.engagement
+    engagement = shown.engagement
     start, end, value = pieces(engagement.move, engagement.start, engagement.end, colouring.values)
     order = np.argsort(np.nan_to_num(value, nan=-1.0), kind="stable")  # the hardest is drawn last, on top
     segments = np.stack([start @ view.T, end @ view.T], axis=1)[order]
     lines = LineCollection(
         list(segments),
-        cmap=style.LOAD,
+        cmap=colouring.palette,
         norm=colouring.scale,
         linewidths=1.1,
         capstyle="round",
@@ -64,28 +92,28 @@ def pieces(move: NDArray[np.int32], start: Floats, end: Floats, value: Floats) -
     return start[heads], end[tails], np.fmax.reduceat(value, heads)
 
 
-def figure(analysis: Analysis, colouring: Colouring, title: str = "") -> Figure:
+def figure(shown: Pictured, colouring: Colouring, title: str = "") -> Figure:
     """Return the picture: top view and isometric view side by side, one legend."""
-    drawn = style.figure(12.0, 1.4 + 5.4 * _tallness(analysis))
+    drawn = style.figure(12.0, 1.4 + 5.4 * _tallness(shown))
     left, right = drawn.subplots(1, 2)
-    draw(left, analysis, colouring, TOP)
+    draw(left, shown, colouring, TOP)
     left.set_title("From above")
     left.set_xlabel("X, mm")
     left.set_ylabel("Y, mm")
     left.tick_params(length=2)
-    draw(right, analysis, colouring, ISOMETRIC)
+    draw(right, shown, colouring, ISOMETRIC)
     right.set_title("Isometric")
     right.set_axis_off()
-    _draw_axes(right, analysis)
+    _draw_axes(right, shown)
     _draw_legend(drawn, [left, right], colouring)
     if title:
         drawn.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return drawn
 
 
-def _tallness(analysis: Analysis) -> float:
+def _tallness(shown: Pictured) -> float:
     """Height over width of the taller of the two views, within what a page bears."""
-    path, stock = analysis.job.toolpath, analysis.job.stock
+    path, stock = shown.job.toolpath, shown.job.stock
     low, high = path.end.min(axis=0), path.end.max(axis=0)
     if stock is not None:
         low, high = np.minimum(low, stock.lower), np.maximum(high, stock.upper)
@@ -96,17 +124,17 @@ def _tallness(analysis: Analysis) -> float:
 
 def _draw_legend(drawn: Figure, axes: list[Axes], colouring: Colouring) -> None:
     bar = drawn.colorbar(
-        ScalarMappable(colouring.scale, style.LOAD),
+        ScalarMappable(colouring.scale, colouring.palette),
         ax=axes,
         location="bottom",
         fraction=0.05,
         pad=0.02,
         aspect=55,
-        extend="max" if colouring.limited else "neither",
+        extend=colouring.extend,
     )
     bar.outline.set_visible(False)
-    words = f"{colouring.label}      " + ("above the limit: orange;  " if colouring.limited else "")
-    bar.set_label(f"{words}grey: unknown or rapid", color=style.QUIET)
+    words = "above the limit: orange;  " if colouring.limited else ""
+    bar.set_label(f"{colouring.label}      {words}grey: unknown or rapid", color=style.QUIET)
     if colouring.limited:
         bar.ax.axvline(100, color=style.INK, linewidth=1.2)
 
@@ -119,7 +147,7 @@ def _draw_stock(axes: Axes, stock: Stock | None, view: Floats) -> None:
     axes.add_collection(LineCollection(edges, colors=style.FAINT, linewidths=1.0, zorder=0))
 
 
-def _draw_axes(axes: Axes, analysis: Analysis) -> None:
+def _draw_axes(axes: Axes, shown: Pictured) -> None:
     """Draw a small triad at the lower left of the isometric view."""
     low, high = np.array(axes.get_xlim()), np.array(axes.get_ylim())
     size = 0.06 * max(np.ptp(low), np.ptp(high))

@@ -26,9 +26,9 @@ def _row(shown: Analysis, before: Analysis | None, index: int) -> dict[str, Any]
     entry = analysis_json.operation(shown, index)
     ratio = entry["worst_ratio"]
     return {
-        "label": _breakable(entry["label"]),
+        "label": breakable(entry["label"]),
         "type": entry["type"],
-        "tool": _breakable(entry["tool"] or "none"),
+        "tool": breakable(entry["tool"] or "none"),
         "cutting": f"{entry['cutting_length'] / 1000:.2f}",
         "removed": f"{entry['removed_volume']:,.0f}",
         "time": _time(shown, index),
@@ -40,7 +40,7 @@ def _row(shown: Analysis, before: Analysis | None, index: int) -> dict[str, Any]
     }
 
 
-def _breakable(name: str) -> Markup:
+def breakable(name: str) -> Markup:
     """Let a long name break after its underscores."""
     return Markup("_<wbr>").join(name.split("_"))
 

@@ -29,6 +29,11 @@ OVER = "#d55e00"
 _BLUES = ["#bcd6ea", "#6ba3d0", "#2a6fae", "#0a2f63"]
 LOAD = LinearSegmentedColormap.from_list("camtwin_load", _BLUES, N=256).with_extremes(over=OVER, bad=UNKNOWN)
 
+#: Measured over predicted: blue where less was measured, white where they agree, vermilion where more.
+RATIO = LinearSegmentedColormap.from_list(
+    "camtwin_ratio", ["#0a2f63", "#6ba3d0", "#f2f2f0", "#eb9a5c", "#a83f00"], N=256
+).with_extremes(bad=UNKNOWN)
+
 _RC: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9.0,

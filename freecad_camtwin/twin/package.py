@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass, field, fields
@@ -23,7 +22,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from freecad_camtwin.errors import CamTwinError, InputError, OutputError
+from freecad_camtwin.errors import CamTwinError, InputError
 from freecad_camtwin.twin.analysis import Analysis, durations
 from freecad_camtwin.twin.engagement import reduce
 from freecad_camtwin.twin.job import Job
@@ -36,6 +35,7 @@ from freecad_camtwin.twin.motion import schedule
 from freecad_camtwin.twin.program import read_program
 from freecad_camtwin.twin.signals import SignalMap, check_signals
 from freecad_camtwin.twin.toolpath import Floats, Ints, MoveKind
+from freecad_camtwin.twin.whole_file import replacing
 
 SCHEMA = "camtwin.package/1"
 #: A package that unpacks to more than this is none of ours.
@@ -187,15 +187,9 @@ def _array_bytes(values: NDArray[Any]) -> bytes:
 
 
 def _write(target: Path, entries: dict[str, bytes]) -> None:
-    try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".camtwin-") as folder:
-            whole = Path(folder) / "package"
-            with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
-                for name, data in entries.items():
-                    archive.writestr(name, data)
-            os.replace(whole, target)
-    except OSError as error:
-        raise OutputError(f"the package cannot be written to {target}: {error.strerror or error}") from error
+    with replacing(target) as whole, zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
 
 
 def load_package(path: str | os.PathLike[str]) -> Package:

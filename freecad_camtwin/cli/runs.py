@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The run that a call speaks of: a recording of ours, or a table of text that a logger wrote."""
+
+import asyncio
+from pathlib import Path
+
+from freecad_camtwin.cli.outputs import reason
+from freecad_camtwin.connectors import Connector, Options
+from freecad_camtwin.connectors.table import Table
+from freecad_camtwin.errors import InputError
+from freecad_camtwin.store.run import read_run
+from freecad_camtwin.twin.columns import apply
+from freecad_camtwin.twin.discovery import propose
+from freecad_camtwin.twin.observation import Observation
+from freecad_camtwin.twin.run import Run
+from freecad_camtwin.twin.signals import SignalMap
+
+_SQLITE = b"SQLite format 3\x00"
+
+
+def run_of(path: Path, signals: SignalMap | None = None) -> Run:
+    """Read a run. InputError, one sentence, where it is missing, damaged, or nothing is known of its columns.
+
+    ``signals``: what a table's columns mean; without it they are told by their names.
+    """
+    try:
+        with path.open("rb") as file:
+            is_recording = file.read(len(_SQLITE)) == _SQLITE
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {reason(error)}.") from error
+    if is_recording:
+        return read_run(path, signals)
+    if path.suffix.lower() not in (".csv", ".tsv"):
+        raise InputError(f"{path} is neither a recording of CAM Twin nor a table (.csv, .tsv).")
+    return _table(path, signals)
+
+
+def _table(path: Path, signals: SignalMap | None) -> Run:
+    table = Table(path, Options())
+    notes: tuple[str, ...] = ()
+    if signals is None:
+        proposal = propose(asyncio.run(table.offered()), name=path.stem)
+        signals, notes = proposal.signals, proposal.notes
+        if not signals.signals:
+            raise InputError(
+                f"none of the columns of {path.name} is known by its name; say what they mean with --signals MAP.toml"
+            )
+    else:
+        words = tuple(signal.item for signal in signals.signals if signal.quantity.unit is None)
+        table = Table(path, Options(words=frozenset(words)))
+    columns = apply(signals, asyncio.run(_all(table)))
+    told = table.told
+    return Run(
+        columns=columns,
+        source=path.name,
+        simulated=told.simulated,
+        received=told.received,
+        dropped=dict(told.dropped),
+        notes=notes,
+    )
+
+
+async def _all(source: Connector) -> list[Observation]:
+    return [observation async for observation in source.observations()]

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A recording as a run: its rows by meaning, whether they were recorded so or under the source's own names."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from freecad_camtwin.errors import InputError
+from freecad_camtwin.store.reader import RecordingReader, Rows
+from freecad_camtwin.twin.columns import Columns, Word, apply
+from freecad_camtwin.twin.observation import GAP, Event, Observation, Samples
+from freecad_camtwin.twin.run import Run, Silence
+from freecad_camtwin.twin.signals import QUANTITIES, SignalMap, decode_signals
+
+_OURS = {quantity.column for quantity in QUANTITIES.values()}
+
+
+def read_run(path: Path | str, signals: SignalMap | None = None) -> Run:
+    """Read a recording. InputError where it is missing, damaged, or nobody says what its columns mean.
+
+    ``signals``: what the columns of a recording mean that was made without a signal map.
+    """
+    with RecordingReader(path) as reader:
+        header, counters = reader.header, reader.counters
+        gaps, events = reader.gaps(), reader.events()
+        if _OURS & set(reader.columns):
+            columns = _columns(reader.query(), events)
+        else:
+            columns = _translated(reader, signals or _of_header(header.signal_map, reader.path.name))
+        notes = () if reader.finished is not None else (f"{reader.path.name} was not finished by its recorder.",)
+        return Run(
+            columns=columns,
+            source=reader.path.name,
+            name=header.run,
+            toolpath_hash=header.toolpath_hash,
+            program_hash=header.program_hash,
+            program=header.program,
+            machine=header.machine,
+            operator=header.operator,
+            simulated=header.simulated,
+            finished=reader.finished is not None,
+            silences=tuple(Silence(gap.start, gap.stop, gap.reason) for gap in gaps),
+            received=counters.received,
+            dropped=counters.dropped,
+            notes=notes,
+        )
+
+
+def _columns(rows: Rows, events: tuple[Event, ...]) -> Columns:
+    """Rows that were recorded by meaning; of rows with one time the first counts."""
+    new = np.diff(rows.time, prepend=-np.inf) > 0
+    kept = rows if new.all() else rows.where(new)
+    return Columns(kept.time, kept.columns, tuple(Word(event.time, event.item, event.value) for event in events))
+
+
+def _of_header(text: str | None, name: str) -> SignalMap:
+    if not text:
+        raise InputError(
+            f"{name} was recorded under the source's own names, and nothing says what they mean; give a signal map"
+        )
+    return decode_signals(text.encode(), f"of {name}")
+
+
+def _translated(reader: RecordingReader, signals: SignalMap) -> Columns:
+    """Rows under the source's names, read by a signal map."""
+    return apply(signals, _observations(reader))
+
+
+def _observations(reader: RecordingReader) -> Iterator[Observation]:
+    """Yield words, gaps and rows in the order of their time."""
+    words = [Event(gap.start, GAP, gap.reason) for gap in reader.gaps()]
+    words = sorted([*words, *reader.events()], key=lambda event: event.time)
+    rows, done = reader.query(), 0
+    names = tuple(rows.columns)
+    table = np.stack([rows.columns[name] for name in names], axis=1) if names else np.empty((len(rows), 0))
+    for word in words:
+        until = int(np.searchsorted(rows.time, word.time))
+        if until > done:
+            yield Samples(rows.time[done:until], names, table[done:until])
+            done = until
+        yield word
+    yield Samples(rows.time[done:], names, table[done:])

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A measured load laid on the path, beside the predicted one: what the comparison's pictures show."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freecad_camtwin.errors import InputError
+from freecad_camtwin.twin.execution import Execution
+from freecad_camtwin.twin.job import Job
+from freecad_camtwin.twin.kpi import PIECE
+from freecad_camtwin.twin.measured import Load
+from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.passage import Passage, Spent
+from freecad_camtwin.twin.schedule import points_along
+from freecad_camtwin.twin.toolpath import Floats, Ints
+
+#: A ratio on the path is that of sums over so much of it to each side [mm]: single steps are mostly noise.
+AROUND = 5.0
+#: Where less than this share of the typical load is predicted there is no ratio.
+FAINT = 0.05
+
+
+@dataclass(frozen=True)
+class Strokes:
+    """Where every step of the path is drawn."""
+
+    move: Ints  #: (steps,)
+    start: Floats  #: (steps, 3) [mm]
+    end: Floats  #: (steps, 3) [mm]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The samples of an execution while the machine moved, in order, (n,)."""
+
+    way: Floats  #: length of the program's path up to there [mm]
+    operation: Ints
+    measured: Floats  #: what of the load the cut took
+    predicted: Floats
+    feed: Floats  #: along the path [mm/s]
+    programmed: Floats  #: feed [mm/s]
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The cut in pieces of about a second of one operation, (pieces,)."""
+
+    operation: Ints
+    measured: Floats
+    predicted: Floats
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One load of one execution, measured and predicted."""
+
+    job: Job
+    execution: Execution
+    load: Load | None  #: None: nothing was measured
+    engagement: Strokes
+    measured: Floats  #: (steps,) mean of each step's samples; NaN where it has none
+    ratio: Floats  #: (steps,) measured over predicted around it
+    samples: Samples
+    pieces: Pieces
+    gaps: tuple[tuple[float, float], ...]  #: from and to, ways of the program that were passed unseen [mm]
+
+
+def compare_load(package: Package, execution: Execution, name: str | None = None) -> Comparison:
+    """Lay a load of an execution that was just made on the path: the one ``name``, or that which tells most."""
+    trace = execution.trace
+    if trace is None:
+        raise InputError("this execution was read from its file and holds no samples; make it from its run again")
+    name = name or execution.load
+    load = trace.loads.get(name) if name is not None else None
+    passage, found = trace.passage, trace.alignment
+    step, operation = found.step[passage.rows], found.operation[passage.rows]
+    nothing = np.full(len(passage.time), np.nan)
+    net, predicted = (load.net, load.predicted) if load is not None else (nothing, nothing)
+    measured, ratio = _of_steps(package, step, passage.weight, net, predicted)
+    path, steps = package.job.toolpath, package.steps
+    strokes = Strokes(
+        steps.move, points_along(path, steps.move, steps.begin), points_along(path, steps.move, steps.end)
+    )
+    moving = passage.is_spent(Spent.CUTTING, Spent.AIR, Spent.RAPID)
+    return Comparison(
+        job=package.job,
+        execution=execution,
+        load=load,
+        engagement=strokes,
+        measured=measured,
+        ratio=ratio,
+        samples=_samples(package, passage, found.executed[passage.rows], operation, (net, predicted), moving),
+        pieces=_pieces(operation, passage.weight, net, predicted, passage.is_spent(Spent.CUTTING)),
+        gaps=tuple(
+            (float(passage.way[at]), float(passage.way[at + 1]))
+            for at in np.flatnonzero(np.isin(passage.spent, (Spent.GAP, Spent.ELSEWHERE)))
+        ),
+    )
+
+
+def _samples(
+    package: Package,
+    passage: Passage,
+    executed: Ints,
+    operation: Ints,
+    loads: tuple[Floats, Floats],
+    moving: NDArray[np.bool_],
+) -> Samples:
+    half = max(0.1, 2 * float(np.median(passage.interval)))
+    ahead, behind = (np.interp(passage.time + side, passage.time, passage.way) for side in (half, -half))
+    until, since = (np.clip(passage.time + side, passage.time[0], passage.time[-1]) for side in (half, -half))
+    feed = (ahead - behind) / np.maximum(until - since, 1e-9)
+    programmed = package.lines.program.feed[executed]
+    net, predicted = loads
+    return Samples(
+        passage.way[moving], operation[moving], net[moving], predicted[moving], feed[moving], programmed[moving]
+    )
+
+
+def _of_steps(package: Package, step: Ints, weight: Floats, net: Floats, predicted: Floats) -> tuple[Floats, Floats]:
+    """Return the measured mean of every step, and measured over predicted around it, (steps,) each."""
+    count = len(package.steps.move)
+    use = (step >= 0) & np.isfinite(net) & (weight > 0)
+
+    def sums(values: Floats) -> Floats:
+        return np.bincount(step[use], weights=values[use], minlength=count).astype(np.float64)
+
+    time, total = sums(weight), sums(weight * net)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        measured = total / time
+    expected = sums(weight * np.nan_to_num(predicted))
+    length = np.cumsum(package.steps.end - package.steps.begin)
+    low = np.searchsorted(length, length - AROUND)
+    high = np.minimum(np.searchsorted(length, length + AROUND), count)
+    around_time, around_total, around_expected = (
+        (running := np.concatenate([[0.0], np.cumsum(each)]))[high] - running[low] for each in (time, total, expected)
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        typical = around_expected / around_time
+        ratio = around_total / around_expected
+    strong = np.isfinite(typical) & (time > 0)
+    floor = FAINT * float(np.quantile(typical[strong], 0.9)) if strong.any() else 0.0
+    return measured, np.where(strong & (typical > max(floor, 1e-12)), ratio, np.nan)
+
+
+def _pieces(operation: Ints, weight: Floats, net: Floats, predicted: Floats, cuts: NDArray[np.bool_]) -> Pieces:
+    use = cuts & np.isfinite(net) & np.isfinite(predicted) & (weight > 0) & (operation >= 0)
+    if not use.any():
+        return Pieces(np.empty(0, np.int32), np.empty(0), np.empty(0))
+    operation, weight, net, predicted = operation[use], weight[use], net[use], predicted[use]
+    second = (np.cumsum(weight) / PIECE).astype(np.int64)
+    is_new = (np.diff(second, prepend=-1) > 0) | (np.diff(operation, prepend=-1) != 0)
+    first = np.flatnonzero(is_new)
+    time, one, other = (np.add.reduceat(each, first) for each in (weight, weight * net, weight * predicted))
+    return Pieces(operation[first], one / time, other / time)

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""An execution: one run of a program, seen beside what was predicted of it, move by move.
+
+``make_executions`` places a run's samples on the package's path, and refuses a run that went along another one. What
+was not seen stays NaN. docs/executions.md tells what each figure means.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from msgspec import Struct
+
+from freecad_camtwin.errors import InputError
+from freecad_camtwin.twin import kpi
+from freecad_camtwin.twin.alignment import Alignment, align
+from freecad_camtwin.twin.measured import Load, loads
+from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.passage import Passage, passages
+from freecad_camtwin.twin.run import Run
+from freecad_camtwin.twin.toolpath import Floats
+
+#: A run without a hash is taken for one of this path if so much of it can be placed, and this surely.
+PLACED, CONFIDENT = 0.6, 0.4
+
+
+class About(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which run of which path on which machine; unknown is None."""
+
+    toolpath_hash: str
+    job: str
+    program: str
+    program_hash: str | None
+    source: str  #: the file that the run was read from
+    run: str | None
+    part: int  #: which execution in that file, from 1
+    parts: int  #: of how many
+    started: float  #: [s] since the epoch, with its first motion
+    machine: str | None
+    operator: str | None
+    simulated: bool
+    material: str | None
+    operations: tuple["OperationName", ...]
+
+
+class OperationName(Struct, frozen=True, forbid_unknown_fields=True):
+    """By what a document knows an operation again."""
+
+    label: str
+    name: str | None  #: internal name of its outermost object
+    path_hash: str | None  #: of its stored commands
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The samples behind an execution, while they are at hand; they are not saved."""
+
+    passage: Passage
+    alignment: Alignment  #: of the whole run
+    loads: Mapping[str, Load]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution. Arrays have one value per move of the document's toolpath, (moves,); NaN is unknown."""
+
+    about: About
+    figures: kpi.Figures
+    operations: tuple[kpi.OperationFigures, ...]
+    quality: kpi.Quality
+    notes: tuple[str, ...]
+    #: start [s after ``about.started``], time, stood, unseen, predicted_time [s], covered (0 … 1), samples,
+    #: feed_override [%], confidence; of each load such as power: power.mean, power.p95, power.greatest, power.predicted
+    moves: Mapping[str, Floats]
+    trace: Trace | None = field(default=None, compare=False)
+
+    @property
+    def load(self) -> str | None:
+        """The load that tells most of the cut: the first that is predicted, else the first; None without any."""
+        names = list(self.figures.loads)
+        predicted = [name for name in names if self.figures.loads[name].predicted is not None]
+        return next(iter([*predicted, *names]), None)
+
+    @property
+    def unseen_moves(self) -> int:
+        """How many feed moves or rapids of the document were not seen at all."""
+        return int((~(self.moves["covered"] > 0)).sum())
+
+
+def make_executions(package: Package, run: Run, *, alignment: Alignment | None = None) -> tuple[Execution, ...]:
+    """Return every execution of the package's program in a run, in order of time.
+
+    InputError, one sentence, where the run went along another path, or where nothing of this one is found in it.
+    """
+    notes = (*run.notes, *_check_hashes(package, run))
+    if not run.columns.rows:
+        raise InputError(f"{run.source} holds no samples: there is nothing to compare")
+    found = alignment or align(package, run.columns)
+    parts = passages(package, run, found)
+    _check_fit(package, run, found, parts)
+    made = [_execution(package, run, found, part, (at, len(parts)), notes) for at, part in enumerate(parts, 1)]
+    return tuple(made)
+
+
+def make_execution(package: Package, run: Run, *, alignment: Alignment | None = None) -> Execution:
+    """Return the execution of a run that saw most of the path, the last of those that saw the same."""
+    return best(make_executions(package, run, alignment=alignment))
+
+
+def best(executions: tuple[Execution, ...]) -> Execution:
+    """Return the execution that saw most of the path, to the percent; of several the last."""
+    return max(enumerate(executions), key=lambda each: (round(each[1].quality.seen, 2), each[0]))[1]
+
+
+def _check_hashes(package: Package, run: Run) -> tuple[str, ...]:
+    """Refuse a run that says that it went along another path; return what is worth knowing of one that may fit."""
+    way_out = "package the job that ran, with the program that ran"
+    if run.toolpath_hash is not None:
+        if run.toolpath_hash != package.toolpath_hash:
+            raise InputError(
+                f"{run.source} was recorded along another path ({run.toolpath_hash[:12]}…) than that of the package "
+                f"({package.toolpath_hash[:12]}…); they cannot be compared: {way_out}"
+            )
+        return ()
+    if run.program_hash is not None and package.program_sha256 is not None:
+        if run.program_hash != package.program_sha256:
+            raise InputError(
+                f"{run.source} ran the program {run.program or '?'} ({run.program_hash[:12]}…), and the package is of "
+                f"{package.program} ({package.program_sha256[:12]}…); they cannot be compared: {way_out}"
+            )
+        return ()
+    return (f"{run.source} does not say along which path it was recorded; it was judged by how it fits.",)
+
+
+def _check_fit(package: Package, run: Run, found: Alignment, parts: tuple[Passage, ...]) -> None:
+    """Refuse a run of which too little lies on the path; one that has the path's hash only if nothing does."""
+    name = package.job.label
+    if not parts:
+        raise InputError(f"nothing of {run.source} lies on the path of '{name}': it is another job's run, or none")
+    if run.toolpath_hash is not None or run.program_hash is not None:
+        return
+    placed = sum(len(part.rows) for part in parts) / _moving(run, found)
+    confidence = float(np.concatenate([found.confidence[part.rows] for part in parts]).mean())
+    if placed < PLACED or (confidence < CONFIDENT and found.method != "line"):
+        raise InputError(
+            f"{run.source} does not fit the path of '{name}': {100 * placed:.0f} % of its samples have a place on it, "
+            f"with a confidence of {confidence:.2f}; it says of no path that it is its own, so it is refused"
+        )
+
+
+def _moving(run: Run, found: Alignment) -> float:
+    """Return how many samples a machine on the path could have placed: those that moved or have a place."""
+    points = run.columns.points
+    tells = np.isfinite(points).all(axis=1)
+    if not tells.any():
+        return float(len(found.time))
+    moved = np.linalg.norm(np.diff(points, axis=0, prepend=points[:1]), axis=1) > 1e-6
+    return float(max(int((moved | (found.executed >= 0)).sum()), 1))
+
+
+def _execution(
+    package: Package, run: Run, found: Alignment, passage: Passage, part: tuple[int, int], notes: tuple[str, ...]
+) -> Execution:
+    told = loads(package, run, found, passage)
+    sums = kpi.Sums(package, passage)
+    if not told:
+        notes = (*notes, "The run tells no load: only its times can be compared.")
+    elif not any(load.is_predicted for load in told.values()):
+        notes = (
+            *notes,
+            "No load that was measured is predicted too: name the material, and what the load is rated to.",
+        )
+    return Execution(
+        about=_about(package, run, passage, part),
+        figures=kpi.figures(package, run, found, sums, told),
+        operations=kpi.operation_figures(package, run, found, sums, told),
+        quality=kpi.quality(package, run, found, sums),
+        notes=notes,
+        moves=_moves(package, run, found, sums, told),
+        trace=Trace(passage, found, told),
+    )
+
+
+def _about(package: Package, run: Run, passage: Passage, part: tuple[int, int]) -> About:
+    return About(
+        toolpath_hash=package.toolpath_hash,
+        job=package.job.label,
+        program=package.program,
+        program_hash=package.program_sha256,
+        source=run.source,
+        run=run.name,
+        part=part[0],
+        parts=part[1],
+        started=float(passage.time[0]),
+        machine=run.machine or (package.machine.name if package.machine is not None else None),
+        operator=run.operator,
+        simulated=run.simulated,
+        material=package.material.key if package.material is not None else None,
+        operations=tuple(OperationName(each.label, each.base_name, each.base_hash) for each in package.job.operations),
+    )
+
+
+def _moves(package: Package, run: Run, found: Alignment, sums: kpi.Sums, told: Mapping[str, Load]) -> dict[str, Floats]:
+    """Lay what is known of the program's moves and of the samples on the moves of the document."""
+    passage, lines, count = sums.passage, package.lines, package.job.toolpath.moves
+    has = lines.move >= 0
+
+    def of_moves(values: Floats) -> Floats:
+        return np.bincount(lines.move[has], weights=values[has], minlength=count).astype(np.float64)
+
+    length = package.job.toolpath.length
+    start = np.full(count, np.inf)
+    np.fmin.at(start, lines.move[has], sums.start[has] - passage.time[0])
+    reached = np.isfinite(start)
+    seen = of_moves(sums.seen)
+    move = found.move[passage.rows]
+    made: dict[str, Floats] = {"start": np.where(reached, start, np.nan)}
+    for name, values in (("time", sums.time), ("stood", sums.stood), ("unseen", sums.unseen)):
+        made[name] = np.where(reached, of_moves(values), np.nan)
+    made["predicted_time"] = np.where(of_moves(np.ones(len(lines.move))) > 0, of_moves(package.time), np.nan)
+    made["covered"] = np.where(length > 0, np.minimum(seen / np.where(length > 0, length, 1.0), 1.0), reached * 1.0)
+    made["samples"] = np.bincount(move[move >= 0], minlength=count).astype(np.float64)
+    weight = passage.weight
+    made["feed_override"] = _means(run.columns.column("feed_override")[passage.rows], weight, move, count)
+    made["confidence"] = _means(found.confidence[passage.rows], weight, move, count)
+    for name, load in told.items():
+        made[f"{name}.mean"] = _means(load.net, weight, move, count)
+        made[f"{name}.p95"], made[f"{name}.greatest"] = _uppers(load.net, weight, move, count)
+        made[f"{name}.predicted"] = _means(np.where(np.isfinite(load.net), load.predicted, np.nan), weight, move, count)
+    return made
+
+
+def _means(values: Floats, weight: Floats, move: np.ndarray, count: int) -> Floats:
+    """Return the mean over time of every move's samples, (count,); NaN without any."""
+    use = np.isfinite(values) & (move >= 0) & (weight > 0)
+    total = np.bincount(move[use], weights=weight[use], minlength=count)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.bincount(move[use], weights=(values * weight)[use], minlength=count) / total)
+
+
+def _uppers(values: Floats, weight: Floats, move: np.ndarray, count: int) -> tuple[Floats, Floats]:
+    """Return what 95 % of every move's time lies below, and its greatest value, (count,) each."""
+    use = np.flatnonzero(np.isfinite(values) & (move >= 0) & (weight > 0))
+    p95, greatest = np.full(count, np.nan), np.full(count, np.nan)
+    if not len(use):
+        return p95, greatest
+    order = use[np.lexsort((values[use], move[use]))]
+    moves, last = np.unique(move[order][::-1], return_index=True)
+    last = len(order) - 1 - last
+    covered = np.cumsum(weight[order])
+    before = np.concatenate([[0.0], covered[last][:-1]])
+    reached = np.searchsorted(covered, before + 0.95 * (covered[last] - before))
+    p95[moves], greatest[moves] = values[order[np.minimum(reached, last)]], values[order[last]]
+    return p95, greatest

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""An execution beside the document that it belongs to: a JSON of its figures, and the arrays of its moves.
+
+PART.FCStd keeps its executions in the folder PART.camtwin. Both files of one are named by their content, so nothing is
+ever overwritten by something else, and the document refers to the JSON by its hash. What is read is trusted in
+nothing: not its size, not its types, not that its files are still the ones that were written.
+"""
+
+import hashlib
+import io
+import os
+import re
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from freecad_camtwin.errors import InputError, OutputError
+from freecad_camtwin.twin.execution import About, Execution
+from freecad_camtwin.twin.kpi import Figures, OperationFigures, Quality
+from freecad_camtwin.twin.toolpath import Floats
+from freecad_camtwin.twin.whole_file import write_whole
+
+SCHEMA = "camtwin.execution/1"
+#: A path of more moves than this is none of ours.
+MOST_MOVES = 20_000_000
+_LARGEST_JSON = 64 * 2**20
+_NAME = re.compile(r"execution-[0-9a-f]{16}\.(json|npz)")
+
+
+class _Arrays(Struct, frozen=True, forbid_unknown_fields=True):
+    file: str
+    sha256: str
+    moves: int
+    names: tuple[str, ...]
+
+
+class _Document(Struct, frozen=True, forbid_unknown_fields=True):
+    schema: str
+    about: About
+    figures: Figures
+    operations: tuple[OperationFigures, ...]
+    quality: Quality
+    notes: tuple[str, ...]
+    arrays: _Arrays
+
+
+def folder_of(document: str | os.PathLike[str]) -> Path:
+    """Return the folder for what belongs to a document: PART.camtwin beside PART.FCStd."""
+    return Path(document).with_suffix(".camtwin")
+
+
+def written(execution: Execution) -> tuple[dict[str, bytes], str]:
+    """Return the files of an execution by name, the JSON last, and the SHA-256 of that."""
+    stream = io.BytesIO()
+    names = tuple(sorted(execution.moves))
+    arrays_by_name: dict[str, Any] = {name: execution.moves[name] for name in names}
+    np.savez_compressed(stream, **arrays_by_name)
+    packed = stream.getvalue()
+    digest = hashlib.sha256(packed).hexdigest()
+    moves = len(execution.moves["time"])
+    arrays = _Arrays(f"execution-{digest[:16]}.npz", digest, moves, names)
+    text = msgspec.json.format(
+        msgspec.json.encode(
+            _Document(
+                SCHEMA, execution.about, execution.figures, execution.operations, execution.quality, execution.notes,
+                arrays,
+            )
+        ),
+        indent=1,
+    )  # fmt: skip
+    whole = hashlib.sha256(text).hexdigest()
+    return {arrays.file: packed, f"execution-{whole[:16]}.json": text}, whole
+
+
+def save_execution(execution: Execution, folder: str | os.PathLike[str]) -> tuple[Path, str]:
+    """Write an execution into a folder, which is made; return its JSON's path and SHA-256. OutputError if it cannot."""
+    files, sha256 = written(execution)
+    place = Path(folder)
+    try:
+        place.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"the folder {place} cannot be made: {error.strerror or error}") from error
+    for name, content in files.items():
+        write_whole(place / name, content)
+    return place / next(reversed(files)), sha256
+
+
+def load_execution(path: str | os.PathLike[str], sha256: str | None = None) -> Execution:
+    """Read an execution; ``sha256`` is what its JSON is known to be. InputError, one sentence, where it is not."""
+    place = Path(path)
+    text = _bytes(place, _LARGEST_JSON)
+    if sha256 is not None and hashlib.sha256(text).hexdigest() != sha256:
+        raise InputError(
+            f"{place} is not the execution that the document refers to: it was changed; import the run again"
+        )
+    try:
+        schema = msgspec.json.decode(text, type=dict[str, Any]).get("schema")
+        if schema != SCHEMA:
+            raise InputError(f"{place} is of version {schema!r}, and this is for {SCHEMA!r}; import the run again")
+        found = msgspec.json.decode(text, type=_Document)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{place} is no execution, or it is damaged: {error}") from error
+    arrays = found.arrays
+    if not _NAME.fullmatch(arrays.file) or not 0 < arrays.moves <= MOST_MOVES or len(arrays.names) > 1000:
+        raise InputError(f"{place} is damaged: it names arrays that cannot be")
+    moves = _moves(place.with_name(arrays.file), arrays)
+    return Execution(found.about, found.figures, found.operations, found.quality, found.notes, moves)
+
+
+def _bytes(path: Path, most: int) -> bytes:
+    try:
+        if path.stat().st_size > most:
+            raise InputError(f"{path} is far too large for an execution")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing: an execution lies beside its document; import the run again") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _moves(path: Path, arrays: _Arrays) -> dict[str, Floats]:
+    """Read the arrays: those that are named and no others, each as long as it must be."""
+    packed = _bytes(path, len(arrays.names) * (8 * arrays.moves + 4096))
+    if hashlib.sha256(packed).hexdigest() != arrays.sha256:
+        raise InputError(f"{path} is damaged: its arrays are not those that were written; import the run again")
+    try:
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
+        if set(sizes) != set(arrays.names) or max(sizes.values(), default=0) > 8 * arrays.moves + 4096:
+            raise InputError(f"{path} is damaged: it holds other arrays than it should")
+        with np.load(io.BytesIO(packed), allow_pickle=False) as stored:
+            moves = {name: np.asarray(stored[name]) for name in arrays.names}
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError) as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+    if any(values.dtype != np.float64 or values.shape != (arrays.moves,) for values in moves.values()):
+        raise InputError(f"{path} is damaged: its arrays do not fit the path")
+    return moves

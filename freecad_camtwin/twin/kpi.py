@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The figures of one execution: where its time went, how hard it cut against the prediction, how good its data are."""
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from freecad_camtwin.twin.alignment import Alignment
+from freecad_camtwin.twin.measured import Load
+from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.passage import Passage, Spent, shares
+from freecad_camtwin.twin.run import Run
+from freecad_camtwin.twin.toolpath import Floats
+
+#: A ratio of measured to predicted is taken over pieces of this much cutting time [s], for its spread.
+PIECE = 1.0
+#: Loads below this share of the operation's typical one tell nothing of the ratio.
+_FAINT = 0.05
+_LIMITS = ("power", "torque", "force")
+
+Known = float | None
+
+
+class LoadFigures(Struct, frozen=True, forbid_unknown_fields=True):
+    """One load of an operation or of the whole run while it cut; unknown is None."""
+
+    unit: str
+    mean: Known  #: of what the cut took, over time
+    p95: Known
+    greatest: Known
+    predicted: Known  #: mean over the same samples
+    ratio: Known  #: measured over predicted, of the sums
+    ratio_low: Known  #: of a second's cut: a sixth of them lies below
+    ratio_high: Known  #: … and a sixth above this
+    idle: Known  #: what was taken off
+    limit: Known  #: what the cut is held to, where there is one
+    over_limit: Known  #: share of the cutting time above it
+
+
+class OperationFigures(Struct, frozen=True, forbid_unknown_fields=True):
+    """One operation of an execution."""
+
+    label: str
+    seen: float  #: share of its path that was seen, 0 … 1
+    time: float  #: from entering to leaving its moves [s]
+    stood: float  #: of this standing still, changing tools included [s]
+    unseen: float  #: … and unknown [s]
+    predicted_time: Known  #: for what was seen of it [s]
+    feed_override: Known  #: mean [%]
+    feed_reached: Known  #: of the programmed feed, in feed moves
+    removed: float  #: predicted volume of the steps that were seen [mm³]
+    loads: dict[str, LoadFigures]
+
+
+class Quality(Struct, frozen=True, forbid_unknown_fields=True):
+    """How far the data can be trusted."""
+
+    method: str  #: "position", "position and line", "line" or "power"
+    samples: int
+    placed: float  #: share of the samples of this execution's time that have a place
+    seen: float  #: share of the path of all feed moves that was seen
+    interval: float  #: usual, between two samples [s]
+    confidence: float  #: mean, 0 … 1
+    off_path: Known  #: 95 % of the samples lie nearer to the path than this [mm]
+    lag: float  #: estimated and taken out [s]
+    delay: float  #: … of positions against lines [s]
+    bias: tuple[float, float, float]  #: … [mm]
+    gaps: int
+    gap_time: float  #: [s]
+    received: int | None
+    dropped: dict[str, int]
+
+
+class Figures(Struct, frozen=True, forbid_unknown_fields=True):
+    """One execution as a whole."""
+
+    cycle_time: float  #: from the first to the last motion [s]
+    predicted_time: Known  #: for what was seen of it [s]
+    breakdown: dict[str, float]  #: cutting, air, rapid, stopped, tool_change, elsewhere, gap [s]; they sum up to it
+    feed_override: Known  #: mean over the feed moves [%]
+    feed_override_low: Known
+    feed_override_high: Known
+    feed_reached: Known
+    energy: Known  #: drawn by the spindle, over the time that was seen [J]
+    cutting_energy: Known  #: of this, what the cut took [J]
+    removed: float  #: [mm³]
+    q: Known  #: mean over the cutting time [mm³/s]
+    loads: dict[str, LoadFigures]
+
+
+class Sums:
+    """What passed in every move of the program; totals of operations and of all are read off it."""
+
+    def __init__(self, package: Package, passage: Passage) -> None:
+        self.package, self.passage = package, passage
+        self.start, self.time, self.stood, self.unseen, self.seen = shares(package, passage)
+        length = package.lines.program.length
+        self.covered = np.where(length > 0, self.seen / np.where(length > 0, length, 1.0), np.isfinite(self.start))
+
+    def removed(self, of: NDArray[np.bool_]) -> float:
+        """Predicted volume of the steps of some moves of the program, as far as they were seen [mm³]."""
+        lines, steps = self.package.lines, self.package.steps
+        per_move = np.bincount(steps.move, weights=steps.volume, minlength=self.package.job.toolpath.moves)
+        has = of & (lines.move >= 0)
+        share = (lines.end - lines.begin)[has] * np.clip(self.covered[has], 0.0, 1.0)
+        return float((per_move[lines.move[has]] * share).sum())
+
+    def predicted_time(self, of: NDArray[np.bool_]) -> float:
+        """Return how long the seen part of some moves of the program was predicted to take [s]."""
+        return float((self.package.time * np.clip(self.covered, 0.0, 1.0))[of].sum())
+
+
+def figures(package: Package, run: Run, found: Alignment, sums: Sums, loads: dict[str, Load]) -> Figures:
+    """Return the figures of the whole execution."""
+    passage = sums.passage
+    everything = np.ones(len(sums.time), bool)
+    whole = np.ones(len(passage.time), bool)
+    removed = sums.removed(everything)
+    cutting = passage.seconds(Spent.CUTTING)
+    override = _column(run, passage, "feed_override")[_feeding(passage)]
+    known = override[np.isfinite(override)]
+    power = loads.get("power")
+    return Figures(
+        cycle_time=float(passage.time[-1] - passage.time[0]),
+        predicted_time=sums.predicted_time(everything),
+        breakdown={kind.name.lower(): passage.seconds(kind) for kind in Spent},
+        feed_override=_mean(_column(run, passage, "feed_override"), passage.weight * _feeding(passage)),
+        feed_override_low=float(known.min()) if known.size else None,
+        feed_override_high=float(known.max()) if known.size else None,
+        feed_reached=feed_reached(package, found, passage, whole),
+        energy=_energy(passage, power.raw, seen=True) if power is not None else None,
+        cutting_energy=_energy(passage, power.net, seen=False) if power is not None else None,
+        removed=removed,
+        q=removed / cutting if cutting > 0 else None,
+        loads={name: load_figures(package, passage, load, whole) for name, load in loads.items()},
+    )
+
+
+def operation_figures(
+    package: Package, run: Run, found: Alignment, sums: Sums, loads: dict[str, Load]
+) -> tuple[OperationFigures, ...]:
+    """Return the figures of every operation of the job, in its order."""
+    passage, lines = sums.passage, package.lines
+    of_sample = found.operation[passage.rows]
+    rows = []
+    for index, operation in enumerate(package.job.operations):
+        moves, samples = lines.operation == index, of_sample == index
+        length = float(lines.program.length[moves].sum())
+        rows.append(
+            OperationFigures(
+                label=operation.label,
+                seen=float(sums.seen[moves].sum()) / length if length else 0.0,
+                time=float(sums.time[moves].sum()),
+                stood=float(sums.stood[moves].sum()),
+                unseen=float(sums.unseen[moves].sum()),
+                predicted_time=sums.predicted_time(moves),
+                feed_override=_mean(
+                    _column(run, passage, "feed_override"), passage.weight * (samples & _feeding(passage))
+                ),
+                feed_reached=feed_reached(package, found, passage, samples),
+                removed=sums.removed(moves),
+                loads={
+                    name: load_figures(package, passage, load, samples, operation=index) for name, load in loads.items()
+                },
+            )
+        )
+    return tuple(rows)
+
+
+def load_figures(
+    package: Package, passage: Passage, load: Load, among: NDArray[np.bool_], operation: int | None = None
+) -> LoadFigures:
+    """Return the figures of one load over the samples that cut, of those ``among``."""
+    cuts = among & passage.is_spent(Spent.CUTTING) & np.isfinite(load.net)
+    net, predicted, weight = load.net[cuts], load.predicted[cuts], passage.weight[cuts]
+    limits = np.array([getattr(each, load.name, None) or np.nan for each in package.limits] or [np.nan])
+    held = load.name in _LIMITS and operation is not None and operation < len(limits)
+    limit = float(limits[operation or 0]) if held else np.nan
+    ratio, low, high = _ratio(net, predicted, weight)
+    return LoadFigures(
+        unit=load.unit,
+        mean=_mean(net, weight),
+        p95=_quantile(net, weight, 0.95),
+        greatest=float(net.max()) if net.size else None,
+        predicted=_mean(predicted, weight),
+        ratio=ratio,
+        ratio_low=low,
+        ratio_high=high,
+        idle=known(float(load.idle[operation])) if operation is not None else None,
+        limit=known(limit),
+        over_limit=float(weight[net > limit].sum() / weight.sum()) if np.isfinite(limit) and weight.sum() > 0 else None,
+    )
+
+
+def quality(package: Package, run: Run, found: Alignment, sums: Sums) -> Quality:
+    """Return how far one execution's data can be trusted."""
+    passage = sums.passage
+    time = found.time
+    within = (time >= passage.time[0]) & (time <= passage.time[-1])
+    feeds = package.lines.program.is_cutting
+    length = float(package.lines.program.length[feeds].sum())
+    distance = found.distance[passage.rows]
+    distance = distance[np.isfinite(distance)]
+    gaps = np.flatnonzero(passage.spent == Spent.GAP)
+    return Quality(
+        method=found.method,
+        samples=int(within.sum()),
+        placed=len(passage.rows) / max(int(within.sum()), 1),
+        seen=float(sums.seen[feeds].sum()) / length if length else 0.0,
+        interval=float(np.median(passage.interval)),
+        confidence=float(found.confidence[passage.rows].mean()),
+        off_path=float(np.quantile(distance, 0.95)) if distance.size else None,
+        lag=float(found.correction.lag),
+        delay=float(found.correction.delay),
+        bias=(float(found.correction.bias[0]), float(found.correction.bias[1]), float(found.correction.bias[2])),
+        gaps=int((np.diff(gaps, prepend=-2) > 1).sum()),
+        gap_time=passage.seconds(Spent.GAP),
+        received=run.received,
+        dropped=dict(run.dropped),
+    )
+
+
+def feed_reached(package: Package, found: Alignment, passage: Passage, among: NDArray[np.bool_]) -> float | None:
+    """Return how much of the programmed feed was reached in feed moves: time at that feed over time taken."""
+    program = package.lines.program
+    feed = program.feed[found.executed[passage.rows[:-1]]]
+    fed = np.isin(passage.spent, (Spent.CUTTING, Spent.AIR)) & among[:-1] & (feed > 0)
+    taken = float(passage.interval[fed].sum())
+    return float((np.diff(passage.way)[fed] / feed[fed]).sum()) / taken if taken > 0 else None
+
+
+def _feeding(passage: Passage) -> NDArray[np.bool_]:
+    return passage.is_spent(Spent.CUTTING, Spent.AIR)
+
+
+def _column(run: Run, passage: Passage, name: str) -> Floats:
+    return run.columns.column(name)[passage.rows]
+
+
+def _energy(passage: Passage, power: Floats, *, seen: bool) -> float | None:
+    """Integrate power over the time that was seen, or over that of the cut [J]."""
+    use = ~np.isin(passage.spent, (Spent.GAP, Spent.ELSEWHERE)) if seen else passage.spent == Spent.CUTTING
+    between = (power[:-1] + power[1:]) / 2
+    use = use & np.isfinite(between)
+    return float((between[use] * passage.interval[use]).sum()) if use.any() else None
+
+
+def _ratio(net: Floats, predicted: Floats, weight: Floats) -> tuple[Known, Known, Known]:
+    """Return measured over predicted: of the sums, and what a sixth of all seconds of cut lies below and above."""
+    use = np.isfinite(predicted) & (weight > 0)
+    if not use.any() or not (predicted[use] > 0).any():
+        return None, None, None
+    use &= predicted > _FAINT * float(np.quantile(predicted[use], 0.9))
+    net, predicted, weight = net[use], predicted[use], weight[use]
+    if not weight.sum() > 0:
+        return None, None, None
+    piece = (np.cumsum(weight) / PIECE).astype(np.int64)
+    one, other = (np.bincount(piece, weights=values * weight) for values in (net, predicted))
+    pieces = one[other > 0] / other[other > 0]
+    low, high = np.quantile(pieces, [1 / 6, 5 / 6])
+    return float((net * weight).sum() / (predicted * weight).sum()), float(low), float(high)
+
+
+def _mean(values: Floats, weight: Floats) -> float | None:
+    use = np.isfinite(values) & (weight > 0)
+    return float((values[use] * weight[use]).sum() / weight[use].sum()) if use.any() else None
+
+
+def _quantile(values: Floats, weight: Floats, share: float) -> float | None:
+    use = np.isfinite(values) & (weight > 0)
+    if not use.any():
+        return None
+    order = np.argsort(values[use])
+    covered = np.cumsum(weight[use][order])
+    return float(values[use][order][np.searchsorted(covered, share * covered[-1])])
+
+
+def known(value: float) -> float | None:
+    """Return a number, None where it is none."""
+    return value if np.isfinite(value) else None

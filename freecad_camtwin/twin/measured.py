@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a run measured of the cut: every load with its idle part taken off, beside what was predicted for it.
+
+A spindle draws power without cutting: friction, fan, electronics. How much is seen where the tool runs through air, a
+while away from any cut, and is the median there, per operation as each has its own spindle speed. What is left is
+the cut's, times the spindle's efficiency where the machine's profile tells one. A drive's load in percent and its
+current are treated alike; of forces the same median is the sensor's zero.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freecad_camtwin.twin.alignment import Alignment
+from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.passage import Passage, Spent
+from freecad_camtwin.twin.run import Run
+from freecad_camtwin.twin.toolpath import Floats, Ints
+
+#: Idling is looked for this far from any cut [s]: meters average, and spindles slow down.
+AWAY = 0.3
+#: So many samples in air tell what idling takes.
+ENOUGH = 10
+
+
+@dataclass(frozen=True)
+class Load:
+    """One measured load of one execution. Arrays of (n,) samples, those of its passage; NaN is unknown."""
+
+    name: str  #: the column that it came in: "power", "torque", "spindle_load", "current", "force", "load_x" …
+    unit: str
+    raw: Floats  #: as the machine told it
+    net: Floats  #: what of it the cut took
+    predicted: Floats  #: the same load as predicted; NaN throughout where nothing predicts it
+    idle: Floats  #: (operations,) what was taken off, as the machine told it; NaN where it could not be seen
+    is_peak: bool = False  #: what is predicted is the peak within a revolution
+
+    @property
+    def is_predicted(self) -> bool:
+        """Whether anything predicts it."""
+        return bool(np.isfinite(self.predicted).any())
+
+
+#: Column → (unit, whether idling is taken off).
+_PLAIN = {
+    "power": ("W", True),
+    "torque": ("N·mm", True),
+    "spindle_load": ("%", True),
+    "current": ("A", True),
+    "load_x": ("%", False),
+    "load_y": ("%", False),
+    "load_z": ("%", False),
+    "vibration": ("mm/s²", False),
+}
+
+
+def loads(package: Package, run: Run, found: Alignment, passage: Passage) -> dict[str, Load]:
+    """Return every load that the run measured, the one that tells most of the cut first."""
+    sight = _Sight(package, run, found, passage)
+    told = (sight.plain(name, unit, takes_idle) for name, (unit, takes_idle) in _PLAIN.items())
+    known = [load for load in (*told, sight.force()) if load is not None]
+    order = ("power", "torque", "spindle_load", "force", "current")
+    known.sort(key=lambda load: order.index(load.name) if load.name in order else len(order))
+    return {load.name: load for load in known}
+
+
+class _Sight:
+    """One execution with all that its loads are read against."""
+
+    def __init__(self, package: Package, run: Run, found: Alignment, passage: Passage) -> None:
+        self.package, self.run, self.rows, self.passage = package, run, passage.rows, passage
+        self.step: Ints = found.step[passage.rows]
+        self.operation: Ints = found.operation[passage.rows]
+        self.power = found.predicted("power")[passage.rows]
+        self.force_predicted = found.predicted("force")[passage.rows]
+        move = np.maximum(found.move[passage.rows], 0)
+        self.n_rpm = np.where(found.move[passage.rows] >= 0, package.job.toolpath.n_rpm[move], np.nan)
+        self.is_away = self._away()
+
+    def _away(self) -> NDArray[np.bool_]:
+        """Which samples lie in air, moving, and a while away from any cut; with a stopped spindle they do not count."""
+        time, cutting = self.passage.time, self.passage.is_spent(Spent.CUTTING)
+        air = self.passage.is_spent(Spent.AIR, Spent.RAPID)
+        turns = self.column("n_rpm")
+        air &= ~(turns <= 0)
+        cuts = time[cutting]
+        if not len(cuts):
+            return np.asarray(air)
+        after = cuts[np.minimum(np.searchsorted(cuts, time), len(cuts) - 1)]
+        before = cuts[np.maximum(np.searchsorted(cuts, time, side="right") - 1, 0)]
+        return np.asarray(air & (np.minimum(np.abs(after - time), np.abs(time - before)) > AWAY))
+
+    def column(self, name: str) -> Floats:
+        """Return a column of the run at the passage's samples."""
+        return self.run.columns.column(name)[self.rows]
+
+    def plain(self, name: str, unit: str, takes_idle: bool) -> Load | None:
+        """Return a load that stands in a column of its own, None where nothing stands there."""
+        raw = self.column(name)
+        if not np.isfinite(raw).any():
+            return None
+        idle = self.idle(raw) if takes_idle else np.zeros(len(self.package.job.operations))
+        if name == "power" and not np.isfinite(idle).any():
+            idle = np.full(len(idle), self._idle_of_profile())
+        net = raw - self._of_operation(idle)
+        spindle = self.package.machine.spindle if self.package.machine is not None else None
+        if name in ("power", "spindle_load") and spindle is not None:
+            net = net * spindle.efficiency
+        return Load(name, unit, raw, net, self._predicted(name), idle)
+
+    def force(self) -> Load | None:
+        """Return the resultant in the working plane of a sensor's two forces."""
+        sides = [self.column(name) for name in ("force_x", "force_y")]
+        if not all(np.isfinite(side).any() for side in sides):
+            return None
+        zeros = [self.idle(side) for side in sides]
+        net = np.hypot(*(side - self._of_operation(zero) for side, zero in zip(sides, zeros, strict=True)))
+        return Load("force", "N", np.hypot(*sides), net, self.force_predicted, np.hypot(*zeros), is_peak=True)
+
+    def idle(self, values: Floats) -> Floats:
+        """Return the median in air of each operation, (operations,); of the whole run where one has too little air."""
+        known = self.is_away & np.isfinite(values)
+        whole = float(np.median(values[known])) if known.sum() >= ENOUGH else math.nan
+        found = np.full(len(self.package.job.operations), whole)
+        for operation in range(len(found)):
+            own = known & (self.operation == operation)
+            if own.sum() >= ENOUGH:
+                found[operation] = np.median(values[own])
+        return found
+
+    def _of_operation(self, values: Floats) -> Floats:
+        """Return each sample's operation's value, NaN where it has no operation."""
+        return np.append(values, np.nan)[self.operation]
+
+    def _idle_of_profile(self) -> float:
+        spindle = self.package.machine.spindle if self.package.machine is not None else None
+        return spindle.idle_power if spindle is not None and spindle.idle_power > 0 else math.nan
+
+    def _predicted(self, name: str) -> Floats:
+        """Return what is predicted of a load: the cut's mean power, and what follows from it."""
+        if name == "power":
+            return self.power
+        if name == "torque":
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return np.asarray(np.where(self.n_rpm > 0, 1000 * self.power / (self.n_rpm * math.tau / 60), np.nan))
+        if name == "spindle_load" and (rated := self._rated()) is not None:
+            return np.asarray(100 * self.power / rated)
+        return np.full(len(self.rows), np.nan)
+
+    def _rated(self) -> float | None:
+        """Return the power of which the spindle's load is so many percent [W]."""
+        if self.package.signals is not None and self.package.signals.rated_power is not None:
+            return self.package.signals.rated_power
+        spindle = self.package.machine.spindle if self.package.machine is not None else None
+        return spindle.rated_power if spindle is not None else None
