@@ -93,6 +93,8 @@ def _usual(time: Floats) -> float:
 def estimate(line: Polyline, time: Floats, points: Floats, match: Match) -> Correction:
     """Return lag and bias of a run; zeros where it is too short or never on the path."""
     windows = _stretches(time)
+    if not windows:
+        return Correction()
     best, least = Correction(), np.inf
     for lag in TRIED:
         tried = Correction(lag=lag)
