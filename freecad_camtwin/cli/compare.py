@@ -124,12 +124,15 @@ def print_execution(execution: "Execution") -> None:
     of = f" (part {about.part} of {about.parts})" if about.parts > 1 else ""
     simulated = "; these data are simulated" if about.simulated else ""
     say(f"Run:    {about.source}{of} of '{about.job}'{simulated}.")
-    predicted = f", {clock(figures.predicted_time)} predicted for what was seen" if figures.predicted_time else ""
-    say(f"Time:   {clock(figures.cycle_time)} measured{predicted}.")
+    unseen = figures.cycle_time - figures.seen_time
+    seen = f", of which {clock(unseen)} were not seen" if unseen >= 0.05 else ""
+    predicted = f"; {clock(figures.predicted_time)} predicted for what was seen" if figures.predicted_time else ""
+    say(f"Time:   {clock(figures.cycle_time)} measured{seen}{predicted}.")
     say(f"Load:   {_load(execution)}")
+    say(f"Data:   {100 * quality.seen:.1f} % of the feed moves' path was seen, placed by {quality.method}.")
     say(
-        f"Data:   {100 * quality.seen:.1f} % of the cut's path was seen, placed by {quality.method}; "
-        f"lag {1000 * quality.lag:.1f} ms; {quality.gaps} gap(s), {clock(quality.gap_time)} in all."
+        f"        Lag {1000 * quality.lag:.1f} ms, delay {1000 * quality.delay:.1f} ms; {quality.gaps} gap(s) of "
+        f"{clock(quality.gap_time)}."
     )
     say()
     name = execution.load

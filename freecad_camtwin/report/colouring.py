@@ -63,10 +63,12 @@ def by_measured(comparison: Comparison) -> Colouring:
 
 
 def by_ratio(comparison: Comparison) -> Colouring:
-    """Colour by measured over predicted load: white where they agree, from half to twice."""
-    return Colouring(
-        comparison.ratio, "measured over predicted load", LogNorm(0.5, 2.0), limited=False, palette=style.RATIO
-    )
+    """Colour by measured over predicted load: white where they agree, and as far to both sides as most of it goes."""
+    ratio = comparison.ratio
+    known = np.abs(np.log(ratio[ratio > 0]))
+    span = float(np.clip(np.exp(np.quantile(known, 0.95)) if known.size else 1.0, 1.25, 4.0))
+    scale = LogNorm(1 / span, span)
+    return Colouring(ratio, "measured over predicted load", scale, limited=False, palette=style.RATIO)
 
 
 def _full(values: Floats) -> Normalize:

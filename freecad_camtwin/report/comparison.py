@@ -118,16 +118,13 @@ def _cards(comparison: Comparison) -> list[dict[str, Any]]:
     execution = comparison.execution
     figures, quality = execution.figures, execution.quality
     of = figures.loads.get(comparison.load.name) if comparison.load is not None else None
-    predicted = figures.predicted_time
     ratio = of.ratio if of is not None else None
     return [
         {
             "name": "Time",
             "figure": clock(figures.cycle_time),
             "before": None,
-            "sentence": "No time is predicted."
-            if not predicted
-            else f"Predicted were {clock(predicted)} for what was seen: {_more(figures.cycle_time / predicted)}.",
+            "sentence": _time_sentence(execution),
             "bad": False,
         },
         {
@@ -153,6 +150,15 @@ def _cards(comparison: Comparison) -> list[dict[str, Any]]:
             "bad": quality.seen < 0.9,
         },
     ]
+
+
+def _time_sentence(execution: Execution) -> str:
+    figures = execution.figures
+    if not figures.predicted_time:
+        return "No time is predicted."
+    what = "" if figures.cycle_time - figures.seen_time < 0.05 else f"{clock(figures.seen_time)} of it were seen. "
+    more = _more(figures.seen_time / figures.predicted_time)
+    return f"{what}Predicted were {clock(figures.predicted_time)}: it took {more}."
 
 
 def _more(share: float) -> str:

@@ -57,9 +57,8 @@ def _name(comparison: Comparison) -> tuple[str, str]:
 
 def _banded(comparison: Comparison, values: Floats) -> Band:
     way = comparison.samples.way
-    begin = np.concatenate([way[:1], way[:-1]])
     origin = way[0] if len(way) else 0.0
-    band = banded((begin - origin) / 1000, (way - origin) / 1000, values)
+    band = banded((comparison.samples.since - origin) / 1000, (way - origin) / 1000, values)
     return Band(band.x + origin / 1000, band.least, band.mean, band.greatest)
 
 
@@ -102,11 +101,11 @@ def _ratio(axes: Axes, comparison: Comparison) -> None:
 def _feed(axes: Axes, comparison: Comparison) -> None:
     axes.set_title("Feed, mm/min")
     samples = comparison.samples
-    cutting = samples.programmed > 0
+    cutting = (samples.programmed > 0) & np.isfinite(samples.feed)
     if not cutting.any():
         style.unknown_band(axes, "no feed move was seen")
         return
-    reached = _banded(comparison, np.where(cutting, 60 * samples.feed, np.nan))
+    reached = _banded(comparison, 60 * np.where(cutting, samples.feed, np.nan))
     programmed = _banded(comparison, np.where(cutting, 60 * samples.programmed, np.nan))
     axes.fill_between(reached.x, reached.least, reached.greatest, color=style.OVER, alpha=0.22, linewidth=0, step="mid")
     axes.step(reached.x, reached.mean, where="mid", color=style.OVER, linewidth=0.9, label="reached")

@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from freecad_camtwin.report import style
@@ -19,6 +21,8 @@ from freecad_camtwin.twin.toolpath import Floats, Ints
 
 #: More pieces than this are not drawn: steps of one move are put together, the worst colour wins.
 MOST_PIECES = 150_000
+#: Where a scale of ratios has its marks.
+RATIO_TICKS = (0.25, 0.33, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6, 2.0, 3.0, 4.0)
 
 _COS, _SIN = math.cos(math.pi / 6), math.sin(math.pi / 6)
 #: (2, 3) matrices from space to the paper.
@@ -133,6 +137,10 @@ def _draw_legend(drawn: Figure, axes: list[Axes], colouring: Colouring) -> None:
         extend=colouring.extend,
     )
     bar.outline.set_visible(False)
+    if isinstance(colouring.scale, LogNorm):
+        bar.ax.xaxis.set_major_locator(FixedLocator(RATIO_TICKS))
+        bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        bar.ax.xaxis.set_minor_locator(NullLocator())
     words = "above the limit: orange;  " if colouring.limited else ""
     bar.set_label(f"{colouring.label}      {words}grey: unknown or rapid", color=style.QUIET)
     if colouring.limited:

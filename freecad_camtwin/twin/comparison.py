@@ -36,10 +36,11 @@ class Samples:
     """The samples of an execution while the machine moved, in order, (n,)."""
 
     way: Floats  #: length of the program's path up to there [mm]
+    since: Floats  #: that of the sample before; its own where what lies between was not seen
     operation: Ints
     measured: Floats  #: what of the load the cut took
     predicted: Floats
-    feed: Floats  #: along the path [mm/s]
+    feed: Floats  #: reached along the path [mm/s], NaN in rapids and beside them
     programmed: Floats  #: feed [mm/s]
 
 
@@ -112,10 +113,21 @@ def _samples(
     ahead, behind = (np.interp(passage.time + side, passage.time, passage.way) for side in (half, -half))
     until, since = (np.clip(passage.time + side, passage.time[0], passage.time[-1]) for side in (half, -half))
     feed = (ahead - behind) / np.maximum(until - since, 1e-9)
+    rapids = np.concatenate([[0], np.cumsum(passage.is_spent(Spent.RAPID))])
+    around = rapids[np.searchsorted(passage.time, until, side="right")] - rapids[np.searchsorted(passage.time, since)]
+    feed[around > 0] = np.nan
+    unseen = np.isin(passage.spent, (Spent.GAP, Spent.ELSEWHERE))
+    before = np.concatenate([passage.way[:1], np.where(unseen, passage.way[1:], passage.way[:-1])])
     programmed = package.lines.program.feed[executed]
-    net, predicted = loads
+    net, predicted = (load[moving] for load in loads)
     return Samples(
-        passage.way[moving], operation[moving], net[moving], predicted[moving], feed[moving], programmed[moving]
+        way=passage.way[moving],
+        since=before[moving],
+        operation=operation[moving],
+        measured=net,
+        predicted=predicted,
+        feed=feed[moving],
+        programmed=programmed[moving],
     )
 
 

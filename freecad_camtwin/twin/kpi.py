@@ -87,6 +87,11 @@ class Figures(Struct, frozen=True, forbid_unknown_fields=True):
     q: Known  #: mean over the cutting time [mm³/s]
     loads: dict[str, LoadFigures]
 
+    @property
+    def seen_time(self) -> float:
+        """The cycle time without what was not seen of it [s]: what the predicted time is held against."""
+        return self.cycle_time - self.breakdown["gap"] - self.breakdown["elsewhere"]
+
 
 class Sums:
     """What passed in every move of the program; totals of operations and of all are read off it."""

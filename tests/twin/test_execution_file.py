@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""An execution beside its document comes back as it was, and a bad file harms nothing."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+import runs
+from freecad_camtwin.errors import InputError, OutputError
+from freecad_camtwin.twin.execution import make_execution
+from freecad_camtwin.twin.execution_file import folder_of, load_execution, save_execution, written
+
+
+@pytest.fixture(scope="module")
+def execution(tmp_path_factory):
+    package = runs.package(tmp_path_factory.mktemp("job"))
+    return make_execution(package, runs.run(package, runs.columns(package, every=50)))
+
+
+@pytest.fixture
+def saved(execution, tmp_path):
+    return save_execution(execution, folder_of(tmp_path / "part.FCStd"))
+
+
+def test_it_comes_back_as_it_was(execution, saved):
+    path, sha256 = saved
+    again = load_execution(path, sha256)
+    assert path.parent.name == "part.camtwin"
+    for name in ("about", "figures", "operations", "quality", "notes"):
+        assert getattr(again, name) == getattr(execution, name)
+    assert again.moves.keys() == execution.moves.keys()
+    for name, values in execution.moves.items():
+        assert np.array_equal(again.moves[name], values, equal_nan=True)
+    assert again.load == "power"
+
+
+def test_the_same_execution_gives_the_same_files(execution, saved):
+    assert written(execution) == written(execution)
+    before = {path.name: path.read_bytes() for path in saved[0].parent.iterdir()}
+    assert save_execution(execution, saved[0].parent) == saved
+    assert {path.name: path.read_bytes() for path in saved[0].parent.iterdir()} == before
+    assert len(before) == 2
+
+
+def arrays_of(saved):
+    return next(saved[0].parent.glob("*.npz"))
+
+
+def change(path, **entries):
+    """Change entries of a JSON file."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+
+
+def rewritten(saved, **arrays):
+    """Replace the arrays, with a JSON that names their new hash."""
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    arrays_of(saved).write_bytes(stream.getvalue())
+    import hashlib
+
+    said = json.loads(saved[0].read_text())["arrays"] | {"sha256": hashlib.sha256(stream.getvalue()).hexdigest()}
+    change(saved[0], arrays=said)
+
+
+DAMAGES = {
+    "no JSON": (lambda saved: saved[0].unlink(), "is missing"),
+    "no arrays": (lambda saved: arrays_of(saved).unlink(), "is missing"),
+    "not JSON": (lambda saved: saved[0].write_text("oops"), "is no execution, or it is damaged"),
+    "deep JSON": (lambda saved: saved[0].write_text("[" * 100_000), "is no execution, or it is damaged"),
+    "another version": (lambda saved: change(saved[0], schema="camtwin.execution/9"), "'camtwin.execution/9'"),
+    "an unknown entry": (lambda saved: change(saved[0], more=1), "is no execution"),
+    "a wrong type": (lambda saved: change(saved[0], quality="good"), "is no execution"),
+    "other arrays": (lambda saved: arrays_of(saved).write_bytes(b"PK"), "not those that were written"),
+    "objects": (lambda saved: rewritten(saved, time=np.array([{}, []], object)), "is damaged"),
+    "too few": (lambda saved: rewritten(saved, time=np.zeros(3)), "is damaged"),
+    "a path away": (lambda saved: change(saved[0], arrays=_elsewhere(saved)), "arrays that cannot be"),
+}
+
+
+def _elsewhere(saved):
+    return json.loads(saved[0].read_text())["arrays"] | {"file": "../../secret.npz"}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_damaged_is_one_sentence(saved, damage):
+    act, sentence = DAMAGES[damage]
+    act(saved)
+    with pytest.raises(InputError) as caught:
+        load_execution(saved[0])
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_execution_in_its_place_is_refused(saved):
+    with pytest.raises(InputError, match="not the execution that the document refers to"):
+        load_execution(saved[0], "0" * 64)
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(execution, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be made"):
+        save_execution(execution, tmp_path / "file" / "part.camtwin")
