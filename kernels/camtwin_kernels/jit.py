@@ -6,8 +6,15 @@ file would go unseen, and a kernel with a stale tile size writes past its arrays
 folder whose name is a hash of *all* kernel sources, of the package's version and of numba's: whatever changes, the
 folder is another. It is in the user's cache and not beside the sources, because an addon's folder may be read-only.
 ``CAMTWIN_CACHE`` moves it; numba's own ``NUMBA_CACHE_DIR`` does not.
+
+A kernel is one function of machine code, and its parts lie inside it. numba would rather compile each part by itself,
+let LLVM inline what it likes, and link the rest by name: in the session that compiles, the kernel then calls the
+part's own code, and in the next, from the cache, the kernel's copy of it, which LLVM has optimised once more. The two
+round differently, and a result would depend on whether the cache was warm. So parts are inlined always; and as
+nobody else calls them, they get no entries for Python and C either, which are a third of all code.
 """
 
+import gc
 import hashlib
 import os
 import sys
@@ -19,6 +26,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import config as _config
+from numba.core import event
+from numba.core.dispatcher import Dispatcher
 
 #: numba's configuration, whose settings are attributes that it makes at run time.
 config: Any = _config
@@ -27,8 +36,39 @@ F = TypeVar("F", bound=Callable[..., object])
 
 # No "nnan" and no "ninf": unknown feeds and speeds travel through the kernels as NaN.
 _FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": _FASTMATH}
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": _FASTMATH,
+    "no_cfunc_wrapper": True,
+}
 _LEAN = {"_nrt": False}
+_PART = {**_LEAN, "no_cpython_wrapper": True, "forceinline": True}
+
+
+class _Patience(event.Listener):
+    """Keeps Python from collecting garbage while numba compiles.
+
+    A compiler makes a million objects that refer to each other and are needed to its end: looking through them over
+    and over would take a sixth of its time. numba tells of compiling under its one lock, of parts within their kernel.
+    """
+
+    _depth = 0
+    _was_on = False
+
+    def on_start(self, event: Any) -> None:
+        if self._depth == 0:
+            self._was_on = gc.isenabled()
+            gc.disable()
+        self._depth += 1
+
+    def on_end(self, event: Any) -> None:
+        self._depth -= 1
+        if self._depth == 0 and self._was_on:
+            gc.enable()
+
+
+event.register("numba:compile", _Patience())
 
 
 def _user_cache() -> Path:
@@ -81,8 +121,11 @@ def lean_kernel(function: F) -> F:
 
 
 def lean_part(function: F) -> F:
-    """Compile ``function`` as a part of lean kernels, which carry it in their cache."""
-    return _compile(function, "", _LEAN)
+    """Compile ``function`` as a part of lean kernels, which carry it in their code. Python cannot call it."""
+    part = _compile(function, "", _PART)
+    if isinstance(part, Dispatcher):
+        _hide(part)
+    return part
 
 
 def inlined_part(function: F) -> F:
@@ -100,6 +143,18 @@ def variant(function: F, suffix: str, **names: object) -> F:
     copy = types.FunctionType(source.__code__, {**source.__globals__, **names}, f"{source.__name__}_{suffix}")
     copy.__qualname__, copy.__module__ = copy.__name__, source.__module__
     return cast("F", copy)
+
+
+def _hide(part: Any) -> None:
+    """Let Python's calls of ``part`` be refused: without an entry for Python they would end the process."""
+
+    def refuse(*_: object) -> None:
+        raise TypeError(f"{part.__name__} is a part of kernels: Python cannot call it")
+
+    def keep(result: Any) -> None:
+        part.overloads[tuple(result.signature.args)] = result
+
+    part.add_overload, part._compile_for_args = keep, refuse
 
 
 def _compile(function: F, folder: str, options: dict[str, Any]) -> F:
