@@ -65,7 +65,7 @@ from camtwin_kernels.engagement_shapes import (
     cut_sphere,
     cut_torus,
 )
-from camtwin_kernels.jit import inlined_part, lean_kernel, lean_part, variant
+from camtwin_kernels.jit import lean_kernel, lean_part, variant
 from camtwin_kernels.stock import CELLS, COLUMNS, ROWS, XS, YS, Field
 
 I = np.int32  # noqa: E741
@@ -377,7 +377,7 @@ def _cut_moves(
 def _kernel_of(name: str, shape: int, level: Any, sloped: Any) -> Callable[..., None]:
     """Return the kernel of one shape; it is compiled when a job first has a cutter of it."""
     names = {"SHAPE": shape, "cut_level": level, "cut_sloped": sloped}
-    stroke = inlined_part(variant(_stroke, name, **names))
+    stroke = lean_part(variant(_stroke, name, **names))
     return lean_kernel(variant(_cut_moves, name, **names, _stroke=stroke))
 
 
