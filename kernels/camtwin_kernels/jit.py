@@ -69,7 +69,7 @@ class _Patience(event.Listener):
             gc.enable()
 
 
-event.register("numba:compile", _Patience())
+cast("Any", event).register("numba:compile", _Patience())
 
 
 def _user_cache() -> Path:
