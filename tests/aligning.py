@@ -56,7 +56,7 @@ def package_of(job: Job) -> Package:
     timed = schedule(job.toolpath, MACHINE)
     none = np.zeros(0)
     steps = Steps(none.astype(np.int32), *[none] * 9, np.zeros((0, 4, 6), np.float32))
-    return Package(job, identity(job), timed.start, durations(timed), steps, machine=MACHINE)
+    return Package(job, identity(job), timed.start, durations(timed), steps, timed.reported, machine=MACHINE)
 
 
 def lagged(points: np.ndarray, lag: float, every: float = 1e-3) -> np.ndarray:
@@ -79,12 +79,14 @@ def measured(points, *, lag=0.0, delay=0.0, bias=(0.0, 0.0, 0.0), noise=0.0, see
 
 
 def made_up(package: Package, *, every=10, **faults) -> TrueRun:
-    """Run a package as predicted, with a sample every so many milliseconds."""
+    """Run a package as predicted, with a sample every so many milliseconds, and lines as LinuxCNC reports them."""
     timed = schedule(package.lines.program, MACHINE)
     time = np.arange(0, timed.total, 1e-3)
-    move, _ = timed.travelled(time)
+    move, along = timed.travelled(time)
     points = measured(timed.position(time), **faults)
-    line = package.lines.program.line[move]
+    told = np.flatnonzero(np.isfinite(timed.reported))
+    latest = np.searchsorted(timed.reported[told], timed.way[move] + along, side="right") - 1
+    line = package.lines.program.line[np.append(told, package.lines.program.moves)[np.maximum(latest, 0) + 1] - 1]
     return TrueRun(time[::every], points[::every], move[::every], move[::every], line[::every])
 
 

@@ -14,7 +14,7 @@ from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin import lag as lags
 from freecad_camtwin.twin import signature
 from freecad_camtwin.twin.columns import Columns, joined
-from freecad_camtwin.twin.lag import Correction
+from freecad_camtwin.twin.lag import Correction, Rate
 from freecad_camtwin.twin.matching import SILENCE, Track, follow, fresh, is_lost, memory, spread
 from freecad_camtwin.twin.package import Package
 from freecad_camtwin.twin.places import Alignment, ByLine, Places, line_state
@@ -65,8 +65,7 @@ def _by_position(
     found = given or lags.estimate(places.line, t, p, match)
     _, way, distance = match(t, found.of(t, p), slice(None), found.limit)
     if by_line.tells and given is None:
-        first = by_line.moves[:, 0] if is_all else by_line.moves[rows, 0]
-        found = replace(found, delay=lags.delay(t, way, first, places.line.way))
+        found = replace(found, delay=places.lateness(t, way, by_line.moves if is_all else by_line.moves[rows]))
     if not is_all or found.delay:
         way, distance = spread(places.line, time, t, way, distance, found.delay)
     method = "position and line" if by_line.tells else "position"
@@ -84,6 +83,7 @@ class Aligner:
         self.package = package
         self.correction = correction or Correction()
         self.places = Places(package)
+        self._rate = Rate(0, 0.0)
         self._lines = line_state()
         self._memory = memory()
         self._waiting = Columns(np.empty(0))
@@ -98,18 +98,15 @@ class Aligner:
         self._waiting = joined([self._waiting, columns])
         self._by_line = self._by_line.joined(ByLine(by_line.moves, span))
         self._track.add(columns.time, columns.points, span)
-        self._match(len(self._track.time) - self._reach)
+        if self.correction.lag and len(self._track.time) > 4:
+            self._rate = Rate.of(self._track.time)
+        self._match(len(self._track.time) - self._rate.reach)
         return self._release(self._ready())
 
     def rest(self) -> tuple[Columns, Alignment]:
         """Return the rows that still waited, when no more will come."""
         self._match(len(self._track.time), is_last=True)
         return self._release(self._waiting.rows)
-
-    @property
-    def _reach(self) -> int:
-        """How many rows to each side the velocity is taken from."""
-        return lags.span(self._track.time) if self.correction.lag and len(self._track.time) > 4 else 0
 
     def _match(self, end: int, *, is_last: bool = False) -> None:
         """Match the positions up to ``end``; if the machine is lost, only when there are enough to find it by."""
@@ -120,7 +117,7 @@ class Aligner:
         if is_lost(self._memory, time) and not is_last and track.time[-1] - time < PATIENCE and track.come() < FOUND:
             return
         window = slice(track.done, end)
-        points = self.correction.of(track.time, track.points, self._reach or 1)[window]
+        points = self.correction.of(track.time, track.points, self._rate)[window]
         _, track.way[window], track.distance[window] = follow(
             self.places.line, track.time[window], points, track.span[window], self.correction.limit, self._memory
         )
@@ -154,7 +151,7 @@ class Aligner:
         way, distance = spread(
             line, time, track.time[done], track.way[done], track.distance[done], self.correction.delay
         )
-        track.forget(self._waiting.time[0] if self._waiting.rows else math.inf, 2 * self._reach)
+        track.forget(self._waiting.time[0] if self._waiting.rows else math.inf, 2 * self._rate.reach)
         method = "position and line" if tells else "position"
         return self.places.alignment(time, way, distance, moves, method, self.correction)
 

@@ -20,6 +20,7 @@ From far off the match itself is wrong, so a few lags are tried first and that w
 mere delay, p(t) = P(t - δ), leaves p on the path and cannot be seen here: the reported line tells it (``delay``).
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,21 +33,23 @@ from freecad_camtwin.twin.polyline import Polyline
 from freecad_camtwin.twin.toolpath import Floats, Ints
 
 #: Lags that are tried before one is refined [s].
-TRIED = (0.0, 0.015, 0.03, 0.05, 0.08)
+TRIED = (0.0, 0.02, 0.05, 0.1)
 #: How much of a run is looked at: so many stretches of so many seconds, and at most so many samples in all.
-STRETCHES, STRETCH, MOST = 5, 20.0, 40_000
+STRETCHES, STRETCH, MOST = 5, 20.0, 30_000
 #: Over how long velocities are taken, to each side [s].
 HALF = 0.008
-#: Lags outside these are none [s].
-LEAST, GREATEST = -0.02, 0.3
-_BOUND = 1.0  # a distance beyond this counts as this [mm]
-_ROUNDS = 4
+#: A greater lag is none [s].
+GREATEST = 0.3
+_BOUND, _FAR = 1.0, 0.3  # so far from the path counts in the first round, and later [mm]
+_ROUNDS = 2
 _ENOUGH = 50  # samples for a round
+_FEWEST, _LINES = 8, 400  # so many lines at least, and at most, tell a delay
 _LATEST = 0.5  # positions are looked for so long before and after a new line [s]
 _NEAR = 0.3  # samples farther apart do not tell when something happened [s]
 _MOVING = 0.02  # nor do those between which the tool has come less than this [mm]
 
 #: Matches samples (time, points) of a stretch with the path: segment, way, distance of each.
+Rows = NDArray[np.integer[Any]]
 Match = Callable[[Floats, Floats, slice, float], tuple[Ints, Floats, Floats]]
 
 
@@ -64,49 +67,43 @@ class Correction:
         """How far a sample may be from the path before it counts as elsewhere [mm]."""
         return 0.3 if np.isnan(self.noise) else float(np.clip(8 * self.noise, 0.1, 1.0))
 
-    def of(self, time: Floats, points: Floats, reach: int | None = None) -> Floats:
-        """Return where the control had the tool, (n, 3) [mm]. ``reach``: rows to each side that tell the velocity."""
-        reach = reach or span(time)
+    def of(self, time: Floats, points: Floats, rate: "Rate | None" = None) -> Floats:
+        """Return where the control had the tool, (n, 3) [mm]."""
+        rate = rate or Rate.of(time)
         out = np.empty_like(points)
-        kernels.correct(time, points, np.array(self.bias), self.lag, reach, longest(time, reach), out)
+        kernels.correct(time, points, np.array(self.bias), self.lag, rate.reach, rate.longest, out)
         return out
 
 
-def span(time: Floats) -> int:
-    """Return how many samples ``HALF`` is, at least one."""
-    return max(1, min(round(HALF / max(_usual(time), 1e-6)), (len(time) - 1) // 4))
+@dataclass(frozen=True)
+class Rate:
+    """How velocities are taken from samples: from so many to each side, unless they are farther apart than that."""
 
+    reach: int
+    longest: float  #: [s]
 
-def longest(time: Floats, reach: int) -> float:
-    """Return over how long a difference of samples ``reach`` to each side may go to be a velocity [s]."""
-    return 3.0 * reach * _usual(time)
-
-
-def _usual(time: Floats) -> float:
-    """Return the usual time between samples, by some of them [s]."""
-    if len(time) < 2:
-        return HALF
-    some = np.unique(np.linspace(0, len(time) - 2, min(len(time) - 1, 2000)).astype(int))
-    return float(np.median(time[some + 1] - time[some]))
+    @staticmethod
+    def of(time: Floats) -> "Rate":
+        """Return what suits the usual time between samples."""
+        steps = np.sort(np.diff(time) if len(time) < 1000 else (time[1:] - time[:-1])[:: len(time) // 500])
+        usual = max(float(steps[len(steps) // 2]), 1e-6) if len(steps) else HALF
+        reach = max(1, min(round(HALF / usual), (len(time) - 1) // 4))
+        return Rate(reach, 3.0 * reach * usual)
 
 
 def estimate(line: Polyline, time: Floats, points: Floats, match: Match) -> Correction:
     """Return lag and bias of a run; zeros where it is too short or never on the path."""
-    windows = _stretches(time)
-    if not windows:
-        return Correction()
-    best, least = Correction(), np.inf
+    rounds = _Rounds(line, time, points, match)
+    best, least = Correction(), math.inf
     for lag in TRIED:
-        tried = Correction(lag=lag)
-        miss = np.mean([_miss(match, tried, time, points, window) for window in windows])
+        found = Correction(lag=lag)
+        for limit in (_BOUND, _FAR):
+            found, _ = rounds.refined(found, limit)
+        found, miss = rounds.refined(found, _FAR)
         if miss < least:
-            best, least = tried, float(miss)
-    for round_ in range(_ROUNDS):
-        limit = _BOUND if round_ == 0 else float(np.clip(10 * best.noise, 0.05, _BOUND))
-        refined = _refine(line, best, time, points, windows, match, limit)
-        if refined is None:
-            break
-        best = refined
+            best, least = found, miss
+    for _ in range(_ROUNDS):
+        best, _ = rounds.refined(best, float(np.clip(10 * np.nan_to_num(best.noise), 0.05, _FAR)))
     return best
 
 
@@ -121,64 +118,67 @@ def _stretches(time: Floats) -> list[slice]:
     return [slice(int(a), int(b)) for a, b in zip(first, last, strict=True) if b - a > 20]
 
 
-def _miss(match: Match, tried: Correction, time: Floats, points: Floats, window: slice) -> float:
-    _, _, distance = match(time[window], tried.of(time[window], points[window]), window, _BOUND)
-    off = np.where(np.isnan(distance), _BOUND, np.minimum(distance, _BOUND))
-    return float(np.mean(off**2)) if off.size else _BOUND**2
+class _Rounds:
+    """The least squares over some stretches of a run."""
+
+    def __init__(self, line: Polyline, time: Floats, points: Floats, match: Match) -> None:
+        self.line, self.time, self.points, self.match = line, time, points, match
+        self.rate = Rate.of(time)
+        self.windows = _stretches(time)
+
+    def refined(self, now: Correction, limit: float) -> tuple[Correction, float]:
+        """Return a better correction, and how badly the one before fits [mm²]; the same one if little is on the path.
+
+        What is nearer to the path than ``limit`` [mm] counts. The misfit is the mean product of neighbouring gaps:
+        noise is in none of it, however much of it a lag amplifies.
+        """
+        sums, work, count, samples = np.zeros((4, 6)), np.empty((4, 3)), 0, 0
+        for window in self.windows:
+            t, p = self.time[window], self.points[window]
+            corrected = now.of(t, p, self.rate)
+            segment, way, _ = self.match(t, corrected, window, _BOUND)
+            count += kernels.equations(
+                self.line.segments, segment, way, t, p, corrected, self.rate.reach, self.rate.longest,
+                limit, limit / 5, work, sums,
+            )  # fmt: skip
+            samples += len(t)
+        if count < _ENOUGH:
+            return now, _FAR**2
+        miss = (sums[1, 5] + (samples - sums[2, 5]) * _FAR**2) / samples
+        # Where the path never turns, or goes one way only, that part of the answer stays as it was.
+        change = np.linalg.lstsq(sums[:, :4], sums[:, 4], rcond=1e-6)[0]
+        lag = float(np.clip(now.lag + change[0], 0.0, GREATEST))
+        x, y, z = np.clip(np.array(now.bias) + change[1:], -_BOUND, _BOUND).tolist()
+        return replace(now, lag=lag, bias=(x, y, z), noise=math.sqrt(sums[0, 5] / (2 * count))), float(miss)
 
 
-def _refine(
-    line: Polyline, now: Correction, time: Floats, points: Floats, windows: list[slice], match: Match, limit: float
-) -> Correction | None:
-    """One round of least squares; None where too little of the run is on the path."""
-    sums, work, count = np.zeros((4, 6)), np.empty((3, 3)), 0
-    for window in windows:
-        t, p = time[window], points[window]
-        reach = span(t)
-        corrected = now.of(t, p, reach)
-        segment, way, _ = match(t, corrected, window, _BOUND)
-        count += kernels.equations(
-            line.segments, segment, way, t, p, corrected, reach, longest(t, reach), limit, work, sums
-        )  # fmt: skip
-    if count < _ENOUGH:
-        return None
-    # Where the path never turns, or goes one way only, that part of the answer stays as it was.
-    change = np.linalg.lstsq(sums[:, :4], sums[:, 4], rcond=1e-6)[0]
-    lag = float(np.clip(now.lag + change[0], LEAST, GREATEST))
-    bias = np.clip(np.array(now.bias) + change[1:], -_BOUND, _BOUND)
-    noise = float(np.sqrt(sums[0, 5] / (2 * count)))
-    return replace(now, lag=lag, bias=(float(bias[0]), float(bias[1]), float(bias[2])), noise=noise)
+def delay(time: Floats, way: Floats, changed: Rows, reported: Floats) -> float:
+    """Return by how much positions are late against the line number [s]; 0 where too little tells.
 
-
-def delay(time: Floats, way: Floats, first: Ints, before: Floats) -> float:
-    """Return by how much positions are late against the line number [s]; 0 where nothing tells.
-
-    way: (n,) matched; first: (n,) the first move that each sample's line allows, -1 unknown; before: (moves + 1,) way
-    before every move. A new line is seen at a sample, and came between it and the one before.
+    way: (n,) matched; changed: rows at which a new line is seen first, which came between that row and the one
+    before; reported: way at which each of these lines is reported first [mm]
     """
-    changed = np.flatnonzero((np.diff(first) > 0) & (first[:-1] >= 0)) + 1
-    late = [_late(time, way, int(row), float(before[first[row]])) for row in _some(changed, 400)]
+    some = np.linspace(0, len(changed) - 1, min(len(changed), _LINES)).astype(int)
+    late = [_late(time, way, int(changed[each]), float(reported[each])) for each in some]
     told = np.array([each for each in late if each is not None])
-    return float(np.median(told)) if len(told) >= 8 else 0.0
-
-
-def _some(rows: NDArray[np.integer[Any]], most: int) -> NDArray[np.integer[Any]]:
-    """Return at most so many of the rows, evenly chosen."""
-    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(int)]
+    return float(np.median(told)) if len(told) >= _FEWEST else 0.0
 
 
 def _late(time: Floats, way: Floats, row: int, reached: float) -> float | None:
-    """How long after the line's change at ``row`` the positions come to where it begins [s]; None where unclear."""
-    if time[row] - time[row - 1] > _NEAR:
+    """How long after the line's change at ``row`` the positions come to ``reached`` [s]; None where that is unclear."""
+    since = time[row] - time[row - 1]
+    if since > _NEAR:
         return None
     seen = (time[row] + time[row - 1]) / 2
     low, high = np.searchsorted(time, [seen - _LATEST, seen + _LATEST])
-    passed = np.flatnonzero((way[low : high - 1] < reached) & (way[low + 1 : high] >= reached))
+    few = slice(low, high, max(1, round(HALF / since)))
+    times, ways = time[few], way[few]
+    passed = np.flatnonzero((ways[:-1] < reached) & (ways[1:] >= reached))
     if len(passed) != 1:
         return None
-    at = low + int(passed[0])
-    gone = way[at + 1] - way[at]
+    at = int(passed[0])
+    gone, lasted = ways[at + 1] - ways[at], times[at + 1] - times[at]
     # Where the tool stands or creeps, noise alone decides when it passes.
-    if gone < _MOVING or time[at + 1] - time[at] > _NEAR:
+    if gone < _MOVING or lasted > _NEAR:
         return None
-    return float(time[at] + (reached - way[at]) / gone * (time[at + 1] - time[at]) - seen)
+    return float(times[at] + (reached - ways[at]) / gone * lasted - seen)

@@ -26,8 +26,8 @@ class LinuxcncPlanner:
         self._circles, self._shape = _circles(toolpath, geometry)
         self._rules = _rules(toolpath, controller)
 
-    def run(self, feed: Floats, waits: Floats) -> tuple[Legs, Floats]:
-        """Return the legs of the run and the highest speed in every move.
+    def run(self, feed: Floats, waits: Floats) -> tuple[Legs, Floats, Floats]:
+        """Return the legs of the run, the highest speed in every move, and the way at which each is reported first.
 
         feed: (moves,) finite [mm/s]; waits: (moves,) seconds of rest before every move, NaN where there is none
         """
@@ -47,7 +47,7 @@ class LinuxcncPlanner:
         rows = linuxcnc_join.join(pieces, count, self._circles, self._limits, self._machine, work, rays, queue)
         linuxcnc_join.look_ahead(queue, rows, self._machine)
         legs, peaks = self._clock(queue, rows)
-        return legs, _peaks_of_moves(queue[:rows], peaks, moves)
+        return legs, _peaks_of_moves(queue[:rows], peaks, moves), _reported(queue[:rows], moves)
 
     def _clock(self, queue: Floats, rows: int) -> tuple[Legs, Floats]:
         runners = np.empty((2, linuxcnc_tables.RUNNER_COLUMNS))
@@ -129,6 +129,18 @@ def _circles(toolpath: Toolpath, geometry: Geometry) -> tuple[Floats, Ints]:
     flat = radius * (1.0 - np.cos(sweep / 2))
     table[:, linuxcnc_tables.FLATNESS] = np.where(toolpath.plane[arcs] == 0, flat, np.inf)
     return table, shape.astype(np.int32)
+
+
+def _reported(queue: Floats, moves: int) -> Floats:
+    """Return the way at which LinuxCNC begins to report every move [mm]; NaN for those that it joins to the one before.
+
+    It reports the piece that it runs, and an arc that rounds a corner as what comes after the corner.
+    """
+    first, final = np.full(moves, np.nan), np.full(moves, np.nan)
+    # Of several pieces of one move the first comes last here, and so stays.
+    first[queue[::-1, linuxcnc_tables.Q_FIRST].astype(np.int64)] = queue[::-1, linuxcnc_tables.Q_FROM]
+    final[queue[::-1, linuxcnc_tables.Q_FINAL].astype(np.int64)] = queue[::-1, linuxcnc_tables.Q_FROM]
+    return np.where(np.isnan(final), first, final)
 
 
 def _peaks_of_moves(queue: Floats, peaks: Floats, moves: int) -> Floats:

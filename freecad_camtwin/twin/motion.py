@@ -79,18 +79,18 @@ class Motion:
                 f"{unknown} feed moves state no feed: they are timed at the machine's own limit, so the total is "
                 "the least it can be"
             )
-        legs, peaks, moving = self._run(wanted)
-        return self._assemble(legs, peaks, moving, wanted, tuple(warnings))
+        legs, peaks, moving, reported = self._run(wanted)
+        return self._assemble(legs, peaks, moving, reported, wanted, tuple(warnings))
 
-    def _run(self, wanted: Floats) -> tuple[Legs, Floats, float]:
-        """Return legs, highest speed in every move, and the seconds in motion."""
+    def _run(self, wanted: Floats) -> tuple[Legs, Floats, float, Floats]:
+        """Return legs, highest speed in every move, the seconds in motion, and where each move is reported first."""
         waits = self._waiting[:-1] if self.toolpath.moves else np.empty(0)
         if not self.toolpath.moves:
             rest = np.zeros(1)
-            return Legs(rest, rest, rest, rest), np.empty(0), 0.0
+            return Legs(rest, rest, rest, rest), np.empty(0), 0.0, np.empty(0)
         if self._linuxcnc is not None:
-            legs, peaks = self._linuxcnc.run(wanted, np.where(self._stops[:-1], waits, np.nan))
-            return legs, peaks, float(legs.time[-1] - waits[self._stops[:-1]].sum())
+            legs, peaks, reported = self._linuxcnc.run(wanted, np.where(self._stops[:-1], waits, np.nan))
+            return legs, peaks, float(legs.time[-1] - waits[self._stops[:-1]].sum()), reported
         top = np.minimum(self.velocity, wanted)
         entry = np.empty(self.toolpath.moves + 1)
         peak = np.empty(self.toolpath.moves)
@@ -103,7 +103,7 @@ class Motion:
         waits[1:] += np.where(rests[:-1], self.smoothing, 0.0)
         legs = _legs(self.geometry, waits, entry, peak, phases, self.smoothing)
         moving = float(phases.sum()) + self.smoothing * float(rests.sum())
-        return legs, peak, moving
+        return legs, peak, moving, self.geometry.way[:-1]
 
     @cached_property
     def _linuxcnc(self) -> LinuxcncPlanner | None:
@@ -206,7 +206,7 @@ class Motion:
         return np.asarray(np.sum(list(self._waits.values()), axis=0))
 
     def _assemble(
-        self, legs: Legs, peaks: Floats, moving: float, wanted: Floats, warnings: tuple[str, ...]
+        self, legs: Legs, peaks: Floats, moving: float, reported: Floats, wanted: Floats, warnings: tuple[str, ...]
     ) -> Schedule:
         top = np.minimum(self.velocity, wanted) if self.toolpath.moves else wanted
         steady = np.divide(self.geometry.length, top, out=np.zeros_like(top), where=top > 0)
@@ -218,7 +218,7 @@ class Motion:
             **{name: float(seconds.sum()) for name, seconds in self._waits.items()},
         }
         total = sum(breakdown.values())
-        return Schedule(self.toolpath, legs, peaks, total, breakdown, self.smoothing, warnings)
+        return Schedule(self.toolpath, legs, peaks, reported, total, breakdown, self.smoothing, warnings)
 
 
 def _legs(geometry: Geometry, waits: Floats, entry: Floats, peak: Floats, phases: Floats, smoothing: float) -> Legs:

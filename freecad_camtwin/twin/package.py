@@ -72,6 +72,7 @@ class Package:
     start: Floats  #: when every move of the program is predicted to start [s], shape (moves of the program,)
     time: Floats  #: how long it is predicted to take [s]
     steps: Steps
+    reported: Floats | None = None  #: (moves of the program,) see ``Schedule.reported``; None: each at its start
     limits: tuple[OperationLimits, ...] = ()
     material: Material | None = None
     machine: Machine | None = None
@@ -96,13 +97,14 @@ def make_package(analysis: Analysis, program: str | Path | None = None, *, signa
         sha256 = hashlib.sha256(Path(program).read_bytes()).hexdigest()
         if lines.matched == 0.0:
             raise InputError(f"{Path(program).name} has no feed move of '{job.label}'; give the program posted from it")
-    start, time = _predicted_time(lines, analysis.machine)
+    start, time, reported = _predicted_time(lines, analysis.machine)
     return Package(
         job=job,
         lines=lines,
         start=start,
         time=time,
         steps=_steps(analysis),
+        reported=reported,
         limits=analysis.limits,
         material=analysis.material,
         machine=analysis.machine,
@@ -113,17 +115,17 @@ def make_package(analysis: Analysis, program: str | Path | None = None, *, signa
     )
 
 
-def _predicted_time(lines: LineMap, machine: Machine | None) -> tuple[Floats, Floats]:
-    """Start and duration of every move; without a machine length over feed."""
+def _predicted_time(lines: LineMap, machine: Machine | None) -> tuple[Floats, Floats, Floats]:
+    """Start and duration of every move, and where it is reported first; without a machine length over feed."""
     path = lines.program
     if machine is not None:
         timed = schedule(path, machine)
-        return timed.start, durations(timed)
+        return timed.start, durations(timed), timed.reported
     known = path.feed[path.is_cutting & (path.feed > 0)]
     speed = np.where(path.kind == MoveKind.RAPID, RAPID, path.feed)
     speed = np.where(speed > 0, speed, np.median(known) if known.size else RAPID)
     time = path.length / speed
-    return np.concatenate([[0.0], np.cumsum(time)[:-1]]), time
+    return np.concatenate([[0.0], np.cumsum(time)[:-1]]), time, lines.way[:-1]
 
 
 def _steps(analysis: Analysis) -> Steps:
@@ -166,7 +168,8 @@ def save_package(package: Package, path: str | os.PathLike[str]) -> None:
     document["program"] = program
     arrays |= {f"program.{name}": values for name, values in program_arrays.items()}
     arrays |= {f"lines.{name}": getattr(package.lines, name) for name in ("move", "operation", "begin", "end")}
-    arrays |= {"start": package.start, "time": package.time}
+    reported = package.lines.way[:-1] if package.reported is None else package.reported
+    arrays |= {"start": package.start, "time": package.time, "reported": reported}
     arrays |= {f"steps.{item.name}": getattr(package.steps, item.name) for item in fields(Steps)}
     entries = {"package.json": json.dumps(document, ensure_ascii=False).encode()}
     entries |= {f"{name}.npy": _array_bytes(values) for name, values in arrays.items()}
@@ -274,6 +277,7 @@ def _package(manifest: _Manifest, entries: dict[str, bytes]) -> Package:
         start=arrays["start"],
         time=arrays["time"],
         steps=steps,
+        reported=arrays["reported"],
         limits=msgspec.convert(document["limits"], tuple[OperationLimits, ...]),
         material=msgspec.convert(document["material"], Material | None),
         machine=msgspec.convert(document["machine"], Machine | None),
@@ -291,7 +295,7 @@ def _below(prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
 def _check_shapes(job: Job, lines: LineMap, steps: Steps, arrays: dict[str, NDArray[Any]]) -> None:
     """Refuse arrays that do not fit each other: the kernels would read beyond them."""
     moves, count = lines.program.moves, len(steps.move)
-    for name in ("lines.move", "lines.operation", "lines.begin", "lines.end", "start", "time"):
+    for name in ("lines.move", "lines.operation", "lines.begin", "lines.end", "start", "time", "reported"):
         if arrays[name].shape != (moves,):
             raise InputError(f"its array {name!r} does not fit its program")
     for item in fields(Steps):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels import placing as kernels
+from freecad_camtwin.twin import lag as lags
 from freecad_camtwin.twin.lag import Correction
 from freecad_camtwin.twin.matching import SILENCE
 from freecad_camtwin.twin.package import Package, Steps
@@ -119,15 +120,16 @@ class Places:
             seen, anchors = np.append(before[0], seen), np.append(before[1], anchors)
         if not len(seen):
             return np.full(len(time), math.nan)
-        begins = np.append(self.package.start, self.end_of_time)
         clock = np.interp(time, seen, anchors)
         after = time > seen[-1]
         clock[after] = anchors[-1] + time[after] - seen[-1]
-        clock = np.clip(clock, begins[np.maximum(first, 0)], begins[np.maximum(last, 0) + 1])
+        ends = np.append(self.package.start[1:], self.end_of_time)
+        earliest = np.fmin(self.package.start[np.maximum(first, 0)], self._told[np.maximum(first, 0)])
+        clock = np.clip(clock, earliest, ends[last])
         return np.where(first >= 0, self.way_at(clock), math.nan)
 
     def anchors(self, time: Floats, moves: Ints) -> tuple[Floats, Floats]:
-        """When each new line was first seen, and when its first move is predicted to begin [s]."""
+        """When each new line was first seen, and when it is predicted to be reported [s]."""
         first, last = moves.T
         known = np.flatnonzero(first >= 0)
         if not len(known):
@@ -135,7 +137,35 @@ class Places:
         fresh = known[np.concatenate([[True], np.diff(last[known]) != 0])]
         seen = np.where(fresh > 0, (time[fresh] + time[np.maximum(fresh - 1, 0)]) / 2, time[fresh])
         seen = np.where(time[fresh] - seen > SILENCE, time[fresh], seen)
-        return seen, self.package.start[first[fresh]]
+        told = self._told[first[fresh]]
+        return seen, np.where(np.isnan(told), self.package.start[first[fresh]], told)
+
+    @cached_property
+    def reported(self) -> Floats:
+        """Return the way at which every move is reported first [mm], NaN where it is joined to the one before."""
+        return self.line.way[:-1] if self.package.reported is None else self.package.reported
+
+    @cached_property
+    def _told(self) -> Floats:
+        """When every move is predicted to be reported first [s], NaN where it is not."""
+        way, start, time = self.line.way, self.package.start, self.package.time
+        move = np.clip(np.searchsorted(way, self.reported, side="right") - 1, 0, max(len(start) - 1, 0))
+        share = (self.reported - way[move]) / np.maximum(way[move + 1] - way[move], 1e-12)
+        return np.asarray(start[move] + np.clip(share, 0.0, 1.0) * time[move])
+
+    def lateness(self, time: Floats, way: Floats, moves: Ints) -> float:
+        """Return by how much positions are late against the line number [s]; 0 where nothing tells.
+
+        way: (n,) matched; moves: (n, 2) first and last move that each sample's line allows
+        """
+        first, last = moves.T
+        changed = np.flatnonzero((np.diff(first) > 0) & (first[:-1] >= 0)) + 1
+        of_move = self.package.lines.program.line
+        lines = np.cumsum(np.isfinite(self.reported) & (np.diff(of_move, prepend=-2) != 0))
+        # Where lines were passed over between two samples, the last of them is not as old as half of that time.
+        told = np.isfinite(self.reported[first[changed]]) & (lines[last[changed]] == lines[first[changed]])
+        changed = changed[told]
+        return lags.delay(time, way, changed, self.reported[first[changed]])
 
     def power(self, every: float) -> Floats:
         """Return the predicted power over predicted time, the mean of every so many seconds.

@@ -86,6 +86,7 @@ class Schedule:
     toolpath: Toolpath
     legs: Legs
     reachable: Floats  #: (moves,) highest speed really reached in every move [mm/s]
+    reported: Floats  #: (moves,) way at which the control begins to report a move [mm]; NaN: joined to the one before
     total: float  #: the whole program with everything that happens between moves [s]
     breakdown: dict[str, float]  #: seconds by cause (cutting, rapids, acceleration, dwell, …); their sum is the total
     smoothing: float = 0.0  #: time over which a control with bounded jerk averages [s]

@@ -74,16 +74,19 @@ def equations(
     reach: int,
     longest: float,
     limit: float,
+    scale: float,
     work: Any,
     sums: Any,
 ) -> int:
     """Add one stretch of a run to the normal equations of a change of lag and bias; return how many samples did.
 
     segment, way: (n,) matched; corrected: (n, 3) by what is known so far; limit: farthest from the path [mm]
-    work: (3, 3) scratch; sums: (4, 6) instruments × unknowns (lag, bias), right side, and in [0, 5] the squared gaps
+    scale: a sample so far off counts half [mm]; work: (4, 3) scratch
+    sums: (4, 6) instruments × unknowns (lag, bias), right side; in the last column the sum of squared gaps, that of
+    gaps times the gap one sample before, and how many samples that are
     """
-    count = 0
-    gap, speed, other = work[0], work[1], work[2]
+    count, latest = 0, -2
+    gap, speed, other, before = work[0], work[1], work[2], work[3]
     for i in range(2 * reach, time.size - 2 * reach):
         if segment[i] < 0:
             continue
@@ -100,16 +103,22 @@ def equations(
         if is_still or square > limit * limit:
             continue
         across(speed, u)
+        weight = 1.0 / (1.0 + square / (scale * scale))
+        if latest == i - 1:
+            sums[1, 5] += gap[0] * before[0] + gap[1] * before[1] + gap[2] * before[2]
+            sums[2, 5] += 1.0
+        latest = i
         for k in range(3):
+            before[k] = gap[k]
             # Row k: speed[k]·Δτ - Σ (δ - u·u)[k, m]·Δb[m] = -gap[k], weighted with the instruments.
-            sums[0, 0] += other[k] * speed[k]
-            sums[0, 4] -= other[k] * gap[k]
-            sums[k + 1, 0] -= speed[k]
-            sums[k + 1, 4] += gap[k]
+            sums[0, 0] += weight * other[k] * speed[k]
+            sums[0, 4] -= weight * other[k] * gap[k]
+            sums[k + 1, 0] -= weight * speed[k]
+            sums[k + 1, 4] += weight * gap[k]
             for m in range(3):
                 shift = u[k] * u[m] - (1.0 if k == m else 0.0)
-                sums[0, m + 1] += other[k] * shift
-                sums[k + 1, m + 1] -= shift
+                sums[0, m + 1] += weight * other[k] * shift
+                sums[k + 1, m + 1] -= weight * shift
         sums[0, 5] += square
         count += 1
     return count

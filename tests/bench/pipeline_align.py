@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Alignment: how many samples a second one core places, how many of them rightly, and how well the lag is told.
+
+The truth is a real LinuxCNC's: the line that its planner was executing at every servo cycle, and where the tool was.
+What is measured of that is made worse by a known lag, bias, delay and noise.
+"""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from aligning import EPOCH, recorded
+from bench.report import Row, cpu_medians
+from freecad_camtwin.twin.alignment import Aligner, Correction, align
+from freecad_camtwin.twin.columns import Columns
+
+BLENDED = ("zigzag_P0.01", "trochoid_P0.01", "coverglass_P0.01", "panel_P0.01")
+BIAS = (0.03, -0.03, 0.03)
+PARTS = 5  # of the panel, which takes 203 s, one after the other at 1 kHz: a million samples
+BLOCK = 100
+
+
+def rows() -> list[Row]:
+    """Measure all."""
+    within, errors = _against_linuxcnc()
+    return [
+        *_speeds(),
+        Row("align_within_1_percent", min(within), "%", "higher", required=99.5),
+        Row("lag_error_ms", max(errors), "ms", "lower", required=3.0),
+    ]
+
+
+def _against_linuxcnc() -> tuple[list[float], list[float]]:
+    """Return the shares of samples at 100 Hz within a move [%], and the errors of the estimated lags [ms]."""
+    within, errors = [], []
+    for name in BLENDED:
+        for lag, bias, delay in ((0.0, (0.0, 0.0, 0.0), 0.0), (0.05, BIAS, 0.0), (0.02, BIAS, 0.03)):
+            package, run = recorded(name, lag=lag, bias=bias, delay=delay, noise=0.002)
+            for line in (False, True):
+                found = align(package, run.columns(line=line))
+                within.append(run.within_1_percent(package, found))
+                errors.append(1e3 * abs(found.correction.lag - lag))
+                if line:
+                    errors.append(1e3 * abs(found.correction.lag + found.correction.delay - lag - delay))
+    return within, errors
+
+
+def _speeds() -> list[Row]:
+    """Return samples a second of CPU time, as a user runs it (with estimation), with a known correction, and live."""
+    package, run = recorded("panel_P0.01", every=1, lag=0.02, bias=BIAS, noise=0.002)
+    columns = run.columns(line=True)
+    whole = Columns(
+        EPOCH + np.arange(PARTS * columns.rows) * 1e-3,
+        {name: np.tile(values, PARTS) for name, values in columns.values.items()},
+    )
+    known = Correction(lag=0.02, bias=BIAS, noise=0.002)
+    spent = cpu_medians(
+        {
+            "align": lambda: align(package, whole),
+            "known": lambda: align(package, whole, correction=known),
+            "live": lambda: live(package, columns, replace(known)),
+        },
+        rounds=3,
+        clock=time.thread_time,
+    )
+    return [
+        Row("align_samples_per_s", whole.rows / spent["align"], "1/s", "higher", required=5e6),
+        Row("align_known_samples_per_s", whole.rows / spent["known"], "1/s", "higher"),
+        Row("align_live_samples_per_s", columns.rows / spent["live"], "1/s", "higher"),
+    ]
+
+
+def live(package, columns, correction):
+    """Place a run block by block."""
+    aligner = Aligner(package, correction)
+    for at in range(0, columns.rows, BLOCK):
+        aligner.take(columns.part(slice(at, at + BLOCK)))
+    return aligner.rest()
