@@ -72,11 +72,11 @@ def test_mean_forces_are_what_small_pieces_of_edge_sum_up_to(elements, fz, teeth
 
 
 @given(rows(), st.floats(0.01, 0.3), st.integers(1, 6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_peaks_are_the_largest_of_what_small_pieces_sum_up_to_at_the_same_angles(elements, fz, teeth):
     angles = math.ceil(180 / teeth)
     turn = getattr(force._worst_angle, "py_func", force._worst_angle)(elements)
-    wave = reference.wave(elements, (1.0, 0.0), teeth, fz, K, teeth * angles, 150, turn)
+    wave = reference.wave(elements, (1.0, 0.0), teeth, fz, K, teeth * angles, 1200, turn)
     largest, twist = peak(elements, fz, K, teeth, angles=angles)
     assert largest == pytest.approx(np.hypot(wave[:, 0], wave[:, 1]).max(), rel=0.01)
     assert twist == pytest.approx(wave[:, 3].max(), rel=0.01)
