@@ -25,8 +25,7 @@ from freecad_camtwin.twin.package import Package, load_package
 #: Where a password is looked for when no option names another variable.
 PASSWORD = "CAMTWIN_PASSWORD"
 
-_SOURCE = (
-    click.argument("url", metavar="URL"),
+_IDENTITY = (
     click.option("--user", metavar="NAME", help="Who we are to the machine, broker or server."),
     click.option(
         "--password-env",
@@ -37,6 +36,10 @@ _SOURCE = (
     click.option("--cert", type=FILE, metavar="F", help="Our certificate (PEM), for those who ask for one."),
     click.option("--key", type=FILE, metavar="F", help="The key of our certificate."),
     click.option("--ca", type=FILE, metavar="F", help="The certificate that the other side's must be signed by."),
+)
+_SOURCE = (
+    click.argument("url", metavar="URL"),
+    *_IDENTITY,
     click.option(
         "--interval", type=click.FloatRange(0.0001, 60), default=0.01, metavar="S", help="Asked of servers [s]."
     ),
@@ -69,6 +72,25 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return common(command)
 
 
+def identity_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command who we are to the others, and whom we trust."""
+    for option in reversed(_IDENTITY):
+        command = option(command)
+    return command
+
+
+def identity_of(said: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of ``identity_options`` out of ``said``; return them by the names of Options' fields."""
+    user, variable, file = said.pop("user"), said.pop("password_env"), said.pop("password_file")
+    return {
+        "user": user,
+        "password": _password(user, variable, file),
+        "certificate": said.pop("cert"),
+        "key": said.pop("key"),
+        "authority": said.pop("ca"),
+    }
+
+
 def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command a source, and what its items mean."""
     for option in reversed(_MEANING):
@@ -78,13 +100,8 @@ def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def options_of(said: dict[str, Any]) -> Options:
     """Take the options of ``source_options`` out of ``said`` and return what a connector is told."""
-    user, variable, file = said.pop("user"), said.pop("password_env"), said.pop("password_file")
     return Options(
-        user=user,
-        password=_password(user, variable, file),
-        certificate=said.pop("cert"),
-        key=said.pop("key"),
-        authority=said.pop("ca"),
+        **identity_of(said),
         interval=said.pop("interval"),
         quiet=said.pop("silence"),
         patience=said.pop("patience"),

@@ -43,6 +43,7 @@ _COMMANDS = {
     "record": ("freecad_camtwin.cli.record", "record"),
     "watch": ("freecad_camtwin.cli.watch", "watch"),
     "signals": ("freecad_camtwin.cli.signals", "signals"),
+    "virtual-machine": ("freecad_camtwin.cli.virtual_machine", "virtual_machine"),
     "export": ("freecad_camtwin.cli.export", "export"),
     "machine": ("freecad_camtwin.cli.machine", "machine"),
     "materials": ("freecad_camtwin.cli.materials", "materials"),

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A virtual machine on its publishers, in its own time: real seconds times its speed.
+
+Its clock is laid so that the predicted end of the program falls on the end of the show: no time stamp lies in the
+future, and time stamps differ by what the machine would have taken, not by what the show took.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+
+from freecad_camtwin.live.publishers.protocol import Publisher
+from freecad_camtwin.live.virtual.machine import VirtualMachine, check_rate
+from freecad_camtwin.live.virtual.truth import Truth
+from freecad_camtwin.twin.observation import Observation, Samples
+from freecad_camtwin.twin.package import Package
+
+#: How often the machine looks at its clock [s].
+TICK = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast the show goes."""
+
+    speed: float = 1.0  #: machine seconds per second
+    lead: float = 2.0  #: how long the machine waits before the program starts [s]
+    tail: float = 2.0  #: … and stays on after its end [s]
+    rate: float = 100.0  #: rows per machine second
+
+
+@dataclass(slots=True)
+class Shown:
+    """What was shown."""
+
+    rows: int = 0
+    machine_seconds: float = 0.0
+    commands: int = 0
+    behind: float = 0.0  #: by how much the show was late at worst [s]
+
+
+class Show:
+    """One run of one program on a virtual machine."""
+
+    def __init__(self, package: Package, truth: Truth, pace: Pace) -> None:
+        check_rate(pace.rate)
+        self.pace = pace
+        self.shown = Shown()
+        self.machine = VirtualMachine(package, truth, rate=pace.rate, begin=0.0)
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Switch the machine off."""
+        self._stop.set()
+
+    async def run(self, publishers: list[Publisher], ready: Callable[[], Awaitable[None]] | None = None) -> Shown:
+        """Show the program until its end or ``stop``; it begins when ``ready`` returns, once all can be heard."""
+        async with AsyncExitStack() as stack:
+            for publisher in publishers:
+                await stack.enter_async_context(publisher)
+            if ready is not None:
+                await ready()
+            asked = [asyncio.create_task(self._obey(publisher)) for publisher in publishers]
+            try:
+                await self._play(publishers)
+            finally:
+                for task in asked:
+                    task.cancel()
+                await asyncio.gather(*asked, return_exceptions=True)
+        return self.shown
+
+    async def _play(self, publishers: list[Publisher]) -> None:
+        pace, machine = self.pace, self.machine
+        begun = time.time()
+        lasting = machine.progress.predicted / pace.speed + pace.lead + pace.tail
+        machine.begin = zero = begun + lasting * (1 - max(pace.speed, 1.0))
+        for word in machine.greeting():
+            await self._tell(publishers, word)
+        clock = asyncio.get_running_loop().time
+        start, over = clock(), 0.0
+        while not self._stop.is_set() and (not over or clock() - over < pace.tail):
+            spent = clock() - start
+            if spent >= pace.lead:
+                machine.start()
+            while machine.time + machine.block <= zero + pace.speed * spent and not self._stop.is_set():
+                for observation in machine.advance():
+                    await self._tell(publishers, observation)
+                await asyncio.sleep(0)  # a show that is behind must still hear commands
+            self.shown.machine_seconds = machine.time - zero
+            self.shown.behind = max(self.shown.behind, clock() - start - spent)
+            over = over or (clock() if machine.is_over else 0.0)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), TICK)
+
+    async def _tell(self, publishers: list[Publisher], observation: Observation) -> None:
+        for publisher in publishers:
+            await publisher.tell(observation)
+        if isinstance(observation, Samples):
+            self.shown.rows += len(observation.time)
+
+    async def _obey(self, publisher: Publisher) -> None:
+        async for command in publisher.commands():
+            if command.expires is None or command.expires > time.time():
+                self.machine.obey(command)
+                self.shown.commands += 1
