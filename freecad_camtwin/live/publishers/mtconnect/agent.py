@@ -85,7 +85,9 @@ class Agent:
             self._tell(observation.item, observation.time, observation.value)
         else:
             places = [(index, self.model.index.get(name)) for index, name in enumerate(observation.items)]
-            self.dropped["no type in MTConnect"] += sum(place is None for _, place in places)
+            unknown = sum(place is None for _, place in places)
+            if unknown:
+                self.dropped["no type in MTConnect"] += unknown * len(observation.time)
             known = [(index, place, self.model.items[place]) for index, place in places if place is not None]
             # The words of a row come first: a line number holds for the position that stands beside it.
             known.sort(key=lambda entry: entry[2].category != "EVENT")
