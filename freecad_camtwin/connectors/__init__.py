@@ -6,6 +6,7 @@ of its protocol only when it is chosen.
 """
 
 import math
+import re
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +20,9 @@ __all__ = ["Connector", "Options", "Told", "open_connector"]
 #: Kinds of files, by how their names end; what ends otherwise is a recording.
 _TABLES = {".csv", ".tsv"}
 _LOGS = {".txt", ".shdr", ".log"}
+
+#: A comma that begins another node; one in a name does not.
+_BETWEEN_NODES = re.compile(r",(?=(?:nsu?=|[isgb]=))")
 
 
 def open_connector(url: str, options: Options | None = None) -> Connector:
@@ -118,6 +122,16 @@ def _wanted(parts: SplitResult) -> object:
     return Wanted.of(said)
 
 
+def _opcua(parts: SplitResult, port: int | None, options: Options) -> Connector:
+    if not parts.hostname:
+        raise InputError(f"the address {parts.geturl()!r} names no server; opc.tcp://mill:4840 would")
+    query = parse_qs(parts.query)
+    nodes = [node for several in query.get("nodes", ()) for node in _BETWEEN_NODES.split(several)]
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    url = f"opc.tcp://{host}:{port or 4840}{parts.path}"
+    return _made("opcua.server", "Machine", url, nodes, query.get("machine", [None])[0], options)
+
+
 def _made(module: str, name: str, *arguments: object) -> Connector:
     """Make a connector of a module, which is imported now."""
     try:
@@ -138,6 +152,7 @@ _OPENERS: dict[str, Callable[[SplitResult, int | None, Options], Connector]] = {
     "replay": _replay,
     "mqtt": _mqtt,
     "mqtts": _mqtt,
+    "opc.tcp": _opcua,
     "mtconnect+http": _mtconnect,
     "mtconnect+https": _mtconnect,
     "linuxcnc": _linuxcnc,

@@ -23,6 +23,7 @@ class Options:
     certificate: Path | None = None  #: ours, for those who ask for one (PEM; DER too for OPC UA)
     key: Path | None = None  #: of our certificate
     authority: Path | None = None  #: certificate that the other side's must be signed by; None: the system's
+    items: tuple[str, ...] = ()  #: those wanted, of a source that tells only what it is asked for
     words: frozenset[str] = frozenset()  #: items that are words even where they look like numbers, as a program "1001"
     interval: float = 0.01  #: asked of servers that publish at a pace [s]
     quiet: float = 30.0  #: silence after which data are taken to be missing [s]

@@ -23,6 +23,7 @@ class Item:
     unit: str = ""
     sub_type: str = ""  #: MTConnect subType, such as ACTUAL or PROGRAMMED
     component: str = ""  #: kind and name of the component, such as "Rotary S" or "Linear X"
+    label: str = ""  #: what people call it, where its name is only a number to them
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def _override(item: Item) -> Meaning | None:
 
 
 def _on_axis(item: Item, prefix: str) -> Meaning | None:
-    found = _AXIS.search(item.component) or _AXIS.search(_last_word(item.name))
+    found = _AXIS.search(item.component) or _AXIS.search(_last_word(item.label or item.name))
     axis = found and (found["axis"] or found["last"])
     return Meaning(f"{prefix}{axis.upper()}") if axis else None
 
@@ -151,11 +152,12 @@ def _last_word(name: str) -> str:
 def _by_name(item: Item) -> Meaning | None:
     if item.type:
         return None
-    word = _last_word(item.name)
-    for text in (word, item.name):
+    name = item.label or item.name
+    word = _last_word(name)
+    for text in (word, name):
         for pattern, meaning in _NAMES:
             if pattern.search(text):
                 return meaning
-    if re.search(r"pos", item.name, re.I) or re.fullmatch(r"[xyz]", word, re.I):
+    if re.search(r"pos", name, re.I) or re.fullmatch(r"[xyz]", word, re.I):
         return _on_axis(item, "POSITION_")
-    return _on_axis(item, "AXIS_LOAD_") if re.search(r"load", item.name, re.I) else None
+    return _on_axis(item, "AXIS_LOAD_") if re.search(r"load", name, re.I) else None

@@ -53,6 +53,13 @@ def _mtconnect(parts: SplitResult, port: int | None, spoken: Spoken, _options: P
     return _made("mtconnect.agent", "Agent", parts.hostname or "127.0.0.1", 5000 if port is None else port, spoken)
 
 
+def _opcua(parts: SplitResult, port: int | None, spoken: Spoken, options: PublisherOptions) -> Publisher:
+    if not parts.hostname or parts.query:
+        raise InputError(f"{parts.geturl()!r} names no place to be served at; opc.tcp://0.0.0.0:4840 would")
+    port = 4840 if port is None else port
+    return _made("opcua.server", "Presenter", parts.hostname, port, parts.path, spoken, options)
+
+
 def _made(module: str, name: str, *arguments: object) -> Publisher:
     """Make a publisher of a module, which is imported now."""
     try:
@@ -71,4 +78,5 @@ _OPENERS: dict[str, Callable[[SplitResult, int | None, Spoken, PublisherOptions]
     "mqtt": _mqtt,
     "mqtts": _mqtt,
     "mtconnect+http": _mtconnect,
+    "opc.tcp": _opcua,
 }

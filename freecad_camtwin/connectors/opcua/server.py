@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The talk with an OPC UA server: one subscription to the chosen variables, for as long as the server lives.
+
+The server is asked to tell every value with a new source time, also one that is equal to the last: so rows are whole.
+It may revise what it is asked for; what it then cannot tell is said, with its figures, as a warning.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Sequence
+
+from asyncua import ua
+from asyncua.ua import uaerrors
+
+from freecad_camtwin.connectors.opcua.nodes import OURS, SIMULATED, Browser, Variable, item_of, node_of
+from freecad_camtwin.connectors.opcua.transport import BoundedClient
+from freecad_camtwin.connectors.opcua.trust import introduce
+from freecad_camtwin.connectors.opcua.values import Gatherer
+from freecad_camtwin.connectors.protocol import Options, Told
+from freecad_camtwin.connectors.retry import LostError, sessions
+from freecad_camtwin.errors import ConnectorError
+from freecad_camtwin.twin.discovery import Item
+from freecad_camtwin.twin.observation import Observation
+
+#: Values that the server shall keep for us of each variable while the network is slow.
+QUEUE = 2000
+#: Messages that wait for whoever reads us; then the server is not asked for more, and keeps them in its queues.
+MOST_WAITING = 16
+#: A server that names no sampling interval tells every change; machines change them no faster [ms].
+_FASTEST = 1.0
+_PER_REQUEST = 500
+_REFUSALS = (
+    uaerrors.BadUserAccessDenied, uaerrors.BadIdentityTokenRejected, uaerrors.BadIdentityTokenInvalid,
+    uaerrors.BadUserSignatureInvalid,
+)  # fmt: skip
+_DISTRUST = (
+    uaerrors.BadSecurityChecksFailed, uaerrors.BadCertificateUntrusted, uaerrors.BadCertificateInvalid,
+    uaerrors.BadCertificateTimeInvalid, uaerrors.BadCertificateUseNotAllowed, uaerrors.BadCertificateUriInvalid,
+    uaerrors.BadCertificateRevoked, uaerrors.BadCertificateChainIncomplete, uaerrors.BadSecurityPolicyRejected,
+)  # fmt: skip
+_NO_FILTER = {"BadMonitoredItemFilterUnsupported", "BadFilterNotAllowed", "BadMonitoredItemFilterInvalid"}
+_HIDDEN = {"BadUserAccessDenied", "BadNotReadable"}
+
+
+class Machine:
+    """A server at an address such as opc.tcp://mill:4840, and the variables of it that are wanted."""
+
+    def __init__(self, url: str, nodes: Sequence[str], machine: str | None, options: Options) -> None:
+        """``nodes``: by name; none for those of the machine tool called ``machine``, or of the only one there is."""
+        self.told = Told()
+        self._url, self._machine, self._options = url, machine, options
+        self._nodes = tuple(nodes) or options.items
+        self._name = f"the server {url.removeprefix('opc.tcp://')}"
+        self._has_worked = False
+        self._namespaces: list[str] = []
+
+    def observations(self) -> AsyncIterator[Observation]:
+        """Yield what the variables tell; see ``protocol.Connector``."""
+        return sessions(self._session, self.told, patience=self._options.patience)
+
+    async def offered(self) -> tuple[Item, ...]:
+        """Return the variables with their units. ConnectorError where the server cannot be had."""
+        client = self._client()
+        try:
+            browser = await self._enter(client)
+            variables = await self._chosen(browser)
+            units = await browser.units(variables)
+        except LostError as error:
+            raise ConnectorError(str(error)) from error
+        except (OSError, ua.UaError, TimeoutError) as error:
+            raise ConnectorError(self._sentence(error)) from error
+        finally:
+            await client.leave()
+        return tuple(item_of(each, unit) for each, unit in zip(variables, units, strict=True))
+
+    async def _session(self) -> AsyncIterator[Observation]:
+        client = self._client()
+        inbox: asyncio.Queue[ua.PublishResult] = asyncio.Queue(MOST_WAITING)
+        try:
+            try:
+                browser = await self._enter(client)
+                gatherer = await self._subscribe(client, await self._chosen(browser), inbox)
+            except (OSError, ua.UaError, TimeoutError) as error:
+                raise LostError(self._sentence(error)) from error
+            self._has_worked = True
+            while True:
+                try:
+                    result = await asyncio.wait_for(inbox.get(), self._options.quiet)
+                except TimeoutError:
+                    raise LostError(f"{self._name} was silent for {self._options.quiet:g} s") from None
+                self._check_alive(result.NotificationMessage)
+                for observation in gatherer.take(result.NotificationMessage):
+                    yield observation
+        finally:
+            await client.leave()
+
+    def _client(self) -> BoundedClient:
+        return BoundedClient(self._url, quiet=self._options.quiet, most_bytes=self._options.most_bytes)
+
+    async def _enter(self, client: BoundedClient) -> Browser:
+        """Connect as who we are. ConnectorError where another try would not mend it."""
+        try:
+            await introduce(client, self._options, self._name, self.told)
+            await client.connect()
+            namespaces = await client.get_namespace_array()
+        except _REFUSALS as error:
+            raise ConnectorError(
+                f"{self._name} refuses us ({type(error).__name__}); give a user and a password that it knows"
+            ) from error
+        except _DISTRUST as error:
+            raise ConnectorError(
+                f"{self._name} does not trust our certificate ({type(error).__name__}); let it be accepted there"
+            ) from error
+        browser = Browser(client.uaclient.session, namespaces)
+        if OURS in namespaces:
+            said = await client.get_node(ua.NodeId(SIMULATED, namespaces.index(OURS))).read_value()
+            self.told.simulated |= said is True
+        self._namespaces = namespaces
+        return browser
+
+    async def _chosen(self, browser: Browser) -> list[Variable]:
+        """Return the variables that are wanted."""
+        if self._nodes:
+            return [self._named(name) for name in self._nodes]
+        found = await browser.variables(await self._root(browser))
+        if browser.is_cut_short:
+            self.told.warn(f"{self._name} has more variables than the {len(found)} that are read; name those you want")
+        if not found:
+            raise self._missing("a variable that we may read", "name those you want by ?nodes=")
+        return found
+
+    def _named(self, name: str) -> Variable:
+        node = node_of(name, self._namespaces)
+        if node is None:
+            raise self._missing(name, "that namespace is unknown to it")
+        return Variable(node, name)
+
+    async def _root(self, browser: Browser) -> ua.NodeId:
+        """Return the machine tool that is wanted; the folder of all objects where there is none."""
+        tools = await browser.machine_tools()
+        names = ", ".join(sorted(tools))
+        if self._machine is not None and self._machine not in tools:
+            raise self._missing(f"the machine tool {self._machine!r}", f"it has {names or 'none'}")
+        if self._machine is None and len(tools) > 1:
+            raise ConnectorError(f"{self._name} has the machine tools {names}; say which by ?machine=NAME")
+        if not tools:
+            self.told.warn(f"{self._name} has no machine tool of OPC 40501; all variables of its objects are read")
+        return tools.get(self._machine or names, ua.NodeId(ua.ObjectIds.ObjectsFolder))
+
+    def _missing(self, what: str, why: str) -> Exception:
+        """What is not there: for good where it never was, else a server that has not yet filled its address space."""
+        sentence = f"{self._name} has not {what}; {why}"
+        return LostError(sentence) if self._has_worked else ConnectorError(sentence)
+
+    async def _subscribe(
+        self, client: BoundedClient, variables: Sequence[Variable], inbox: asyncio.Queue[ua.PublishResult]
+    ) -> Gatherer:
+        interval = 1000 * max(self._options.interval, 1e-3)
+        asked = ua.CreateSubscriptionParameters(
+            RequestedPublishingInterval=interval,
+            RequestedMaxKeepAliveCount=max(round(1000 * self._options.quiet / 3 / interval), 1),
+            RequestedLifetimeCount=max(round(3000 * self._options.quiet / interval), 10),
+            MaxNotificationsPerPublish=0,
+            PublishingEnabled=True,
+        )
+        session = client.uaclient.session
+        revised = await session.create_subscription(asked, inbox.put)
+        pace = revised.RevisedPublishingInterval
+        if pace > interval * 1.001:
+            self.told.warn(f"{self._name} sends every {pace:g} ms, not every {interval:g} ms")
+        wanted = [(handle, each) for handle, each in enumerate(variables)]
+        for is_told_unchanged in (True, False):
+            refused = []
+            for at in range(0, len(wanted), _PER_REQUEST):
+                some = wanted[at : at + _PER_REQUEST]
+                requests = [_request(handle, each.node, pace, is_told_unchanged) for handle, each in some]
+                results = await session.create_monitored_items(
+                    ua.CreateMonitoredItemsParameters(
+                        SubscriptionId=revised.SubscriptionId,
+                        TimestampsToReturn=ua.TimestampsToReturn.Both,
+                        ItemsToCreate=requests,
+                    )
+                )
+                refused += [pair for pair, each in zip(some, results, strict=True) if self._is_refused(pair[1], each)]
+                self._check_revised([each for each in results if each.StatusCode.is_good()], pace, interval)
+            wanted = refused
+            if not wanted:
+                break
+            self.told.warn(f"{self._name} does not tell values that stay the same: they are taken to be as they were")
+        return Gatherer([each.name for each in variables], self._options.words, self.told)
+
+    def _is_refused(self, variable: Variable, result: ua.MonitoredItemCreateResult) -> bool:
+        """Whether a variable may be had without a filter; ConnectorError where it cannot be had at all."""
+        status = result.StatusCode
+        if status.is_good():
+            return False
+        if status.name in _NO_FILTER:
+            return True
+        if status.name in _HIDDEN and variable.path:
+            self.told.warn(f"{self._name} does not let us read {variable.name}")
+            return False
+        if status.name in _HIDDEN:
+            raise ConnectorError(f"{self._name} does not let us read {variable.name}; ask for a user that may")
+        raise self._missing(variable.name, f"it says {status.name}")
+
+    def _check_revised(self, results: Sequence[ua.MonitoredItemCreateResult], pace: float, interval: float) -> None:
+        if not results:
+            return
+        sampling = max(each.RevisedSamplingInterval for each in results)
+        queue = min(each.RevisedQueueSize for each in results)
+        if sampling > max(interval, pace) * 1.001:
+            self.told.warn(
+                f"{self._name} looks at variables every {sampling:g} ms only, not every {interval:g} ms; "
+                "what they are in between is not seen"
+            )
+        needed = math.ceil(pace / max(sampling, _FASTEST))
+        if queue < needed:
+            self.told.warn(
+                f"{self._name} keeps {queue} values of a variable and may have {needed} before it sends them; "
+                "some may be lost"
+            )
+
+    def _check_alive(self, message: ua.NotificationMessage) -> None:
+        """LostError where the server, or asyncua's watch over it, ends the subscription."""
+        for part in message.NotificationData or ():
+            if isinstance(part, ua.StatusChangeNotification) and part.Status.is_bad():
+                raise LostError(f"{self._name} was lost ({part.Status.name})")
+
+    def _sentence(self, error: BaseException) -> str:
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return f"{self._name} cannot be reached: {said or type(error).__name__}"
+
+
+def _request(handle: int, node: ua.NodeId, pace: float, is_told_unchanged: bool) -> ua.MonitoredItemCreateRequest:
+    parameters = ua.MonitoringParameters(
+        ClientHandle=handle,
+        SamplingInterval=0.0,  # as fast as the server can
+        QueueSize=max(QUEUE, math.ceil(10 * pace / _FASTEST)),
+        DiscardOldest=True,
+    )
+    if is_told_unchanged:
+        parameters.Filter = ua.DataChangeFilter(Trigger=ua.DataChangeTrigger.StatusValueTimestamp)
+    return ua.MonitoredItemCreateRequest(
+        ItemToMonitor=ua.ReadValueId(NodeId=node, AttributeId=ua.AttributeIds.Value),
+        MonitoringMode=ua.MonitoringMode.Reporting,
+        RequestedParameters=parameters,
+    )

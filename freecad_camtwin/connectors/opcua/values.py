@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""From what a subscription delivers to observations: rows of what was told at the same time, and words.
+
+A server tells every variable by itself, each with the time at which its source had that value. The first value of a
+variable after a connection is what has been for an unknown while: it is told as an event. So is one that is older
+than rows which were told already, such as an override that the server looks at only now and then: rows go on in
+time, and what it says holds from now on.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from asyncua import ua
+
+from freecad_camtwin.connectors.protocol import Told
+from freecad_camtwin.connectors.readings import Reading, observations
+from freecad_camtwin.twin.observation import GAP, Event, Observation
+
+#: Longer arrays and texts are no signals.
+MOST_ELEMENTS, MOST_TEXT = 64, 10_000
+#: Bits of a status code: information about the value, and that a queue overflowed before it (OPC 10000-4, 7.39).
+_OVERFLOW = 0x480
+_BAD, _UNCERTAIN = 0x80000000, 0x40000000
+_WAITING = int(ua.StatusCodes.BadWaitingForInitialData)
+_NUMBERS = (bool, int, float)
+
+
+class Gatherer:
+    """Turns the notifications of one subscription into observations."""
+
+    def __init__(self, names: Sequence[str], words: frozenset[str], told: Told) -> None:
+        """``names``: of the items, whose numbers are their handles."""
+        self._names, self._words, self._told = names, words, told
+        self._known = [False] * len(names)  # whether an item's last value was one
+        self._begun = [False] * len(names)
+        self._last = -math.inf  # time of the last row
+        self._sequence: int | None = None  # of the next message
+
+    def take(self, message: ua.NotificationMessage) -> Iterator[Observation]:
+        """Yield what a message says."""
+        yield from self._missing(message)
+        fresh: list[Reading] = []
+        state: list[Event] = []
+        for part in message.NotificationData or ():
+            for notification in part.MonitoredItems if isinstance(part, ua.DataChangeNotification) else ():
+                self._told.received += 1
+                if not 0 <= notification.ClientHandle < len(self._names):
+                    self._told.drop("item that was not asked for")
+                    continue
+                self._notification(int(notification.ClientHandle), notification.Value, fresh, state)
+        yield from sorted(state, key=lambda event: event.time)
+        if fresh:
+            self._last = max(self._last, max(reading[0] for reading in fresh))
+            yield from observations(fresh)
+
+    def _missing(self, message: ua.NotificationMessage) -> Iterator[Event]:
+        """Tell a gap where messages are missing before this one."""
+        number = int(message.SequenceNumber)
+        if self._sequence is not None and number not in (self._sequence, 1):  # after 2³²−1 comes 1
+            lost = max(number - self._sequence, 1)
+            self._told.drop("message that did not come", lost)
+            yield Event(time.time(), GAP, f"{lost} messages of the subscription did not come")
+        # A message without data only keeps the connection alive, and has the number of the next one.
+        self._sequence = number + bool(message.NotificationData)
+
+    def _notification(self, handle: int, value: ua.DataValue, fresh: list[Reading], state: list[Event]) -> None:
+        name = self._names[handle]
+        code = 0 if value.StatusCode is None else int(value.StatusCode.value)
+        at = self._time(value, code)
+        if code & _OVERFLOW == _OVERFLOW:
+            self._told.drop("overflow of the server's queue")
+            state.append(Event(at, GAP, f"the server's queue of {name} overflowed"))
+        readings = list(self._readings(name, value, code))
+        known = any(word is not None for _, word in readings)
+        begins = not self._begun[handle]
+        if not known and not begins and not self._known[handle]:
+            return  # still unknown
+        self._begun[handle], self._known[handle] = True, known
+        for item, word in readings:
+            if begins or not isinstance(word, float) or at <= self._last:
+                state.append(Event(at, item, repr(word) if isinstance(word, float) else word))
+            else:
+                fresh.append((at, item, word))
+
+    def _time(self, value: ua.DataValue, code: int) -> float:
+        said: datetime | None = value.SourceTimestamp or value.ServerTimestamp
+        if (
+            value.SourceTimestamp is None
+            and not code & _BAD
+            and value.Value is not None
+            and value.Value.Value is not None
+        ):
+            self._told.warn("values without a time of their source count from when the server had them")
+        return said.timestamp() if said is not None else time.time()
+
+    def _readings(self, name: str, value: ua.DataValue, code: int) -> Iterator[tuple[str, float | str | None]]:
+        """Yield the items of a value; None where it is unknown."""
+        if code & _BAD:
+            if code != _WAITING:
+                self._told.drop(f"bad value ({ua.StatusCode(code).name})")
+            yield name, None
+            return
+        if code & _UNCERTAIN:
+            self._told.warn(f"the server calls values of {name} uncertain ({ua.StatusCode(code).name})")
+        said = value.Value.Value if value.Value is not None else None
+        if not isinstance(said, list):
+            yield name, self._word(name, said)
+        elif len(said) > MOST_ELEMENTS:
+            self._told.drop("array too long")
+            yield name, None
+        else:
+            for at, element in enumerate(said):
+                yield f"{name}[{at}]", self._word(name, element)
+
+    def _word(self, name: str, said: object) -> float | str | None:
+        """Return a value as a number or a word; None where it is neither."""
+        if isinstance(said, _NUMBERS):
+            if name in self._words:
+                return str(said)
+            if math.isfinite(said):
+                return float(said)
+            self._told.drop("no number")
+            return None
+        text = said.Text if isinstance(said, ua.LocalizedText) else said
+        if isinstance(text, str) and len(text) <= MOST_TEXT:
+            return text
+        if text is not None:
+            self._told.drop("text too long" if isinstance(text, str) else f"value of type {type(said).__name__}")
+        return None

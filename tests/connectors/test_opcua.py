@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The OPC UA connector against asyncua's server, with variables and a machine tool of its own."""
+
+import asyncio
+import socket
+import threading
+import time
+
+import pytest
+
+from controllers.opcua import Peer
+from freecad_camtwin.connectors import Options, open_connector
+from freecad_camtwin.errors import ConnectorError, InputError
+from freecad_camtwin.twin.discovery import propose
+from freecad_camtwin.twin.observation import GAP
+from freecad_camtwin.twin.signals import Meaning
+from observing import numbers, until, words
+
+PATIENT = Options(patience=60)
+LOAD, STATE = "nsu=urn:test:mill;s=load", "nsu=urn:test:mill;s=state"
+VARIABLES = {"load": 0.0, "state": "", "speed": 0.0}
+
+
+@pytest.fixture(scope="module")
+def mill():
+    with Peer.python("mill", variables=VARIABLES).running() as server:
+        yield server
+
+
+def values(**said):
+    """Return what a server shall tell: variable → (type, value, status code, time)."""
+    return {"values": [[name, list(value)] for name, value in said.items()]}
+
+
+async def begun(connector, seen, enough=lambda seen: len(seen) >= 1):
+    """Return a task that listens, as soon as the state at the beginning was heard."""
+    heard = asyncio.Event()
+
+    def check(seen):
+        if enough(seen):
+            heard.set()
+        return False
+
+    task = asyncio.create_task(until(connector, check, seen))
+    waiting = asyncio.create_task(heard.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if task.done():
+        await task
+    return task
+
+
+async def ended(task):
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def condition(holds):
+    async with asyncio.timeout(60):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+def test_a_machine_tool_of_a_derived_type_is_found_with_units_and_what_its_maker_added(mill):
+    items = {item.label: item for item in asyncio.run(open_connector(mill.address, PATIENT).offered())}
+    load = items["Spindle/Load"]
+    assert load.name == "nsu=urn:test:mill;i=4711"
+    assert load.unit == "%"
+    assert items["Production/ActiveProgram/Name"].type == "PROGRAM"
+    assert not any(label.startswith("Identification") for label in items)
+    assert propose(items.values()).signals.of(Meaning.SPINDLE_LOAD).item == load.name
+
+
+def test_a_machine_tool_that_is_not_there_is_named_with_those_that_are(mill):
+    connector = open_connector(f"{mill.address}?machine=Lathe", PATIENT)
+    with pytest.raises(ConnectorError, match="has not the machine tool 'Lathe'; it has Big Mill"):
+        asyncio.run(until(connector, lambda seen: False))
+
+
+def test_a_node_that_is_not_there_is_named(mill):
+    for node in ("nsu=urn:test:mill;s=nothing", "nsu=urn:nobody;s=load"):
+        connector = open_connector(f"{mill.address}?nodes={node}", PATIENT)
+        with pytest.raises(ConnectorError, match=f"has not {node}"):
+            asyncio.run(until(connector, lambda seen: False))
+    connector = open_connector(mill.address, Options(items=("spindle load",)))
+    with pytest.raises(InputError, match="'spindle load' is no node"):
+        asyncio.run(until(connector, lambda seen: False))
+
+
+def test_bad_values_are_unknown_and_uncertain_ones_are_noted(mill):
+    async def run():
+        connector = open_connector(mill.address, Options(patience=60, items=(LOAD, STATE)))
+        seen = []
+        task = await begun(connector, seen, lambda seen: len(seen) == 2)
+        now = time.time()
+        for at, (value, code) in enumerate([(1.0, 0), (None, 0x808A0000), (None, 0x808A0000), (2.0, 0x40940000)]):
+            mill.tell(**values(load=("Double", value, code, now + at)))
+        mill.tell(**values(load=("Double", float("nan"), 0, now + 5), state=("String", "ACTIVE", 0, now + 5)))
+        await condition(lambda: "ACTIVE" in words(seen, STATE))
+        await ended(task)
+        return connector, seen, now
+
+    connector, seen, now = asyncio.run(run())
+    assert numbers(seen, LOAD) == ([pytest.approx(now, abs=1e-6), pytest.approx(now + 3, abs=1e-6)], [1.0, 2.0])
+    assert words(seen, LOAD) == ["0.0", None, None]  # at first, when it went bad, and no number
+    assert connector.told.dropped == {"bad value (BadNotConnected)": 2, "no number": 1}
+    assert any("uncertain" in warning and LOAD in warning for warning in connector.told.warnings)
+
+
+def test_a_server_that_restarts_is_a_gap_and_found_again_though_its_namespaces_have_other_numbers():
+    async def run(server):
+        connector = open_connector(server.address, Options(patience=60, items=(LOAD,)))
+        seen = []
+        task = await begun(connector, seen)
+        server.tell(**values(load=("Double", 1.0, 0, time.time())))
+        await condition(lambda: numbers(seen, LOAD)[1] == [1.0])
+        await asyncio.to_thread(server.stop)
+        server.settings["namespaces"] = ["urn:other:1", "urn:other:2"]
+        await asyncio.to_thread(server.start)
+        await condition(lambda: words(seen, LOAD)[1:])
+        server.tell(**values(load=("Double", 2.0, 0, time.time())))
+        await condition(lambda: numbers(seen, LOAD)[1] == [1.0, 2.0])
+        await ended(task)
+        return seen
+
+    with Peer.python("plain", variables={"load": 0.0}).running() as server:
+        (gap,) = words(asyncio.run(run(server)), GAP)
+        assert "was lost" in gap
+
+
+def test_a_password_in_an_address_is_refused():
+    with pytest.raises(InputError, match="holds a password"):
+        open_connector("opc.tcp://me:secret@mill:4840")
+
+
+def hostile(answer):
+    """Serve whoever comes with the same bytes, again and again; return the address and how many were sent."""
+    server = socket.create_server(("127.0.0.1", 0))
+    sent = []
+
+    def serve():
+        while True:
+            try:
+                peer, _ = server.accept()
+                with peer:
+                    peer.recv(4096)
+                    while peer.send(answer):
+                        sent.append(len(answer))
+            except OSError:
+                if server.fileno() < 0:
+                    return
+
+    threading.Thread(target=serve, daemon=True).start()
+    return server, f"opc.tcp://127.0.0.1:{server.getsockname()[1]}", sent
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"MSGF\xff\xff\xff\xff" + bytes(10_000), bytes(10_000)],
+    ids=["another protocol", "a chunk without an end", "zeros"],
+)
+def test_what_is_no_server_is_left_before_it_fills_the_memory(answer):
+    server, address, sent = hostile(answer)
+    with server, pytest.raises(ConnectorError, match=r"cannot be reached.*tried for 0\.5 s"):
+        asyncio.run(until(open_connector(address, Options(patience=0.5, quiet=1)), lambda seen: False))
+    assert sum(sent) < 50e6
