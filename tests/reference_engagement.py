@@ -53,18 +53,18 @@ def profile(tool: Tool, r: Floats) -> Floats:
 
 
 def sample_points(field: HeightField) -> tuple[Floats, Floats]:
-    """Return x and y of all samples [mm], shape (tiles, 128) each."""
+    """Return x and y of all samples [mm], shape (tiles, 64) each."""
     rows = [field.samples(row) for row in range(field.rows)]
     return np.concatenate([x for x, _ in rows]), np.concatenate([y for _, y in rows])
 
 
 def heights(field: HeightField) -> Floats:
-    """Return the material's top [mm], shape (tiles, 128)."""
+    """Return the material's top [mm], shape (tiles, 64)."""
     return np.asarray(field.height * QUANTUM + field.lower[2])
 
 
 def stamped(field: HeightField, tool: Tool, start: Floats, end: Floats, places: int = 1501) -> Floats:
-    """Return what a stroke leaves [mm]: the lowest of the cutter over ``places`` positions, shape (tiles, 128)."""
+    """Return what a stroke leaves [mm]: the lowest of the cutter over ``places`` positions, shape (tiles, 64)."""
     x, y = sample_points(field)
     left = heights(field)
     for part in np.linspace(0, 1, places):

@@ -48,7 +48,7 @@ def memory_estimate(width: float, depth: float, cell: float) -> int:
 class HeightField:
     """The material under every cell of a square grid, tile by tile (see ``camtwin_kernels.stock``)."""
 
-    height: NDArray[np.int32]  #: (tiles, 128) top of the material above the stock's underside in QUANTUM
+    height: NDArray[np.int32]  #: (tiles, 64) top of the material above the stock's underside in QUANTUM
     rows: int  #: rows of tiles
     columns: int  #: columns of tiles
     lower: tuple[float, float, float]  #: least corner of the stock [mm]
@@ -101,7 +101,7 @@ class HeightField:
             self.height[tiles][is_inside] = top
 
     def samples(self, row: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return x and y of the sample points of one row of tiles [mm], shape (columns, 128) each."""
+        """Return x and y of the sample points of one row of tiles [mm], shape (columns, 64) each."""
         tiles = np.arange(self.columns)[:, None]
         x = self.lower[0] + (tiles * kernel.COLUMNS + kernel.XS.astype(np.float64)) * self.cell
         y = self.lower[1] + (row * kernel.ROWS + kernel.YS.astype(np.float64)) * self.cell

@@ -14,7 +14,7 @@ of the moving cutter above it is cut down to that point::
           │  ███ ███ ███ ███ ███ ███ ███ ███ ─────────┘   cutter's radius r say at which angle a tooth met it:
           └──────────────────────────────────────► x      φ = acos(w / r)
 
-**Tiles.** Cells lie tile by tile: 8 rows of 16 cells are one run of 512 bytes, and every tile knows its own
+**Tiles.** Cells lie tile by tile: 8 rows of 8 cells are one run of 256 bytes, and every tile knows its own
 maximum. A stroke visits tiles, not cells::
 
         ┌──────┬──────┬──────┬──────┐
@@ -25,13 +25,13 @@ maximum. A stroke visits tiles, not cells::
         │ low  │ ░░▒▒▓│▓▓    │      │   far    beyond the cutter, or below its flank there
         └──────┴──────┴──────┴──────┘   ▓      the few that are left
 
-What is left goes through one loop of 128 iterations without a branch. Heights are int32 quanta of 2⁻¹⁴ mm, so its
+What is left goes through one loop of 64 iterations without a branch. Heights are int32 quanta of 2⁻¹⁴ mm, so its
 five reductions (removed sum, leftmost, rightmost and highest cell cut, new maximum) are integer reductions: these
 LLVM turns into vector code, which it refuses for the minimum of floats; and the volume is exact: the sum over all
 steps *is* the difference of the stock, whatever the order, and for any number of threads.
 
-**Samples.** A cell's height is not that of its centre but of a point within it: rows are shifted along x by eighths
-and columns along y by sixteenths of a cell, in bit-reversed order. With plain centres the edge of a pass along an
+**Samples.** A cell's height is not that of its centre but of a point within it: rows are shifted along x and
+columns along y by eighths of a cell, in bit-reversed order. With plain centres the edge of a pass along an
 axis falls between two rows of cells over its whole length, an error of up to a cell that no averaging mends; with
 shifted samples neighbours see the edge at different fractions of a cell, and any few of them average out. The
 pattern is that of Hammersley's point set (J. M. Hammersley, 1960, *Monte Carlo methods for solving multivariable
@@ -116,7 +116,7 @@ class Cut(NamedTuple):
 class Scratch(NamedTuple):
     """What one thread writes its intermediate results to."""
 
-    old: NDArray[np.int32]  #: (128,) a tile as it was
+    old: NDArray[np.int32]  #: (64,) a tile as it was
     row: NDArray[np.float32]  #: (2·HINGES + 1,) a bull nose's contact at the present slope
     i: NDArray[np.int32]  #: (tiles + 1,) tiles under a stroke: column,
     j: NDArray[np.int32]  #: (tiles + 1,) row,
@@ -195,7 +195,7 @@ def _slice_tile(
 
 
 # What follows is compiled once for each shape that occurs, with that shape's names instead of these.
-SHAPE, cut_level, cut_sloped = FLAT, cut_flat, cut_ramp
+SHAPE, cut_still, cut_sloped = FLAT, cut_flat, cut_ramp
 
 
 def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is worth a function too long
@@ -310,8 +310,8 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
         if is_sliced:
             for e in range(U(CELLS)):
                 old[e] = height[t, e]
-        if is_still or slope == 0.0:
-            got = cut_level(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
+        if is_still:
+            got = cut_still(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
         else:
             got = cut_sloped(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
         total, right, left, highest_cut, new_top = got
@@ -374,9 +374,9 @@ def _cut_moves(
         last_cutter = cutter
 
 
-def _kernel_of(name: str, shape: int, level: Any, sloped: Any) -> Callable[..., None]:
+def _kernel_of(name: str, shape: int, still: Any, sloped: Any) -> Callable[..., None]:
     """Return the kernel of one shape; it is compiled when a job first has a cutter of it."""
-    names = {"SHAPE": shape, "cut_level": level, "cut_sloped": sloped}
+    names = {"SHAPE": shape, "cut_still": still, "cut_sloped": sloped}
     stroke = lean_part(variant(_stroke, name, **names))
     return lean_kernel(variant(_cut_moves, name, **names, _stroke=stroke))
 

@@ -10,7 +10,7 @@ cutter's profile, convex for all shapes here. So the free minimum, clamped to 0 
           w ▲      · · ·                  q = u - t is how far the cell lies before the cutter's axis
             │   ·         ·    × cell     when the cutter is lowest above it:
             │  ·     ●──q──────┤
-            │   ·    t    ·    u          level     q = 0, the nearest point of the stroke
+            │   ·    t    ·    u          still     q = u: a cutter that stands, or a tile for which only the end counts
             └──────·─·─·──────────► u     flat      q = √(R² - w²): the rim, going up; the other rim, going down
                                           ball      q = √(R² - w²)·sin γ, γ = atan s
                                           cone      q = |w|·s/√(k² - s²), k its steepness, but not inside its tip
@@ -34,10 +34,10 @@ it is the classic halving of the exponent and one Newton step, with a relative e
 a bull nose. A difference thinner than ``slack`` quanta is no cut: else a shaving of a tenth of a micrometre, all around
 the cutter, would count as material on all its sides.
 
-Every function here has the same arguments: ``field``, the tile ``t``, ``old`` (128,) for the heights as they were;
-u and w of the tile's corner; the direction; L; R² [mm]; the integer height of the stroke's lower end ``base`` and
-how far its start is above it, ``rise`` [mm]; the slope; and three sizes. All return the removed sum, the least and
-greatest side, the highest height cut and the tile's new maximum, in quanta.
+Every cutter of tiles has the same arguments: the heights and the tile ``t``; u and w of the tile's corner; the
+motion's x and y for one cell, ``along`` and ``across``; L; R²; the height ``lift`` of the stroke's start; the slope;
+three sizes; and a bull nose's polyline. Lengths are in quanta. All return the removed sum, the least and greatest
+side, the highest height cut and the tile's new maximum, in quanta.
 """
 
 import math
@@ -114,8 +114,7 @@ def bend_row(tip: float, corner: float, slope: float, row: Any) -> None:
 
 @lean_part
 def _flat(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, bend: Any) -> Any:
-    q = u - _clamp(u, length)
-    return r2 - w * w - q * q, ZERO
+    return r2 - w * w - u * u, ZERO
 
 
 @lean_part
@@ -129,8 +128,7 @@ def _ramp(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: An
 
 @lean_part
 def _sphere(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, bend: Any) -> Any:
-    q = u - _clamp(u, length)
-    deep = r2 - w * w - q * q
+    deep = r2 - w * w - u * u
     return deep, corner - math.sqrt(deep if deep > ZERO else ZERO)
 
 
@@ -146,8 +144,7 @@ def _ball(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: An
 
 @lean_part
 def _torus(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, bend: Any) -> Any:
-    q = u - _clamp(u, length)
-    away = w * w + q * q
+    away = w * w + u * u
     beyond = math.sqrt(away) - tip
     beyond = beyond if beyond > ZERO else ZERO
     under = corner * corner - beyond * beyond
@@ -224,8 +221,8 @@ def _tile_cutter(
         total, right, left, highest, top = I(0), BIG, SMALL, SMALL, SMALL
         bend = bent(row)
         for i in range(U(CELLS)):
-            u = u0 + XS[i] * along + YS[i] * across
-            w = w0 + YS[i] * along - XS[i] * across
+            u = u0 + (XS[i] * along + YS[i] * across)  # in brackets: once per stroke
+            w = w0 + (YS[i] * along - XS[i] * across)
             deep, above = lowest(u, w, length, r2, slope, tip, corner, third, bend)
             z = I(max(lift + above, ZERO))
             before = height[t, i]

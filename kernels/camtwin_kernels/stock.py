@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The stock as tiles of heights: their layout, their sample points, and a solid's upper surface over them.
 
-Tile t = j·columns + i covers 8 rows of 16 cells from (x0 + 16·i·c, y0 + 8·j·c); cell k of it is column k mod 16 of
-row k div 16. Each cell stands for the material under one sample point inside it (the essay in ``engagement`` says
+Tile t = j·columns + i covers 8 rows of 8 cells from (x0 + 8·i·c, y0 + 8·j·c); cell k of it is column k mod 8 of
+row k div 8. Each cell stands for the material under one sample point inside it (the essay in ``engagement`` says
 why it is not the centre)::
 
         row 7  | ·      . |             x of row r:     (bit-reversed r + ½) / 8   of a cell
-         ...                            y of column k:  (bit-reversed k + ½) / 16  of a cell
+         ...                            y of column k:  (bit-reversed k + ½) / 8   of a cell
         row 0  |·  '  . ' |
 """
 
@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from camtwin_kernels.jit import kernel
 
 ROWS = 8  #: rows of a tile
-COLUMNS = 16  #: columns of a tile
+COLUMNS = 8  #: columns of a tile
 CELLS = ROWS * COLUMNS
 
 
 class Field(NamedTuple):
     """A height field, as kernels see it: int32 quanta of 2⁻¹⁴ mm above the stock's underside, 0 for no material."""
 
-    height: NDArray[np.int32]  #: (tiles, 128)
+    height: NDArray[np.int32]  #: (tiles, 64)
     top: NDArray[np.int32]  #: (tiles,) maximum of each tile
     rows: int  #: rows of tiles
     columns: int  #: columns of tiles
@@ -41,14 +41,14 @@ def _reversed_bits(numbers: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
 
 
 _K = np.arange(CELLS)
-#: (128,) sample points of a tile from its corner, in cells.
+#: (64,) sample points of a tile from its corner, in cells.
 XS = (_K % COLUMNS + (_reversed_bits(_K // COLUMNS, 3) + 0.5) / ROWS).astype(np.float32)
-YS = (_K // COLUMNS + (_reversed_bits(_K % COLUMNS, 4) + 0.5) / COLUMNS).astype(np.float32)
+YS = (_K // COLUMNS + (_reversed_bits(_K % COLUMNS, 3) + 0.5) / COLUMNS).astype(np.float32)
 
 
 @kernel
 def raise_to_triangles(height: Any, columns: int, x0: float, y0: float, z0: float, cell: float, triangles: Any) -> None:
-    """Raise each sample of ``height`` (tiles, 128) to the highest triangle above or below it.
+    """Raise each sample of ``height`` (tiles, 64) to the highest triangle above or below it.
 
     ``triangles``: shape (triangles, 3, 3) [mm]. A triangle's height at (x, y) is linear in both; a sample is inside
     where none of its three barycentric coordinates is negative. Upright triangles have no inside.

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdint.h>
 
-#define CELLS 128
+#define CELLS 64
 #define Q 16384.0
 static const int32_t BIG = 1 << 30;
 static inline float fpos(float a) { return a > 0 ? a : 0; }
@@ -42,10 +42,10 @@ static inline float rough_root(float x) {
         return g;                                                                                                    \
     }
 
-TILE(cut_flat, 0, float q = u - fclamp(u, length); deep = r2 - w * w - q * q; above = 0)
+TILE(cut_flat, 0, deep = r2 - w * w - u * u; above = 0)
 TILE(cut_ramp, 2, float q = u - fclamp(u, length); float rest = r2 - w * w; float rim = sqrtf(fpos(rest));
      above = slope * fclamp(slope > 0 ? u - rim : u + rim, length); deep = rest - q * q)
-TILE(cut_sphere, 2, float q = u - fclamp(u, length); deep = r2 - w * w - q * q; above = corner - sqrtf(fpos(deep)))
+TILE(cut_sphere, 2, deep = r2 - w * w - u * u; above = corner - sqrtf(fpos(deep)))
 TILE(cut_ball, 2, float rest = r2 - w * w; float t = fclamp(u - rough_root(fpos(rest)) * sine, length); float q = u - t;
      deep = rest - q * q; above = corner + slope * t - sqrtf(fpos(deep)))
 
@@ -58,7 +58,7 @@ void engage(int32_t *height, int32_t *tops, int64_t rows, int64_t columns, doubl
             const float *xs, const float *ys, const double *points, const int64_t *steps, int64_t moves, int ball,
             double radius, int64_t *volume, int32_t *top, int32_t *right, int32_t *left, int32_t *list) {
     int32_t *li = list, *lj = list + rows * columns + 1, *lt = lj + rows * columns + 1;
-    double width = 16 * cell, depth = 8 * cell, hx = width / 2, hy = depth / 2, corner = ball ? radius : 0;
+    double width = 8 * cell, depth = 8 * cell, hx = width / 2, hy = depth / 2, corner = ball ? radius : 0;
     int64_t step = 0;
     for (int64_t m = 0; m < moves; m++) {
         const double *a = points + 3 * m, *b = a + 3;
@@ -111,8 +111,8 @@ void engage(int32_t *height, int32_t *tops, int64_t rows, int64_t columns, doubl
                 float w0 = (ay * ex - ax * ey) * Q;
                 int still = u + dmin(width * ex, 0) + dmin(depth * ey, 0) >= length + ahead_of;
                 float u0 = (still ? u - length : u) * Q, lift = 0.5 + (still ? z1 : z0), run = still ? 0 : length * Q;
-                Got g = (ball ? (still || slope == 0 ? cut_sphere : cut_ball)
-                              : (still || slope == 0 ? cut_flat : cut_ramp))(
+                Got g = (ball ? (still ? cut_sphere : cut_ball)
+                              : (still ? cut_flat : cut_ramp))(
                     height + t * CELLS, xs, ys, u0, w0, along, across, run, r2, lift, slope, corner * Q, sine);
                 if (!g.total) continue;
                 tops[t] = g.top;
