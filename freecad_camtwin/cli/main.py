@@ -41,6 +41,7 @@ _COMMANDS = {
     "compare": ("freecad_camtwin.cli.compare", "compare"),
     "cycle-time": ("freecad_camtwin.cli.cycle_time", "cycle_time"),
     "record": ("freecad_camtwin.cli.record", "record"),
+    "bridge": ("freecad_camtwin.cli.bridge", "bridge"),
     "watch": ("freecad_camtwin.cli.watch", "watch"),
     "signals": ("freecad_camtwin.cli.signals", "signals"),
     "virtual-machine": ("freecad_camtwin.cli.virtual_machine", "virtual_machine"),

@@ -92,7 +92,7 @@ def test_a_run_is_told_from_the_state_before_it_to_its_end(fenced, tmp_path):
             async for observation in told:
                 found.append(observation)
                 if running is None and isinstance(observation, Samples):
-                    asked = (50.0, 151.0, math.nan, 100.0)
+                    asked = (100.0, 151.0, math.nan, 60.0)
                     answers.extend(asyncio.create_task(connector.ask_feed_override(each)) for each in asked)
                     running = asyncio.create_task(asyncio.to_thread(fenced.run, program))
                 if running is not None and running.done():
@@ -102,8 +102,8 @@ def test_a_run_is_told_from_the_state_before_it_to_its_end(fenced, tmp_path):
     run, answered = asyncio.run(asyncio.wait_for(listen(), PATIENCE))
     assert [each.item for each in found[:4]] == ["availability", "program", "execution", "mode"]
     assert "ACTIVE" in words(found, "execution")
-    assert "program1.ngc" in words(found, "program")
-    assert {50.0, 100.0} <= set(column(found, "feed_override"))
+    assert "shifted.ngc" in words(found, "program")
+    assert 60.0 in set(column(found, "feed_override"))
     assert answered == [None, "151 % is outside of 10 to 150 %", "nan is no number", None]
     # What the program calls X20 Y30 Z5, and where that is under its G10, R90 and G92.
     work = np.stack([column(found, f"work.{axis}") for axis in "xyz"], axis=1)

@@ -21,12 +21,16 @@ class Certificates:
 
     def __init__(self, folder):
         self.folder = folder
-        authority, stranger = trustme.CA(), trustme.CA()
+        authority, stranger = self._issuer, _ = trustme.CA(), trustme.CA()
         self.authority = self._keep("ca.pem", authority.cert_pem)
         self.broker = self._pair("broker", authority.issue_cert("127.0.0.1"))
         self.recorder = self._pair("recorder", authority.issue_cert("recorder@mill", common_name="recorder"))
         self.stranger = self._pair("stranger", stranger.issue_cert("recorder@mill", common_name="recorder"))
         self.other_authority = self._keep("other.pem", stranger.cert_pem)
+
+    def named(self, name):
+        """Return certificate and key of somebody whom the CA vouches for."""
+        return self._pair(name, self._issuer.issue_cert(f"{name}@mill", common_name=name))
 
     def _keep(self, name, blob):
         blob.write_to_path(self.folder / name)

@@ -160,13 +160,14 @@ class Controller:
         if process is None or process.stdin is None:
             return "LinuxCNC is not there"
         self._number = number = self._number + 1
-        answer = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._asked[number] = answer
         request = {"number": number, "feed_override": percent}
         try:
             process.stdin.write(json.dumps(request, allow_nan=False).encode() + b"\n")
             await process.stdin.drain()
-            return await asyncio.wait_for(answer, ANSWER_TAKES)
+            async with asyncio.timeout(ANSWER_TAKES):
+                return await answer
         except ValueError:
             return f"{percent} is no number"
         except (OSError, TimeoutError):
@@ -210,7 +211,8 @@ class Controller:
         rest = b""
         while True:
             try:
-                came = await asyncio.wait_for(process.stdout.read(65536), self._options.quiet)
+                async with asyncio.timeout(self._options.quiet):  # wait_for may lose a cancellation in Python 3.11
+                    came = await process.stdout.read(65536)
             except TimeoutError as error:
                 raise LostError(f"LinuxCNC's poller said nothing for {self._options.quiet:g} s") from error
             *lines, rest = (rest + came).split(b"\n")
@@ -260,7 +262,8 @@ async def _ended(process: asyncio.subprocess.Process) -> int:
     assert process.stdin is not None
     process.stdin.close()
     try:
-        return await asyncio.wait_for(_drained(process), ANSWER_TAKES)
+        async with asyncio.timeout(ANSWER_TAKES):
+            return await _drained(process)
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

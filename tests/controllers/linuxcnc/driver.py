@@ -135,10 +135,10 @@ class Controller:
         while True:
             self.status.poll()
             complaints += self.complaints()
-            idle = self.status.interp_state == linuxcnc.INTERP_IDLE
+            idle = self.status.interp_state == linuxcnc.INTERP_IDLE and self.status.exec_state == linuxcnc.EXEC_DONE
             has_started |= not idle
             waited = time.monotonic() - begin
-            if not (idle and self.status.inpos and self.status.queue == 0):
+            if not (idle and self.status.inpos and self.status.queue == 0 and self.status.current_vel == 0):
                 busy = time.monotonic()
             elif has_started and time.monotonic() - busy > IDLE_SECONDS:
                 return complaints

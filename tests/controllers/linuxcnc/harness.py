@@ -142,7 +142,8 @@ class Controller:
         Raises ControllerError with the controller's own words where it refuses the program.
         """
         self._runs += 1
-        name, trace = f"program{self._runs}.ngc", f"trace{self._runs}.txt"
+        name, trace = f"run{self._runs}/{program.name}", f"trace{self._runs}.txt"
+        (self.folder / name).parent.mkdir()
         shutil.copy(program, self.folder / name)
         (self.folder / name).chmod(0o644)
         request = {"program": name, "trace": trace, "timeout": timeout, "start": start}
