@@ -65,7 +65,8 @@ class _PartCompiler(Compiler):
         self, typing: Any, target: Any, library: Any, args: Any, returns: Any, flags: Any, local_types: Any
     ) -> None:
         flags.no_compile = True
-        super().__init__(typing, target, _Bare(target.codegen(), "part"), args, returns, flags, local_types)
+        bare = cast("Any", _Bare)(target.codegen(), "part")
+        cast("Any", super()).__init__(typing, target, bare, args, returns, flags, local_types)
 
 
 _PART = {"no_cpython_wrapper": True, "forceinline": True, "pipeline_class": _PartCompiler}
