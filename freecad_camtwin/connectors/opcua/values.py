@@ -51,9 +51,8 @@ class Gatherer:
                     continue
                 self._notification(int(notification.ClientHandle), notification.Value, fresh, state)
         yield from sorted(state, key=lambda event: event.time)
-        if fresh:
-            self._last = max(self._last, max(reading[0] for reading in fresh))
-            yield from observations(fresh)
+        self._last = max((at for at, _, word in fresh if isinstance(word, float)), default=self._last)
+        yield from observations(fresh)
 
     def _missing(self, message: ua.NotificationMessage) -> Iterator[Event]:
         """Tell a gap where messages are missing before this one."""
@@ -79,7 +78,7 @@ class Gatherer:
             return  # still unknown
         self._begun[handle], self._known[handle] = True, known
         for item, word in readings:
-            if begins or not isinstance(word, float) or at <= self._last:
+            if begins or (isinstance(word, float) and at <= self._last):
                 state.append(Event(at, item, repr(word) if isinstance(word, float) else word))
             else:
                 fresh.append((at, item, word))
