@@ -8,7 +8,7 @@ MATRIX ?= 1.0 1.1
 export LC_ALL := C.UTF-8
 python := .venv/bin/python
 
-.PHONY: help demo test test-matrix bench lint format compatibility roots clean
+.PHONY: help demo test test-matrix bench faults lint format compatibility roots clean
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' Makefile | sed -E 's/^([a-z%-]+):.*## (.*)/\1\t\2/; s/%/NAME/' | expand -t 16
 
@@ -17,8 +17,7 @@ demo: .venv/ready ## analyse a real panel, mend its feeds, post it before and af
 	@examples/demo
 
 test: .venv/ready ## all tests: without FreeCAD, and inside this machine's FreeCAD, headless and windowed
-	@.ci/system freecad controller store broker certificates
-	@.ci/peers >/dev/null
+	@.ci/system freecad controller store broker
 	@.ci/test
 
 test-matrix: .venv/ready ## the tests inside the other FreeCADs, headless and windowed (MATRIX="1.0 1.1")
@@ -41,6 +40,10 @@ lint: .venv/ready ## formatting, style, types and the layers
 format: .venv/ready ## format the code and mend what ruff can mend
 	@.venv/bin/ruff check --fix-only --quiet .
 	@.venv/bin/ruff format .
+
+faults: .venv/ready ## every fault of network, machine and computer, done to a recorder: what was lost, and why
+	@.ci/system broker
+	@PYTHONPATH=.:kernels:tests $(python) -m faults.run
 
 compatibility: .venv/ready ## every document at hand in FreeCAD 0.20, 1.0 and 1.1: docs/compatibility.md
 	@.ci/system freecad

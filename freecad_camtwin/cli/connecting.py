@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,9 +18,10 @@ from freecad_camtwin.cli.text import say
 from freecad_camtwin.connectors import Options
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.live.choose import Choice, choose, opened
-from freecad_camtwin.live.flow import Flow
-from freecad_camtwin.live.placer import PathPlacer
-from freecad_camtwin.twin.package import Package, load_package
+from freecad_camtwin.live.flow import Flow, Placer
+
+if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
+    from freecad_camtwin.twin.package import Package
 
 #: Where a password is looked for when no option names another variable.
 PASSWORD = "CAMTWIN_PASSWORD"
@@ -131,22 +132,34 @@ class Source:
 
     url: str
     options: Options
-    package: Package | None
+    package: "Package | None"
     signals: Path | None
 
     @classmethod
     def of(cls, url: str, said: dict[str, Any]) -> "Source":
         """Read what ``machine_options`` took, and the files that it names."""
         job, signals = said.pop("job"), said.pop("signals")
-        return cls(url, options_of(said), load_package(job) if job is not None else None, signals)
+        return cls(url, options_of(said), _package(job) if job is not None else None, signals)
 
     async def flow(self, *, quiet: bool) -> Flow:
         """Return the flow of its data; where its signal map had to be proposed, say so."""
         choice = await choose(self.url, self.options, self.signals, self.package)
         if choice.is_proposed and not quiet:
             show_choice(choice)
-        placer = PathPlacer(self.package) if self.package is not None else None
+        placer = _placer(self.package) if self.package is not None else None
         return Flow(opened(self.url, self.options, choice.signals), choice.signals, placer)
+
+
+def _package(path: Path) -> "Package":
+    from freecad_camtwin.twin.package import load_package
+
+    return load_package(path)
+
+
+def _placer(package: "Package") -> Placer:
+    from freecad_camtwin.live.placer import PathPlacer
+
+    return PathPlacer(package)
 
 
 def show_choice(choice: Choice) -> None:

@@ -75,6 +75,7 @@ async def _record(source: Source, settings: Settings, output: Path, header: Head
     if header.machine is None and flow.translator.signals.name:
         header = replace(header, machine=flow.translator.signals.name)
     recorder = Recorder(flow, output, header, package=source.package, until=until)
+    hint = asyncio.create_task(_hint(recorder, source.url, quiet=settings.quiet))
     line = asyncio.create_task(
         show(lambda: f"{recorder.acknowledged:,} rows safe · {state_line(recorder.state)}", quiet=settings.quiet)
     )
@@ -83,7 +84,17 @@ async def _record(source: Source, settings: Settings, output: Path, header: Head
             return await recorder.run()
     finally:
         line.cancel()
+        hint.cancel()
         say_warnings(flow, quiet=settings.quiet)
+
+
+async def _hint(recorder: Recorder, url: str, *, quiet: bool) -> None:
+    """Say that nothing comes, where nothing ever came: some brokers grant a subscription that they never serve."""
+    while not recorder.state.lost and not recorder.has_begun:
+        await asyncio.sleep(0.2)
+    if not recorder.has_begun and not quiet:
+        lost = recorder.state.lost
+        click.echo(f"Still waiting for {url}: {lost}. Is that the right address, and may we read there?", err=True)
 
 
 def _summary(ended: Recorded) -> None:

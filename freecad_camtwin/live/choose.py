@@ -8,14 +8,16 @@ import asyncio
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freecad_camtwin.connectors import Connector, Options, open_connector
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.discovery import Item, propose
 from freecad_camtwin.twin.observation import GAP, Event
-from freecad_camtwin.twin.package import Package
 from freecad_camtwin.twin.signals import SignalMap, read_signals
+
+if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
+    from freecad_camtwin.twin.package import Package
 
 #: How long a source is listened to, from its first word on [s].
 LISTEN = 3.0
@@ -31,7 +33,7 @@ class Choice:
     is_proposed: bool = False
 
 
-async def choose(url: str, options: Options, said: Path | None, package: Package | None) -> Choice:
+async def choose(url: str, options: Options, said: Path | None, package: "Package | None") -> Choice:
     """Return the signal map for a source; InputError where nothing that it offers could be understood."""
     if said is not None:
         return Choice(read_signals(said), ())
@@ -52,9 +54,10 @@ async def proposed(url: str, options: Options, listen: float = LISTEN) -> Choice
 
 
 def opened(url: str, options: Options, signals: SignalMap) -> Connector:
-    """Open a source whose words are known from its signal map."""
+    """Open a source of which we know what we want, and which items are words, from its signal map."""
+    items = tuple(dict.fromkeys(signal.item for signal in signals.signals))
     words = frozenset(signal.item for signal in signals.signals if signal.quantity.unit is None)
-    return open_connector(url, replace(options, words=words))
+    return open_connector(url, replace(options, items=items, words=words))
 
 
 async def _heard(connector: Connector, patience: float, listen: float) -> tuple[Item, ...]:

@@ -23,6 +23,7 @@ class PathPlacer:
     """Adds ``operation``, ``move``, ``way`` [mm], ``predicted_power`` [W] and ``confidence`` to rows; NaN unknown."""
 
     def __init__(self, package: Package) -> None:
+        _warm_up(package)
         self._aligner = Aligner(package)
         self._waiting: deque[tuple[float, Columns]] = deque()  # what the aligner has, and since when
         self._ahead = 0  # rows that it still has and that have gone on without it
@@ -65,6 +66,15 @@ class PathPlacer:
             if columns.rows > rows:
                 self._waiting.appendleft((since, columns.part(slice(rows, None))))
             rows -= min(rows, columns.rows)
+
+
+def _warm_up(package: Package) -> None:
+    """Have the kernels compiled now: at their first use that takes seconds, for which a machine would not wait."""
+    rows = 8
+    points = dict.fromkeys("xyz", np.linspace(0.0, 1.0, rows))
+    aligner = Aligner(package)
+    aligner.take(Columns(np.arange(rows) / 100, {**points, "line": np.ones(rows)}))
+    aligner.rest()
 
 
 def _number(index: Ints) -> Floats:

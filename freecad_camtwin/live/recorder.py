@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freecad_camtwin.errors import ConnectorError, OutputError
 from freecad_camtwin.live.flow import Block, Flow
@@ -23,9 +23,11 @@ from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.schema import Gap, Header
 from freecad_camtwin.twin.columns import Columns
 from freecad_camtwin.twin.observation import Event
-from freecad_camtwin.twin.package import Package
 from freecad_camtwin.twin.signals import encode_signals
 from freecad_camtwin.twin.state import State
+
+if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
+    from freecad_camtwin.twin.package import Package
 
 #: A controller that stays idle for so long has ended its program: between two blocks it may say so, too [s].
 IDLE_S = 1.0
@@ -99,7 +101,7 @@ class Recorded:
 class Recorder:
     """Records one run of a flow into a new file."""
 
-    def __init__(self, flow: Flow, path: Path, header: Header, *, package: Package | None, until: Until) -> None:
+    def __init__(self, flow: Flow, path: Path, header: Header, *, package: "Package | None", until: Until) -> None:
         self._flow, self._path = flow, path
         self._header = replace(header, signal_map=encode_signals(flow.translator.signals).decode())
         self._keeper = Keeper(flow, package)
@@ -113,6 +115,11 @@ class Recorder:
     def state(self) -> State:
         """The last that is known of the machine."""
         return self._keeper.state
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a file."""
+        return self._writer is not None
 
     @property
     def acknowledged(self) -> int:

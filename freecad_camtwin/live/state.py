@@ -5,14 +5,17 @@ import math
 import time
 from collections import deque
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from freecad_camtwin.connectors.protocol import Told
 from freecad_camtwin.live.flow import Block, Flow
 from freecad_camtwin.twin.columns import Columns
-from freecad_camtwin.twin.package import Package
 from freecad_camtwin.twin.state import State
+
+if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
+    from freecad_camtwin.twin.package import Package
 
 #: Over so long rows are counted for their rate [s].
 RATE_S = 2.0
@@ -26,7 +29,7 @@ _INDICES = ("operation", "move", "line", "tool")
 class Keeper:
     """Keeps the state of a flow up to date."""
 
-    def __init__(self, flow: Flow, package: Package | None = None) -> None:
+    def __init__(self, flow: Flow, package: "Package | None" = None) -> None:
         self.state = State()
         self._flow = flow
         self._labels = [operation.label for operation in package.job.operations] if package else []

@@ -148,23 +148,31 @@ class Translator:
         if not ours:
             self.counters["unmapped"] += len(samples.time)
             return Columns(np.empty(0))
-        kept, time = self._in_order(samples.time)
-        if not kept.size:
+        last = self._last
+        told, time = self._in_order(samples.time)
+        if not told.size:
             return Columns(np.empty(0))
         factor, shift = self._conversion[ours].T
-        rows = np.full((len(kept) + 1, len(self._columns)), np.nan)
+        rows = np.full((len(told) + 1, len(self._columns)), np.nan)
         rows[0] = self._held
         with np.errstate(over="ignore", invalid="ignore"):
-            values = samples.values[kept][:, theirs] * factor + shift
+            values = samples.values[told][:, theirs] * factor + shift
         rows[1:, ours] = np.where(np.isfinite(values), values, np.nan)
         _hold(rows)
         self._held = rows[-1].copy()
-        self._time = np.concatenate([self._time, time])
-        self._rows = np.concatenate([self._rows, rows[1:]])
-        return self._release(float(time[-1]))
+        again = int(np.searchsorted(time, last, side="right"))  # rows of the newest instant, which was told before
+        if again and len(self._time):
+            self._rows[-1] = rows[again]
+        whole = np.flatnonzero(np.diff(time[again:], append=np.inf) > 0) + again
+        self._time = np.concatenate([self._time, time[whole]])
+        self._rows = np.concatenate([self._rows, rows[1:][whole]])
+        return self._release(self._last)
 
     def _in_order(self, source: Floats) -> tuple[np.ndarray, Floats]:
-        """Which rows of a block are new, and their times on our clock."""
+        """Which rows of a block are of the newest instant or later, in order, and their times on our clock.
+
+        A message may end in the middle of an instant: what the next one adds is no row of its own, but is not lost.
+        """
         is_time = np.isfinite(source)
         self.counters["timeless"] += int((~is_time).sum())
         rows = np.flatnonzero(is_time)
@@ -182,7 +190,8 @@ class Translator:
         elif len(time):
             self._behind = np.inf
         self.counters["late or doubled"] += int((~new).sum())
-        rows, time = rows[new], time[new]
+        told = time >= self._last
+        rows, time = rows[told], time[told]
         if len(time):
             self._last = float(time[-1])
         return rows, time

@@ -160,6 +160,30 @@ def test_late_doubled_and_timeless_rows_are_dropped_and_counted():
     assert translator.counters["timeless"] == 1
 
 
+def test_late_rows_in_a_block_with_new_ones_do_not_run_time_back():
+    translator = Translator(a_map(("x", Meaning.POSITION_X)))
+    translator.take(Samples.row(10.0, {"x": 0.0}))
+    rows = translator.take(Samples(np.array([1.0, 2.0, 3.0, 11.0]), ("x",), np.arange(4.0).reshape(-1, 1)))
+    assert (list(rows.time), list(rows.values["x"])) == ([11.0], [3.0])
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.5])
+def test_what_a_second_message_says_of_an_instant_is_not_lost(delay):
+    signals = (
+        Signal("x", Meaning.POSITION_X),
+        Signal("y", Meaning.POSITION_Y),
+        Signal("n", Meaning.SPINDLE_SPEED, delay=delay),
+    )
+    translator = Translator(SignalMap(signals))
+    told = [Samples.row(1.0, {"x": 1.0}), Samples.row(1.0, {"y": 5.0}), Samples.row(2.0, {"x": 2.0})]
+    columns = joined([*(translator.take(each) for each in told), translator.rest()])
+    assert list(columns.time) == [1.0, 2.0]
+    assert columns.values["y"][-1] == 5.0
+    one = Samples(np.array([3.0, 3.0]), ("x", "y"), np.array([[3.0, np.nan], [np.nan, 6.0]]))
+    columns = joined([translator.take(one), translator.rest()])
+    assert (list(columns.time), list(columns.values["x"]), list(columns.values["y"])) == ([3.0], [3.0], [6.0])
+
+
 def test_a_clock_that_was_set_back_does_not_silence_the_machine():
     translator = Translator(a_map(("x", Meaning.POSITION_X)))
     before = [translator.take(Samples.row(1000.0 + k, {"x": k})) for k in range(10)]

@@ -17,7 +17,6 @@ from freecad_camtwin.connectors.opcua.certificates import (
     read_certificates,
     trusted_by,
 )
-from freecad_camtwin.connectors.opcua.transport import harden
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.live.publishers.opcua.rights import GuardedServer, Subscriptions, Users, Value, Writes
 from freecad_camtwin.live.publishers.opcua.space import Space, fill, load_types
@@ -51,7 +50,6 @@ class Presenter:
 
     async def __aenter__(self) -> "Presenter":
         """Listen. ConnectorError where the address is taken, or the certificate cannot be used."""
-        harden()
         users = Users(self._options, self._trusted)
         inner = InternalServer(user_manager=users)
         inner.attribute_service = Writes(inner, self._wish)
