@@ -17,7 +17,8 @@ demo: .venv/ready ## analyse a real panel, mend its feeds, post it before and af
 	@examples/demo
 
 test: .venv/ready ## all tests: without FreeCAD, and inside this machine's FreeCAD, headless and windowed
-	@.ci/system freecad controller store broker
+	@.ci/system freecad controller store broker certificates
+	@.ci/peers >/dev/null
 	@.ci/test
 
 test-matrix: .venv/ready ## the tests inside the other FreeCADs, headless and windowed (MATRIX="1.0 1.1")

@@ -39,6 +39,7 @@ _COMMANDS = {
     "clear": ("freecad_camtwin.cli.post", "clear"),
     "package": ("freecad_camtwin.cli.package", "package"),
     "compare": ("freecad_camtwin.cli.compare", "compare"),
+    "import": ("freecad_camtwin.cli.import_run", "import_run"),
     "cycle-time": ("freecad_camtwin.cli.cycle_time", "cycle_time"),
     "record": ("freecad_camtwin.cli.record", "record"),
     "bridge": ("freecad_camtwin.cli.bridge", "bridge"),

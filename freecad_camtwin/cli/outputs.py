@@ -7,7 +7,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -70,6 +70,7 @@ class Outputs:
     def __init__(self) -> None:
         self._pending: list[tuple[Path, Path]] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._made: list[Path] = []
 
     def __enter__(self) -> Self:
         return self
@@ -87,6 +88,9 @@ class Outputs:
         finally:
             for temporary, _ in self._pending:
                 temporary.unlink(missing_ok=True)
+            for folder in self._made if kind is not None else ():
+                with suppress(OSError):  # somebody else has put something there
+                    folder.rmdir()
             if self._folder is not None:
                 self._folder.cleanup()
 
@@ -101,6 +105,13 @@ class Outputs:
             raise refuse(target, error) from error
         self._pending.append((Path(name), target))
         return Path(name)
+
+    def folder(self, folder: Path) -> None:
+        """Make a folder for results, if there is none; after a failure it goes again."""
+        if not folder.is_dir():
+            with explaining(folder):
+                folder.mkdir()
+            self._made.append(folder)
 
     def scratch(self, name: str, content: bytes = b"") -> Path:
         """Return a file for the time of the block only, with ``content``."""

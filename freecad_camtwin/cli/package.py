@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from freecad_camtwin.cli.freecad import FreeCAD
-from freecad_camtwin.cli.inputs import Read, Request, analyzed
+from freecad_camtwin.cli.inputs import Request, analyzed
 from freecad_camtwin.cli.options import FILE, Settings, source_options
 from freecad_camtwin.cli.outputs import Outputs, check_target
 from freecad_camtwin.cli.progress import working
@@ -53,18 +53,13 @@ def package(
     from freecad_camtwin.twin.signals import read_signals
 
     meanings = read_signals(signals) if signals is not None else None
-    analysis, found = analyzed(request, settings)
     with Outputs() as outputs:
-        note = None
-        if request.is_document and program is None:
-            target = outputs.scratch(gcode.name if gcode is not None else f"{request.source.stem}.ngc")
-            note = _post(request, settings, analysis.job.name, post, target, must=gcode is not None)
-            program = target if note is None else None
-        made = packed(analysis, found, request, program, meanings)
-        if note is not None:
-            made = replace(made, warnings=(*made.warnings, note))
-        if gcode is not None and program is not None:
-            outputs.write(gcode, program.read_bytes())
+        made, posted = pack(
+            request, settings, outputs, program=program, post=post, must=gcode is not None, signals=meanings
+        )
+        if gcode is not None and posted is not None:
+            made = replace(made, program=gcode.name)
+            outputs.write(gcode, posted.read_bytes())
         whole = outputs.scratch(f"{output.name}.whole")
         save_package(made, whole)
         outputs.write(output, whole.read_bytes())
@@ -85,16 +80,35 @@ def _check(
         raise click.UsageError("two results would go to the same file.")
 
 
-def packed(
-    analysis: Any, found: Read, request: Request, program: Path | None, signals: "SignalMap | None"
-) -> "Package":
-    """Return the package of an analysed job and the program posted from it; a program is its own."""
+def pack(
+    request: Request,
+    settings: Settings,
+    outputs: Outputs,
+    *,
+    program: Path | None,
+    post: str | None = None,
+    must: bool = False,
+    signals: "SignalMap | None" = None,
+) -> "tuple[Package, Path | None]":
+    """Analyse a job and join it with the program that runs it, which is posted here if it is a document's.
+
+    Returns the package, and the program where it was posted: a file for the time of ``outputs``. ``must``: fail where
+    it cannot be posted.
+    """
     from freecad_camtwin.twin.package import make_package
 
-    made = make_package(analysis, program, signals=signals)
-    if program is None and not request.is_document:
-        return replace(made, program_sha256=found.sha256)
-    return made
+    analysis, found = analyzed(request, settings)
+    if not request.is_document:
+        made = make_package(analysis, program, signals=signals)
+        return (made if program is not None else replace(made, program_sha256=found.sha256)), None
+    if program is not None:
+        return make_package(analysis, program, signals=signals), None
+    posted = outputs.scratch(f"{request.source.stem}.ngc")
+    note = _post(request, settings, analysis.job.name, post, posted, must=must)
+    if note is None:
+        return make_package(analysis, posted, signals=signals), posted
+    made = make_package(analysis, signals=signals)
+    return replace(made, warnings=(*made.warnings, note)), None
 
 
 def _post(

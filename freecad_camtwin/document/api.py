@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What macros and headless scripts call: six functions on a job object.
+"""What macros and headless scripts call: functions on a job object.
 
     import freecad_camtwin as camtwin
     camtwin.attach(job, material="6061", machine="vmc")
     plan = camtwin.plan_feeds(job)
     camtwin.apply(job, plan)
     program = camtwin.post(job, "linuxcnc")
+    runs = camtwin.import_run(job, "monday.run", "part.camtwin")
 
 Each change is one undo step. Nothing is recomputed but the objects that we add.
 """
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freecad_camtwin.document import dressup, feeds, twin_object
+from freecad_camtwin.document import dressup, execution, feeds, twin_object
 from freecad_camtwin.document import post as posting
 from freecad_camtwin.document.job import read_job
 from freecad_camtwin.errors import DocumentError, InputError
@@ -20,7 +24,10 @@ from freecad_camtwin.twin.plan import FeedPlan
 
 if TYPE_CHECKING:
     from freecad_camtwin.twin.analysis import Analysis
+    from freecad_camtwin.twin.execution import Execution
     from freecad_camtwin.twin.optimise import PlanOptions
+    from freecad_camtwin.twin.package import Package
+    from freecad_camtwin.twin.run import Run
 
 
 def attach(
@@ -83,6 +90,52 @@ def clear(job: Any, *, keep_twin: bool = False) -> int:
         if not keep_twin:
             twin_object.detach(job)
     return removed
+
+
+def import_run(
+    job: Any,
+    run: "str | os.PathLike[str] | Run | Sequence[Execution]",
+    package: "str | os.PathLike[str] | Package | None" = None,
+    **options: Any,
+) -> list[Any]:
+    """Keep what the machine did under the job's twin, and return an object for each execution.
+
+    ``run`` is a recording, or executions that were made from one; ``package`` is what the run is held against: without
+    it the job is analysed as it is, with the ``options`` of ``analyze``. The figures of every move go into the folder
+    PART.camtwin beside the document. DocumentError where the run went along another path than the document's.
+    """
+    if not job.Document.FileName:
+        raise DocumentError(f"save document {job.Document.Label!r} first: a run's figures are kept beside its file")
+    made = _executions(job, run, package, options)
+    from freecad_camtwin.twin.execution_file import folder_of, save_execution, written
+    from freecad_camtwin.twin.execution_summary import summary
+
+    folder = folder_of(job.Document.FileName)
+    told = []
+    for each in made:
+        files, sha256 = written(each)
+        name = execution.beside(job.Document.FileName, folder / next(reversed(files)))
+        told.append({**summary(each), "Sidecar": name, "SidecarHash": sha256})
+        execution.check(job, told[-1])
+    for each in made:
+        save_execution(each, folder)
+    with feeds.transaction(job.Document, "Import run"):
+        return [execution.add(job, each) for each in told]
+
+
+def _executions(job: Any, run: Any, package: Any, options: dict[str, Any]) -> "Sequence[Execution]":
+    if isinstance(run, Sequence) and not isinstance(run, str):
+        return run
+    analysis = _analysis()
+    from freecad_camtwin.store.run import read_run
+    from freecad_camtwin.twin.execution import make_executions
+    from freecad_camtwin.twin.package import load_package, make_package
+
+    if package is None:
+        package = make_package(analysis.analyze(read_job(job), **options))
+    elif isinstance(package, str | os.PathLike):
+        package = load_package(package)
+    return make_executions(package, read_run(Path(run), package.signals) if isinstance(run, str | os.PathLike) else run)
 
 
 def _analysis() -> Any:

@@ -12,10 +12,15 @@ import FreeCAD
 
 from freecad_camtwin.document import structure, views
 from freecad_camtwin.document.dressup import FeedDressup
+from freecad_camtwin.document.execution import ExecutionObject
 from freecad_camtwin.document.properties import MARK, Proxy
 from freecad_camtwin.document.twin_object import TwinObject
 
-_PROXIES: dict[str, type[Proxy]] = {structure.FEED_DRESSUP: FeedDressup, structure.TWIN: TwinObject}
+_PROXIES: dict[str, type[Proxy]] = {
+    structure.FEED_DRESSUP: FeedDressup,
+    structure.TWIN: TwinObject,
+    structure.EXECUTION: ExecutionObject,
+}
 
 
 def heal(document: Any) -> int:

@@ -8,6 +8,7 @@
 | apply | document, plan, job?, output?, post?, gcode?, post_args? | saved, output, gcode, operations, … |
 | clear | document, output, job?, keep_twin?, post?, gcode? | saved, output, gcode, removed |
 | post | document, post, gcode, job?, post_args? | gcode |
+| import | document, output, executions (summaries), job? | saved, output, sidecars |
 | doctor | | freecad_version, python, packages, posts |
 
 The document is copied before FreeCAD opens it: its bytes and its folder stay as they are.
@@ -24,7 +25,7 @@ from typing import Any
 
 import FreeCAD
 
-from freecad_camtwin.document import api, dressup, feeds, observer, stored, structure, versions
+from freecad_camtwin.document import api, dressup, execution, feeds, observer, stored, structure, versions
 from freecad_camtwin.document.files import save_document, write_text
 from freecad_camtwin.document.job import lost_proxies, open_document, read_stored
 from freecad_camtwin.document.post import post
@@ -137,6 +138,17 @@ def _post(request: Request) -> Answer:
         return _about(file) | _posted(job, request) | _could_be_saved(lost_proxies(document, file), file)
 
 
+def _import(request: Request) -> Answer:
+    with opened(request["document"]) as (document, file):
+        _must_be_saveable(document, file, request)
+        job = _one(document, request)
+        twin = structure.twin(job)
+        sidecars = [each.Sidecar for each in structure.executions(twin)] if twin is not None else []
+        for summary in request["executions"]:
+            execution.add(job, summary)
+        return _about(file) | {"sidecars": sidecars} | _saved(document, request)
+
+
 def _text(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
@@ -196,5 +208,6 @@ _ACTIONS: dict[str, Callable[[Request], Answer]] = {
     "apply": _apply,
     "clear": _clear,
     "post": _post,
+    "import": _import,
     "doctor": _doctor,
 }

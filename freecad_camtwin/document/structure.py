@@ -13,6 +13,7 @@ from freecad_camtwin.errors import DocumentError
 
 FEED_DRESSUP = "FeedDressup"
 TWIN = "Twin"
+EXECUTION = "Execution"
 
 
 def has(obj: Any, *names: str) -> bool:
@@ -131,3 +132,8 @@ def twin(job: Any) -> Any | None:
         if is_marked(obj, TWIN) and obj.Job == job:
             return obj
     return None
+
+
+def executions(twin: Any) -> list[Any]:
+    """The executions that a twin keeps, in the order in which they came."""
+    return [obj for obj in getattr(twin, "Executions", []) if is_marked(obj, EXECUTION)]

@@ -34,6 +34,7 @@ PROPERTIES = (
              note=True),
     Property("App::PropertyEnumeration", "Stage", "Trust", "How far the twin is trusted", STAGES[0],
              note=True, choices=STAGES),
+    Property("App::PropertyLinkList", "Executions", "Runs", "What its machine did, run by run", [], note=True),
     Property("App::PropertyMap", "SignalMap", "Signals", "Signal of the machine, by data item such as LOAD", {},
              note=True),
 )  # fmt: skip
@@ -71,10 +72,12 @@ def attach(job: Any) -> Any:
 
 
 def detach(job: Any) -> None:
-    """Take a job's twin away, and all that it noted on the operations."""
+    """Take a job's twin away with its executions, and all that it noted on the operations."""
     for top in structure.operations(job):
         if structure.is_path(top):
             twin_data.forget(structure.root(top))
     obj = structure.twin(job)
     if obj is not None:
+        for execution in structure.executions(obj):
+            job.Document.removeObject(execution.Name)
         job.Document.removeObject(obj.Name)

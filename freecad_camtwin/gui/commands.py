@@ -66,7 +66,7 @@ class JobCommand(ABC):
         return None
 
     def Activated(self) -> None:
-        with _told():
+        with told():
             self.run(selected_job())
 
     @abstractmethod
@@ -121,7 +121,7 @@ class PlanFeeds(JobCommand):
 
     def apply(self, job: Any, plan: FeedPlan) -> None:
         """Lay the plan over the job as one step that can be undone, and show the new load."""
-        with _told(), transaction(job.Document, translate("CamTwin", "Plan feeds")):
+        with told(), transaction(job.Document, translate("CamTwin", "Plan feeds")):
             api.apply(job, plan)
         note(plan.sentence)
         Analyse().Activated()
@@ -145,7 +145,7 @@ class Clear(JobCommand):
 
     def obstacle(self, job: Any) -> str | None:
         planned = any(structure.feed_dressup(obj) for obj in structure.operations(job))
-        if planned or structure.twin(job) or state_of(job).analysis:
+        if planned or structure.twin(job) or state_of(job).overlay or state_of(job).analysis:
             return None
         return translate("CamTwin", "There is nothing to clear: the job has no twin, no planned feeds and no analysis.")
 
@@ -187,7 +187,8 @@ class Report(JobCommand):
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
+    """Tell the user what goes wrong inside the block."""
     try:
         yield
     except CamTwinError as error:

@@ -21,12 +21,16 @@ class JobState:
 
     def show(self, document: Any, analysis: Analysis) -> None:
         """Keep an analysis and draw it; a document without a 3D view is analysed all the same."""
-        self.hide()
+        self.draw(document, *_lines(analysis))
         self.analysis = analysis
+
+    def draw(self, document: Any, points: Any, rgba: Any, counts: Any) -> None:
+        """Draw coloured lines in the place of what was drawn; see ``Overlay.draw``."""
+        self.hide()
         view = view_of(document)
         if view is not None:
             self.overlay = Overlay(view)
-            self.overlay.draw(*_lines(analysis))
+            self.overlay.draw(points, rgba, counts)
 
     def hide(self) -> None:
         """Forget the analysis, and take its overlay out of the view."""

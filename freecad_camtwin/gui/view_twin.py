@@ -4,13 +4,14 @@
 from pathlib import Path
 from typing import Any
 
+from freecad_camtwin.document import structure
 from freecad_camtwin.document.properties import Proxy
 
 _ICON = str(Path(__file__).parent / "icons" / "CamTwin_Attach.svg")
 
 
 class ViewTwin(Proxy):
-    """View provider of a twin: an icon; what it knows is in its properties."""
+    """View provider of a twin: an icon, and its executions hang below it."""
 
     def __init__(self, view: Any) -> None:
         view.Proxy = self
@@ -20,3 +21,6 @@ class ViewTwin(Proxy):
 
     def getIcon(self) -> str:
         return _ICON
+
+    def claimChildren(self) -> list[Any]:
+        return structure.executions(self._obj)

@@ -47,8 +47,8 @@ def align(package: Package, columns: Columns, *, correction: Correction | None =
             "the run has no position, no line number and no load of the spindle: nothing says where it was; "
             "map one of them in the signal map"
         )
-    clock, confidence = signature.lay_over(places.power(signature.FINE), columns.time, measured)
-    found = places.alignment(columns.time, places.way_at(clock), nowhere, by_line.moves, "power", Correction())
+    timing, clock, confidence = signature.lay_over(places.timing, places.power, columns.time, measured)
+    found = places.alignment(columns.time, places.way_at(clock, timing), nowhere, by_line.moves, "power", Correction())
     return replace(found, confidence=np.where(found.executed >= 0, confidence, 0.0))
 
 

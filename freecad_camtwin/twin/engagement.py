@@ -3,19 +3,17 @@
 
 import math
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camtwin_kernels import engagement as kernel
 from camtwin_kernels import engagement_angles as angles
+from camtwin_kernels import engagement_moves as kernel
 from camtwin_kernels import engagement_shapes as shapes
 from camtwin_kernels import reduced
-from camtwin_kernels import stock as stock_kernel
 from freecad_camtwin.errors import StockError, ToolError
+from freecad_camtwin.twin.cuts import Steps, cut
 from freecad_camtwin.twin.job import Job
 from freecad_camtwin.twin.stock import QUANTUM, HeightField
 from freecad_camtwin.twin.tool import Shape, Tool
@@ -29,9 +27,6 @@ CELLS_PER_STEP = 5
 #: … and at least this part of the cutter's diameter: forces change little over less.
 STEPS_PER_DIAMETER = 12
 
-#: Angles of shorter steps are taken over joined steps of this many cells together.
-CELLS_PER_WINDOW = 4
-
 #: An arc's chords lie at most this far beside it [mm].
 CHORD_ERROR = 0.0005
 
@@ -40,8 +35,6 @@ CELLS_PER_DIAMETER, MOST_CELLS = 60, 16_000_000
 
 #: Point angle of a drill that does not say it: the common one of ISO 235 drills [rad].
 DRILL_SIG = math.radians(118.0)
-
-_CHUNK = 1 << 17  # steps per kernel call: progress in between, small temporaries
 
 
 @dataclass(frozen=True)
@@ -106,18 +99,19 @@ def engage(
     if any(event.kind is EventKind.SPINDLE and event.value < 0 for event in path.events):
         warnings.append("the spindle turns left (M4): angles are given as for M3, up and down milling are exchanged")
     cutters = _cutters(job, warnings)
-    may_touch = _may_touch(path, cutters, field)
-    if path.is_cutting.any() and not (may_touch & path.is_cutting).any():
+    feeds, rapids = np.flatnonzero(path.is_cutting), np.flatnonzero(~path.is_cutting)
+    parts = np.array_split(feeds, 1 + len(feeds) // 4096)  # the first that touches is enough
+    if len(feeds) and not any(_may_touch(path, cutters, field, part).any() for part in parts):
         raise _misses(path, field)
-    moves = _divide(path, cutters, field, may_touch)
+    moves = _divide(path, cutters, field, rapids[~_may_touch(path, cutters, field, rapids)])
     before = field.quanta
     steps = int(moves.first[-1])
     move, start, end = np.empty(steps, np.int32), np.empty((steps, 3)), np.empty((steps, 3))
     angles.lay(moves, move, start, end)
     slices = max(slices, 1)
     whole, sliced = np.zeros((5, steps)), np.zeros((4, steps, slices), np.float32)
-    removed = _cut(field, cutters, moves, _Steps(move, start, end, whole, sliced), threads, progress)
-    length = path.length[move] / np.diff(moves.first)[move]
+    removed = cut(field, cutters, moves, Steps(move, start, end, whole, sliced), threads, progress)
+    length = (path.length / np.maximum(np.diff(moves.first), 1))[move]
     dz = end[:, 2] - start[:, 2]
     is_kept = path.is_cutting[move] | (whole[0] > 0)
     contacts = _rapid_contacts(path, move, whole[0])
@@ -168,15 +162,6 @@ def default_cell(job: Job) -> float:
     return float(f"{max(finest, math.sqrt(max(area, 0.0) / MOST_CELLS), 0.005):.2g}")
 
 
-@dataclass(frozen=True)
-class _Steps:
-    move: NDArray[np.int32]
-    start: Floats
-    end: Floats
-    whole: Floats
-    sliced: NDArray[np.float32]
-
-
 def _cutters(job: Job, warnings: list[str]) -> kernel.Cutters:
     """Return the job's tools as the kernel wants them; those that no move uses may be anything."""
     path = job.toolpath
@@ -185,7 +170,7 @@ def _cutters(job: Job, warnings: list[str]) -> kernel.Cutters:
         raise ToolError(f"{path.where(int(is_bare.argmax()))} cuts without a tool: give the operation one")
     shape = np.zeros(max(len(job.tools), 1), np.int32)
     size = np.ones((len(shape), 4))
-    for index in np.unique(path.tool[path.tool >= 0]):
+    for index in np.flatnonzero(np.bincount(path.tool + 1)[1:]):
         tool = job.tools[index]
         shape[index], size[index] = _cutter(tool, warnings)
     return kernel.Cutters(shape, size)
@@ -217,14 +202,14 @@ def _point_angle(tool: Tool, warnings: list[str]) -> float:
     return tool.sig
 
 
-def _divide(path: Toolpath, cutters: kernel.Cutters, field: HeightField, may_touch: NDArray[np.bool_]) -> kernel.Moves:
-    """Return the moves with their steps. Rapids that stay clear of the stock get none."""
+def _divide(path: Toolpath, cutters: kernel.Cutters, field: HeightField, clear: NDArray[np.int64]) -> kernel.Moves:
+    """Return the moves with their steps; those of ``clear``, rapids that stay clear of the stock, get none."""
     cutter = np.maximum(path.tool, 0).astype(np.int32)
     radius = cutters.size[cutter, kernel.RADIUS]
     target = np.maximum(CELLS_PER_STEP * field.cell, 2 * radius / STEPS_PER_DIAMETER)
     steps = np.maximum(path.length / target, 1).astype(np.int64)
     is_arc = path.kind == MoveKind.ARC
-    steps[~path.is_cutting & ~may_touch] = 0
+    steps[clear] = 0
     steps[path.tool < 0] = 0
     strokes = np.ones(path.moves, np.int32)
     turn = np.sqrt(8 * CHORD_ERROR / np.maximum(path.radius[is_arc], CHORD_ERROR))
@@ -242,114 +227,19 @@ def _divide(path: Toolpath, cutters: kernel.Cutters, field: HeightField, may_tou
     )
 
 
-def _may_touch(path: Toolpath, cutters: kernel.Cutters, field: HeightField) -> NDArray[np.bool_]:
-    """Return whether a move's bounding box reaches the stock's, shape (moves,). Arcs count as far as they may go."""
-    spread = np.where(path.kind == MoveKind.ARC, 2 * np.nan_to_num(path.radius), 0.0)
-    margin = cutters.size[np.maximum(path.tool, 0), kernel.RADIUS] + spread
-    may_touch = np.minimum(path.start[:, 2], path.end[:, 2]) - spread < field.upper[2]
+def _may_touch(
+    path: Toolpath, cutters: kernel.Cutters, field: HeightField, moves: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return of each of ``moves`` whether its bounding box reaches the stock's. Arcs count as far as they may go."""
+    start, end = path.start[moves], path.end[moves]
+    spread = np.where(path.kind[moves] == MoveKind.ARC, 2 * np.nan_to_num(path.radius[moves]), 0.0)
+    margin = cutters.size[np.maximum(path.tool[moves], 0), kernel.RADIUS] + spread
+    may_touch = np.minimum(start[:, 2], end[:, 2]) - spread < field.upper[2]
     for axis in (0, 1):
         low, high = field.lower[axis] - margin, field.upper[axis] + margin
-        may_touch &= np.minimum(path.start[:, axis], path.end[:, axis]) < high
-        may_touch &= np.maximum(path.start[:, axis], path.end[:, axis]) > low
+        may_touch &= np.minimum(start[:, axis], end[:, axis]) < high
+        may_touch &= np.maximum(start[:, axis], end[:, axis]) > low
     return np.asarray(may_touch)
-
-
-def _cut(
-    field: HeightField,
-    cutters: kernel.Cutters,
-    moves: kernel.Moves,
-    steps: _Steps,
-    threads: int,
-    progress: Callable[[float], None] | None,
-) -> int:
-    """Run the kernel over stretches of moves and measure what their steps took; return the removed quanta."""
-    view = field.view()
-    removed = 0
-    slices = steps.sliced.shape[2] if steps.sliced.shape[2] > 1 else 0
-    scratches = [_scratch(len(view.top)) for _ in range(threads)]
-    with ThreadPoolExecutor(threads) as pool:
-        for m0, m1 in _stretches(moves, cutters):
-            cut_moves = kernel.CUT_MOVES[int(cutters.shape[moves.cutter[m0]])]
-            part = slice(int(moves.first[m0]), int(moves.first[m1]))
-            low = np.minimum(steps.start[part, 2], steps.end[part, 2]) - field.lower[2]
-            cutter = moves.cutter[steps.move[part]]
-            levels = np.zeros((len(low), slices + 1), np.int32)
-            if slices:
-                angles.level(cutters, cutter, low, field.upper[2] - field.lower[2], levels)
-            cuts = [_empty_cut(levels) for _ in range(threads)]
-            parts = list(zip(cuts, scratches, range(threads), strict=True))
-            if threads == 1:
-                cut_moves(view, cutters, moves, m0, m1, *parts[0], threads)
-            else:
-                waiting = [pool.submit(cut_moves, view, cutters, moves, m0, m1, *own, threads) for own in parts]
-                for own in waiting:
-                    own.result()
-            low_quanta = np.maximum(np.floor(low / QUANTUM + 0.5), 0).astype(np.int32)
-            cut = _join(cuts)
-            span = steps.end[part] - steps.start[part]
-            run = np.hypot(span[:, 0], span[:, 1])
-            window = CELLS_PER_WINDOW * field.cell
-            if (run < window).any():
-                angles.widen(cut, steps.start[part], steps.end[part], cutter, run, window)
-            whole, sliced = steps.whole[:, part], steps.sliced[:, part]
-            angles.measure(cut, cutters, cutter, low_quanta, run, span[:, 2].copy(), field.cell, whole, sliced)
-            removed += int(cut.volume.sum())
-            if progress is not None:
-                progress(m1 / len(moves.is_arc))
-    return removed
-
-
-def _scratch(tiles: int) -> kernel.Scratch:
-    """Return one thread's own memory."""
-    lists = np.empty((3, tiles + 1), np.int32)
-    return kernel.Scratch(
-        np.empty(stock_kernel.CELLS, np.int32),
-        np.zeros(2 * shapes.HINGES + 1, np.float32),
-        lists[0],
-        lists[1],
-        lists[2],
-    )
-
-
-def _stretches(moves: kernel.Moves, cutters: kernel.Cutters) -> list[tuple[int, int]]:
-    """Return stretches of moves [m0, m1) of at most about _CHUNK steps, each of cutters of one shape."""
-    shape = cutters.shape[moves.cutter]
-    changes = np.flatnonzero(np.diff(shape)) + 1
-    bounds = [0]
-    for last in (*changes.tolist(), len(shape)):
-        while bounds[-1] < last:
-            m1 = int(np.searchsorted(moves.first, moves.first[bounds[-1]] + _CHUNK, side="right")) - 1
-            bounds.append(min(max(m1, bounds[-1] + 1), last))
-    return list(pairwise(bounds))
-
-
-def _empty_cut(levels: NDArray[np.int32]) -> kernel.Cut:
-    steps, bounds = levels.shape
-    slices = bounds - 1
-    nothing = kernel.NOTHING_LEFT
-    return kernel.Cut(
-        volume=np.zeros(steps, np.int64),
-        top=np.full(steps, nothing, np.int32),
-        right=np.full(steps, -nothing, np.int32),
-        left=np.full(steps, nothing, np.int32),
-        levels=levels,
-        slice_volume=np.zeros((steps, slices), np.int64),
-        slice_right=np.full((steps, slices), -nothing, np.int32),
-        slice_left=np.full((steps, slices), nothing, np.int32),
-    )
-
-
-def _join(cuts: list[kernel.Cut]) -> kernel.Cut:
-    """Return what all threads took together."""
-    whole = cuts[0]
-    for cut in cuts[1:]:
-        for name in ("volume", "slice_volume"):
-            np.add(getattr(whole, name), getattr(cut, name), out=getattr(whole, name))
-        for name in ("top", "left", "slice_left"):
-            np.maximum(getattr(whole, name), getattr(cut, name), out=getattr(whole, name))
-        for name in ("right", "slice_right"):
-            np.minimum(getattr(whole, name), getattr(cut, name), out=getattr(whole, name))
-    return whole
 
 
 def _rapid_contacts(path: Toolpath, move: NDArray[np.int32], volume: Floats) -> tuple[tuple[int, float], ...]:

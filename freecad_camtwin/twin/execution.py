@@ -60,7 +60,7 @@ class Trace:
     loads: Mapping[str, Load]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Execution:
     """One execution. Arrays have one value per move of the document's toolpath, (moves,); NaN is unknown."""
 
@@ -72,7 +72,7 @@ class Execution:
     #: start [s after ``about.started``], time, stood, unseen, predicted_time [s], covered (0 … 1), samples,
     #: feed_override [%], confidence; of each load such as power: power.mean, power.p95, power.greatest, power.predicted
     moves: Mapping[str, Floats]
-    trace: Trace | None = field(default=None, compare=False)
+    trace: Trace | None = field(default=None)
 
     @property
     def load(self) -> str | None:
@@ -139,7 +139,7 @@ def _check_fit(package: Package, run: Run, found: Alignment, parts: tuple[Passag
         raise InputError(f"nothing of {run.source} lies on the path of '{name}': it is another job's run, or none")
     if run.toolpath_hash is not None or run.program_hash is not None:
         return
-    placed = sum(len(part.rows) for part in parts) / _moving(run, found)
+    placed = _placed(run, found)
     confidence = float(np.concatenate([found.confidence[part.rows] for part in parts]).mean())
     if placed < PLACED or (confidence < CONFIDENT and found.method != "line"):
         raise InputError(
@@ -148,14 +148,12 @@ def _check_fit(package: Package, run: Run, found: Alignment, parts: tuple[Passag
         )
 
 
-def _moving(run: Run, found: Alignment) -> float:
-    """Return how many samples a machine on the path could have placed: those that moved or have a place."""
+def _placed(run: Run, found: Alignment) -> float:
+    """Return the share of the samples that moved, or of all where no position is told, that have a place."""
     points = run.columns.points
-    tells = np.isfinite(points).all(axis=1)
-    if not tells.any():
-        return float(len(found.time))
     moved = np.linalg.norm(np.diff(points, axis=0, prepend=points[:1]), axis=1) > 1e-6
-    return float(max(int((moved | (found.executed >= 0)).sum()), 1))
+    among = moved if moved.any() else np.ones(len(found.time), bool)
+    return float((found.executed[among] >= 0).mean())
 
 
 def _execution(

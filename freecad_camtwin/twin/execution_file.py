@@ -90,6 +90,16 @@ def save_execution(execution: Execution, folder: str | os.PathLike[str]) -> tupl
     return place / next(reversed(files)), sha256
 
 
+def members(path: str | os.PathLike[str]) -> dict[str, bytes]:
+    """Return the two files of an execution as they are, by name, to copy them."""
+    text = _bytes(Path(path), _LARGEST_JSON)
+    found = _decoded(text, Path(path))
+    return {
+        Path(path).name: text,
+        found.arrays.file: _bytes(Path(path).with_name(found.arrays.file), _most(found.arrays)),
+    }
+
+
 def load_execution(path: str | os.PathLike[str], sha256: str | None = None) -> Execution:
     """Read an execution; ``sha256`` is what its JSON is known to be. InputError, one sentence, where it is not."""
     place = Path(path)
@@ -98,6 +108,12 @@ def load_execution(path: str | os.PathLike[str], sha256: str | None = None) -> E
         raise InputError(
             f"{place} is not the execution that the document refers to: it was changed; import the run again"
         )
+    found = _decoded(text, place)
+    moves = _moves(place.with_name(found.arrays.file), found.arrays)
+    return Execution(found.about, found.figures, found.operations, found.quality, found.notes, moves)
+
+
+def _decoded(text: bytes, place: Path) -> _Document:
     try:
         schema = msgspec.json.decode(text, type=dict[str, Any]).get("schema")
         if schema != SCHEMA:
@@ -108,8 +124,12 @@ def load_execution(path: str | os.PathLike[str], sha256: str | None = None) -> E
     arrays = found.arrays
     if not _NAME.fullmatch(arrays.file) or not 0 < arrays.moves <= MOST_MOVES or len(arrays.names) > 1000:
         raise InputError(f"{place} is damaged: it names arrays that cannot be")
-    moves = _moves(place.with_name(arrays.file), arrays)
-    return Execution(found.about, found.figures, found.operations, found.quality, found.notes, moves)
+    return found
+
+
+def _most(arrays: _Arrays) -> int:
+    """Return how many bytes packed arrays may have at most."""
+    return len(arrays.names) * (8 * arrays.moves + 4096)
 
 
 def _bytes(path: Path, most: int) -> bytes:
@@ -125,7 +145,7 @@ def _bytes(path: Path, most: int) -> bytes:
 
 def _moves(path: Path, arrays: _Arrays) -> dict[str, Floats]:
     """Read the arrays: those that are named and no others, each as long as it must be."""
-    packed = _bytes(path, len(arrays.names) * (8 * arrays.moves + 4096))
+    packed = _bytes(path, _most(arrays))
     if hashlib.sha256(packed).hexdigest() != arrays.sha256:
         raise InputError(f"{path} is damaged: its arrays are not those that were written; import the run again")
     try:

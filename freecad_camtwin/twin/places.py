@@ -14,7 +14,8 @@ from freecad_camtwin.twin.lag import Correction
 from freecad_camtwin.twin.matching import SILENCE
 from freecad_camtwin.twin.package import Package, Steps
 from freecad_camtwin.twin.polyline import Polyline
-from freecad_camtwin.twin.toolpath import Floats, Ints
+from freecad_camtwin.twin.signature import FINE, Timing
+from freecad_camtwin.twin.toolpath import EventKind, Floats, Ints
 
 #: So many moves may hide behind one reported line.
 MERGED = 200
@@ -101,11 +102,21 @@ class Places:
         rows = np.searchsorted(of_move[moves], np.arange(int(of_move.max()) + 2)).astype(np.int32)
         return rows, moves, of_move
 
-    def way_at(self, clock: Floats) -> Floats:
+    @cached_property
+    def timing(self) -> Timing:
+        """When the program's moves are predicted to be made, and where it stops."""
+        path, operation = self.package.lines.program, self.package.lines.operation
+        at = [event.before for event in path.events if event.kind in (EventKind.TOOL_CHANGE, EventKind.STOP)]
+        stops = np.union1d(at, np.flatnonzero(np.diff(operation)) + 1).astype(np.int64)
+        return Timing(self.package.start, self.package.time, path.is_cutting, stops[stops < path.moves])
+
+    def way_at(self, clock: Floats, timing: Timing | None = None) -> Floats:
         """Return the way at a predicted time."""
-        start, time, way = self.package.start, self.package.time, self.line.way
-        move = np.clip(np.searchsorted(start, clock, side="right") - 1, 0, None)
-        share = np.clip((clock - start[move]) / np.maximum(time[move], 1e-9), 0.0, 1.0)
+        timing = timing or self.timing
+        move = np.clip(np.searchsorted(timing.start, clock, side="right") - 1, 0, None)
+        # A machine that waits after a move has not begun the next one.
+        share = np.clip((clock - timing.start[move]) / np.maximum(timing.time[move], 1e-9), 0.0, 1.0 - 1e-6)
+        way = self.line.way
         return np.asarray(way[move] + share * (way[move + 1] - way[move]))
 
     def way_by_line(self, time: Floats, moves: Ints, before: tuple[float, float] | None = None) -> Floats:
@@ -167,14 +178,14 @@ class Places:
         changed = changed[told]
         return lags.delay(time, way, changed, self.reported[first[changed]])
 
-    def power(self, every: float) -> Floats:
-        """Return the predicted power over predicted time, the mean of every so many seconds.
+    def power(self, timing: Timing) -> Floats:
+        """Return the predicted power over time, the mean of every ``signature.FINE`` seconds.
 
         Where no material is known, the removal rate stands for it: its course in time is alike.
         """
         steps = self.package.steps
-        grid = np.arange(0.0, self.end_of_time, every / 5)
-        step = self._look_up(self.way_at(grid), np.full(len(grid), math.nan), np.empty((0, 2), np.int32))[0][3]
+        grid = np.arange(0.0, timing.end, FINE / 5)
+        step = self._look_up(self.way_at(grid, timing), np.full(len(grid), math.nan), np.empty((0, 2), np.int32))[0][3]
         length = np.maximum(steps.end - steps.begin, 1e-9)
         power = steps.power if np.isfinite(steps.power).any() else steps.volume / length * steps.feed
         drawn = np.where(step >= 0, np.nan_to_num(power)[np.maximum(step, 0)] if len(power) else 0.0, 0.0)

@@ -1,26 +1,58 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Where a run is by its load alone: the measured curve laid over the predicted one in time.
 
-For a machine that tells nothing but what its spindle draws. Idle power and the ratio of measured to predicted load are
-not known either, so they are fitted between two rounds of warping (``camtwin_kernels.signature``): first coarsely over
-the whole run, then finely beside what was found.
+For a machine that tells nothing but what its spindle draws. Three things are not known and are found in turn: idle
+power and the ratio of measured to predicted load (a line through the pairs of the warping, again and again), and how
+fast the machine really goes. An override slows feed moves, in air too, where there is nothing to see it by, but no
+rapids. So the first rounds, coarse and over the whole run, tell how long each stretch of feed moves took; the program
+is timed anew with that pace; and the last round, fine and beside what was found, starts from there.
 """
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels import signature as kernels
 from freecad_camtwin.twin.columns import Columns
-from freecad_camtwin.twin.toolpath import Floats, Ints
+from freecad_camtwin.twin.toolpath import Floats
 
 #: Samples of both curves are this long [s].
 FINE = 0.1
-#: The first round looks at so many samples at most.
-COARSE = 3000
+#: The first rounds look at so many samples at most.
+COARSE = 2000
 #: The machine may be behind or ahead of the prediction by this share of the run and so many seconds.
 BAND, BAND_S = 0.3, 20.0
-_PRICE = 0.03  # of going by another than the predicted pace, in units of the load's variance
-_ROUNDS = 3
+#: Pace is told by stretches of feed moves that are predicted to take so long together [s].
+STRETCH = 10.0
+_PRICE, _PACED = 0.4, 0.6  # of another than the predicted pace, in units of the load's variance: first, and at last
+_HOLD, _STOP = 3.0, 0.1  # of being held somewhere, and where the program stops anyway
+_HELD = 1.0  # a machine that stays where it is for so long is held [s]
+_ROUNDS, _RETIMED = 3, 2
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When a program's moves are made, (moves,) each [s]."""
+
+    start: Floats
+    time: Floats
+    is_feed: NDArray[np.bool_]
+    stops: NDArray[np.int64]  #: moves before which the program stops, or an operation ends
+
+    @property
+    def end(self) -> float:
+        """When the last move ends [s]."""
+        return float(self.start[-1] + self.time[-1]) if len(self.start) else 0.0
+
+    def at_pace(self, pace: Floats) -> "Timing":
+        """Return the timing with feed moves made ``pace`` times as fast, (moves,); all else takes as long as before."""
+        time = np.where(self.is_feed, self.time / pace, self.time)
+        waits = np.diff(self.start, prepend=0.0)
+        waits[1:] -= self.time[:-1]
+        return Timing(np.cumsum(waits + np.append(0.0, time[:-1])), time, self.is_feed, self.stops)
 
 
 def measured_load(columns: Columns) -> Floats | None:
@@ -32,35 +64,63 @@ def measured_load(columns: Columns) -> Floats | None:
     return None
 
 
-def lay_over(predicted: Floats, time: Floats, measured: Floats) -> tuple[Floats, Floats]:
-    """Return the predicted time of every sample [s], and how sure that is, 0 … 1.
+def lay_over(
+    timing: Timing, draw: Callable[[Timing], Floats], time: Floats, measured: Floats
+) -> tuple[Timing, Floats, Floats]:
+    """Return how the program was timed, when in that every sample was [s], and how sure that is, 0 … 1.
 
-    ``predicted``: every ``FINE`` seconds from the program's start; ``time`` [s] and ``measured`` of the run.
+    timing: as predicted; draw: its predicted load, every ``FINE`` seconds; time [s] and measured: of the run
     """
     run = _regular(time, measured)
+    predicted = draw(timing)
     if not predicted.any() or np.nanstd(run) == 0.0:
-        return np.full(len(time), np.nan), np.zeros(len(time))
+        return timing, np.full(len(time), np.nan), np.zeros(len(time))
     fold = max(1, -(-max(len(run), len(predicted)) // COARSE))
-    pairs, _ = _match(_folded(run, fold), _folded(predicted, fold), None)
-    centre = np.interp(np.arange(len(run)), (np.arange(len(pairs)) + 0.5) * fold - 0.5, (pairs + 0.5) * fold - 0.5)
-    # An override slows air and cut alike, but in air there is nothing to see it by: so the whole curve is stretched.
-    pace = _pace(centre, len(predicted))
-    stretched = np.interp(np.arange(round(len(predicted) / pace)) * pace, np.arange(len(predicted)), predicted)
-    half = 20 * fold + 20
-    pairs, fits = _match(run, stretched, np.stack([centre / pace - half, centre / pace + half], axis=1))
+    centre = np.empty(0)
+    for _ in range(_RETIMED):
+        pairs, _ = _match(_folded(run, fold), _folded(predicted, fold), _stops(timing, fold), None, _PRICE)
+        centre = np.interp(np.arange(len(run)), (np.arange(len(pairs)) + 0.5) * fold - 0.5, (pairs + 0.5) * fold - 0.5)
+        paced = timing.at_pace(_pace(timing, centre))
+        centre = _retimed(centre, timing, paced)
+        timing, predicted = paced, draw(paced)
+    half = 10 * fold + 30
+    pairs, fits = _match(run, predicted, _stops(timing, 1), np.stack([centre - half, centre + half], axis=1), _PACED)
     at = (time - time[0]) / FINE - 0.5
-    clock = (np.interp(at, np.arange(len(pairs)), pairs * pace) + 0.5) * FINE
+    clock = (np.interp(at, np.arange(len(pairs)), pairs) + 0.5) * FINE
     confidence = np.interp(at, np.arange(len(fits)), fits)
-    return clock, np.where(np.isfinite(measured), confidence, 0.0)
+    return timing, clock, np.where(np.isfinite(measured), confidence, 0.0)
 
 
-def _pace(pairs: Floats, end: int) -> float:
-    """Return how much faster than predicted most of the run went: what half of its stretches of 5 s exceed."""
-    inside = pairs[(pairs > 0.01 * end) & (pairs < 0.99 * end)]
-    stretch = round(5.0 / FINE)
-    if len(inside) < 4 * stretch:
-        return 1.0
-    return float(np.clip(np.median((inside[stretch:] - inside[:-stretch]) / stretch), 0.2, 3.0))
+def _stops(timing: Timing, fold: int) -> Floats:
+    """Return before which samples the program stops anyway."""
+    return timing.start[timing.stops] / (FINE * fold)
+
+
+def _pace(timing: Timing, centre: Floats) -> Floats:
+    """Return how much faster than timed every move was made, by the predicted sample of every measured one."""
+    running = np.diff(centre, prepend=centre[0] - 1)
+    stays = np.concatenate([[0], np.cumsum(running > 1e-6)])[:-1]
+    held = np.bincount(stays)[stays] * FINE > _HELD
+    lasted = np.bincount(np.clip(np.rint(centre), 0, None).astype(int), weights=~held * FINE)
+    passed = np.concatenate([[0.0], np.cumsum(lasted)])
+    ends = np.stack([timing.start, timing.start + timing.time])
+    took = np.diff(np.interp(ends / FINE, np.arange(len(passed)), passed), axis=0)[0]
+    feed = np.flatnonzero(timing.is_feed & (timing.time > 0))
+    if not len(feed):
+        return np.ones(len(took))
+    # Enough feed moves together that the ends of a flat stretch, which alone tell how long it took, are among them.
+    predicted, real = np.cumsum(timing.time[feed]), np.cumsum(took[feed])
+    grid = np.interp(np.stack([predicted - STRETCH, predicted + STRETCH]), predicted, real)
+    span = np.clip(predicted + STRETCH, None, predicted[-1]) - np.clip(predicted - STRETCH, predicted[0], None)
+    pace = np.ones(len(took))
+    pace[feed] = np.clip(span / np.maximum(grid[1] - grid[0], 1e-3), 0.3, 2.0) if span[0] > 0 else 1.0
+    return pace
+
+
+def _retimed(centre: Floats, before: Timing, after: Timing) -> Floats:
+    """Return the samples of another timing of the same program."""
+    old = np.append(before.start, before.end) / FINE
+    return np.interp(centre, old, np.append(after.start, after.end) / FINE)
 
 
 def _regular(time: Floats, values: Floats) -> Floats:
@@ -87,9 +147,8 @@ def _folded(values: Floats, fold: int) -> Floats:
         return np.asarray(np.nansum(padded, axis=1) / np.where(count > 0, count, np.nan))
 
 
-def _match(run: Floats, predicted: Floats, band: Floats | None) -> tuple[Ints, Floats]:
-    """Return the predicted sample of every measured one, and how well each fits."""
-    n, m = len(run), len(predicted)
+def _limits(n: int, m: int, band: Floats | None) -> NDArray[np.int64]:
+    """Return the first and one past the last predicted sample of every measured one, (n, 2), both rising."""
     if band is None:
         width = BAND * max(n, m) + BAND_S / FINE * m / max(n, m)
         centre = np.arange(n) * (m / n)
@@ -97,6 +156,15 @@ def _match(run: Floats, predicted: Floats, band: Floats | None) -> tuple[Ints, F
     limits = np.clip(np.rint(band), 0, m).astype(np.int64)
     limits[:, 0] = np.minimum.accumulate(np.minimum(limits[:, 0], m - 1)[::-1])[::-1]
     limits[:, 1] = np.maximum.accumulate(np.maximum(limits[:, 1], limits[:, 0] + 1))
+    return limits
+
+
+def _match(
+    run: Floats, predicted: Floats, stops: Floats, band: Floats | None, price: float
+) -> tuple[NDArray[np.int64], Floats]:
+    """Return the predicted sample of every measured one, and how well each fits; ``stops`` in samples."""
+    n, m = len(run), len(predicted)
+    limits = _limits(n, m, band)
     choice = np.empty((n, int((limits[:, 1] - limits[:, 0]).max())), np.int8)
     pairs: NDArray[np.int64] = np.arange(n) * (m - 1) // max(n - 1, 1)
     unit = float(predicted.std()) or 1.0
@@ -104,12 +172,14 @@ def _match(run: Floats, predicted: Floats, band: Floats | None) -> tuple[Ints, F
     idle, top = np.quantile(run[known], [0.05, 0.95])
     gain = (np.quantile(predicted, 0.95) - np.quantile(predicted, 0.05)) / max(top - idle, 1e-12)
     offset = float(np.quantile(predicted, 0.05) - gain * idle)
+    hold = np.full(m, _HOLD)
+    hold[np.clip(np.ceil(stops - 0.5).astype(int) - 1, 0, m - 1)] = _STOP
     for _ in range(_ROUNDS):
-        sums = np.full((2, m), np.inf)
-        kernels.warp((gain * run + offset) / unit, predicted / unit, limits, _PRICE, sums, choice, pairs)
+        sums = np.full((4, m), math.inf)
+        kernels.warp((gain * run + offset) / unit, predicted / unit, hold, limits, price, sums, choice, pairs)
         fitted = np.polyfit(run[known], predicted[pairs[known]], 1) if run[known].std() > 0 else (gain, offset)
         if fitted[0] <= 0:
             break
         gain, offset = float(fitted[0]), float(fitted[1])
     gap = (gain * run + offset - predicted[pairs]) / unit
-    return np.asarray(pairs, np.int32), np.exp(-0.5 * np.nan_to_num(gap, nan=10.0) ** 2) * 0.8
+    return pairs, np.exp(-0.5 * np.nan_to_num(gap, nan=10.0) ** 2) * 0.8

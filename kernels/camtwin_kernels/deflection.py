@@ -18,21 +18,17 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from camtwin_kernels.jit import lean_kernel, lean_part
-
 Floats = NDArray[np.float64]
 
 #: Fluted part as a solid bar of this share of DC. L. Kops, D. T. Vo, CIRP Annals 39, 1990 (textbook value, not read).
 FLUTE_SHARE = 0.8
 
 
-@lean_part
-def _moment(u: float, beyond: float) -> float:
+def _moment(u: Floats, beyond: Floats) -> Floats:
     """∫₀ᵘ t·(t + beyond) dt."""
     return u * u * u / 3.0 + beyond * u * u / 2.0
 
 
-@lean_kernel
 def cantilever_compliance(
     reach: Floats,
     length: float,
@@ -50,15 +46,12 @@ def cantilever_compliance(
     i1 = math.pi * flute_diameter**4 / 64.0
     i2 = math.pi * shank_diameter**4 / 64.0
     shank = max(length - flutes, 0.0)
-    for i in range(reach.size):
-        a = min(max(reach[i], 0.0), length)
-        beyond = length - a
-        fluted = max(a - shank, 0.0)  # the part of the flutes between shank and force
-        rest = _moment(fluted, beyond)
-        out[i] = ((_moment(a, beyond) - rest) / i2 + rest / i1) / modulus
+    a = np.clip(reach, 0.0, length)
+    beyond = length - a
+    rest = _moment(np.maximum(a - shank, 0.0), beyond)  # of the part of the flutes between shank and force
+    out[:] = ((_moment(a, beyond) - rest) / i2 + rest / i1) / modulus
 
 
-@lean_kernel
 def fitted_deflection(
     force: Floats,
     length: float,
@@ -84,5 +77,4 @@ def fitted_deflection(
     elif teeth == 2:
         factor, power = 7.93, 0.974
     shape = flutes**3 / dc**4 + (length**3 - flutes**3) / shank_diameter**4
-    for i in range(force.size):
-        out[i] = factor * force[i] / modulus * shape**power
+    out[:] = factor * force / modulus * shape**power

@@ -22,12 +22,12 @@ material has no kte, a linear-edge one has mc = 0 and kc11 = ktc.
 import numpy as np
 from numpy.typing import NDArray
 
-from camtwin_kernels.jit import kernel
+from camtwin_kernels.jit import lean_kernel
 
 Floats = NDArray[np.float64]
 
 
-@kernel
+@lean_kernel
 def maker_drilling(fn: Floats, share: Floats, d: float, factor: float, torque: Floats, thrust: Floats) -> None:
     """Fill torque and thrust by the maker's formulas, times the share of the hole's section that is still material.
 
@@ -38,7 +38,7 @@ def maker_drilling(fn: Floats, share: Floats, d: float, factor: float, torque: F
         thrust[i] = share[i] * 570.0 * factor * d * fn[i] ** 0.85
 
 
-@kernel
+@lean_kernel
 def generic_drilling(
     fn: Floats, share: Floats, d: float, lips: float, sin_kappa: float, kc: Floats, torque: Floats, thrust: Floats
 ) -> None:

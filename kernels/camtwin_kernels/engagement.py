@@ -40,8 +40,17 @@ problems*); as each tile carries the same pattern, it costs nothing.
 **Slices.** A step may ask for axial slices: levels above its lowest tip. Of each slice it gets the removed volume
 and the outermost sides, from the old and new heights of the tiles that were cut.
 
-**Threads.** Thread t of T owns the tile rows j with j mod T = t and walks all strokes over its own rows. Nothing is
-shared, so nothing is locked, and the results of a step are sums, minima and maxima over threads.
+**Threads.** The field is divided into square patches, wide beside the cutter, which T threads own in turn, each row
+of patches beginning one further::
+
+        ┌───┬───┬───┬───┐
+        │ 1 │ 0 │ 1 │ 0 │     Whether a path goes along x, along y or aslant, it soon comes to another thread's patch;
+        ├───┼───┼───┼───┤     and most strokes lie in one patch, so that the other threads need not prepare them.
+        │ 0 │ 1 │ 0 │ 1 │
+        └───┴───┴───┴───┘
+
+Each thread walks all strokes, in order, and cuts its own tiles. Nothing is shared, so nothing is locked, and the
+results of a step are sums, minima and maxima over threads.
 """
 
 import math
@@ -51,6 +60,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from camtwin_kernels.engagement_moves import CORNER, QUANTA, RADIUS, STEEPNESS, TIP_RADIUS, Cutters, Moves, position
 from camtwin_kernels.engagement_shapes import (
     BALL,
     BULL,
@@ -71,33 +81,8 @@ from camtwin_kernels.stock import CELLS, COLUMNS, ROWS, XS, YS, Field
 I = np.int32  # noqa: E741
 F = np.float32
 U = np.uint64
-QUANTA = 16384.0
 NOTHING_LEFT = np.int32(-(2**30))  #: `left` and `right` of a step that cut nothing: left is its negative
 LOWEST = np.int32(-(2**31) + 1)
-
-#: Columns of ``Cutters.size``.
-RADIUS, TIP_RADIUS, CORNER, STEEPNESS = 0, 1, 2, 3
-
-
-class Cutters(NamedTuple):
-    """The cutters of a job."""
-
-    shape: NDArray[np.int32]  #: (cutters,) FLAT, BALL, BULL or CONE
-    size: NDArray[np.float64]  #: (cutters, 4) radius, radius of the flat tip, corner radius [mm]; dz/dr of a cone
-
-
-class Moves(NamedTuple):
-    """The moves to simulate; the columns of a toolpath, and how finely each is divided."""
-
-    is_arc: NDArray[np.bool_]  #: (moves,)
-    start: NDArray[np.float64]  #: (moves, 3) [mm]
-    end: NDArray[np.float64]  #: (moves, 3) [mm]
-    centre: NDArray[np.float64]  #: (moves, 3) [mm]
-    axes: NDArray[np.int8]  #: (moves,) first axis of an arc's plane; the second and the normal follow cyclically
-    sweep: NDArray[np.float64]  #: (moves,) [rad]
-    cutter: NDArray[np.int32]  #: (moves,)
-    first: NDArray[np.int64]  #: (moves + 1,) first step of each move; a move without steps is jumped over
-    strokes: NDArray[np.int32]  #: (moves,) straight pieces per step
 
 
 class Cut(NamedTuple):
@@ -113,6 +98,18 @@ class Cut(NamedTuple):
     slice_left: NDArray[np.int32]  #: (steps, slices)
 
 
+class Share(NamedTuple):
+    """Which tiles a thread owns: patches of 2^patch tiles squared, those whose row + column leaves it over."""
+
+    thread: int
+    threads: int
+    patch: int
+
+
+#: A single thread owns all.
+ALONE = Share(0, 1, 30)
+
+
 class Scratch(NamedTuple):
     """What one thread writes its intermediate results to."""
 
@@ -121,32 +118,6 @@ class Scratch(NamedTuple):
     i: NDArray[np.int32]  #: (tiles + 1,) tiles under a stroke: column,
     j: NDArray[np.int32]  #: (tiles + 1,) row,
     top: NDArray[np.int32]  #: (tiles + 1,) maximum
-
-
-@lean_part
-def position(moves: Moves, m: int, f: float) -> tuple[float, float, float]:
-    """Return where fraction ``f`` of move ``m`` is; on an arc the radius goes evenly from its first to its last."""
-    x0, y0, z0 = moves.start[m, 0], moves.start[m, 1], moves.start[m, 2]
-    x1, y1, z1 = moves.end[m, 0], moves.end[m, 1], moves.end[m, 2]
-    if f >= 1.0:
-        return x1, y1, z1
-    if not moves.is_arc[m]:
-        return x0 + (x1 - x0) * f, y0 + (y1 - y0) * f, z0 + (z1 - z0) * f
-    a = int(moves.axes[m])
-    b, n = (a + 1) % 3, (a + 2) % 3
-    ca, cb = moves.centre[m, a], moves.centre[m, b]
-    sa, sb = moves.start[m, a] - ca, moves.start[m, b] - cb
-    radius = math.hypot(sa, sb)
-    grown = radius + (math.hypot(moves.end[m, a] - ca, moves.end[m, b] - cb) - radius) * f
-    angle = math.atan2(sb, sa) + moves.sweep[m] * f
-    pa = ca + grown * math.cos(angle)
-    pb = cb + grown * math.sin(angle)
-    pn = moves.start[m, n] + (moves.end[m, n] - moves.start[m, n]) * f
-    if a == 0:
-        return pa, pb, pn
-    if a == 1:
-        return pn, pa, pb
-    return pb, pn, pa
 
 
 @lean_part
@@ -194,6 +165,14 @@ def _slice_tile(
             cut.slice_left[step, k] = max(cut.slice_left[step, k], left)
 
 
+@lean_part
+def _is_mine(share: Share, i0: int, i1: int, j0: int, j1: int) -> bool:
+    """Return whether any of the tiles from column ``i0`` to ``i1`` and row ``j0`` to ``j1`` may be the thread's."""
+    patches = (i1 >> share.patch) - (i0 >> share.patch) + (j1 >> share.patch) - (j0 >> share.patch)
+    first = (i0 >> share.patch) + (j0 >> share.patch)
+    return (share.thread - first) % share.threads <= patches
+
+
 # What follows is compiled once for each shape that occurs, with that shape's names instead of these.
 SHAPE, cut_still, cut_sloped = FLAT, cut_flat, cut_ramp
 
@@ -207,15 +186,24 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
     is_contiguous: bool,
     step: int,
     cut: Cut,
-    thread: int,
-    threads: int,
+    share: Share,
 ) -> None:
-    """Cut one straight stroke from ``p0`` to ``p1`` into the tile rows of ``thread``."""
+    """Cut one straight stroke from ``p0`` to ``p1`` into the tiles of ``share``."""
     old, row, list_i, list_j, list_top = scratch.old, scratch.row, scratch.i, scratch.j, scratch.top
     height, tops, columns = field.height, field.top, field.columns
     x0, y0 = p0[0] - field.x0, p0[1] - field.y0
     dx, dy = p1[0] - p0[0], p1[1] - p0[1]
     z0, z1 = (p0[2] - field.z0) * QUANTA, (p1[2] - field.z0) * QUANTA
+    width, depth = COLUMNS * field.cell, ROWS * field.cell
+    per_x, per_y, radius = 1.0 / width, 1.0 / depth, size[RADIUS]
+    if share.threads > 1 and not _is_mine(
+        share,
+        int((x0 + min(dx, 0.0) - radius) * per_x),
+        int((x0 + max(dx, 0.0) + radius) * per_x),
+        int((y0 + min(dy, 0.0) - radius) * per_y),
+        int((y0 + max(dy, 0.0) + radius) * per_y),
+    ):
+        return
     zlow = min(z0, z1)
     low = I(max(math.floor(zlow + 0.5), 0.0))
     length = math.sqrt(dx * dx + dy * dy)
@@ -224,8 +212,6 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
         ex, ey, slope = dx / length, dy / length, (p1[2] - p0[2]) / length
     else:
         length, z0, z1 = 0.0, zlow, zlow
-    radius = size[RADIUS]
-    width, depth = COLUMNS * field.cell, ROWS * field.cell
     half_x, half_y = 0.5 * width, 0.5 * depth
 
     # The tiles under the stroke: all around a cutter that comes from nowhere, else those before its start.
@@ -236,24 +222,26 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
     north = y0 + max(dy, 0.0) + _side(radius, back, ey, ex)
     if east < 0.0 or north < 0.0:
         return
-    per_x, per_y = 1.0 / width, 1.0 / depth
     i0, i1 = max(0, int(west * per_x)), min(columns - 1, int(east * per_x))
     j0, j1 = max(0, int(south * per_y)), min(field.rows - 1, int(north * per_y))
 
     # One flat loop without branches: tiles are few, and a branch that nobody can predict costs as much as ten.
-    rows = j1 - j0 + 1
-    if threads > 1:
-        j0 += (thread - j0) % threads
-        rows = (j1 - j0) // threads + 1 if j1 >= j0 else 0
     count = 0
-    i, j = i0, j0
-    for _ in range(max(rows, 0) * max(i1 - i0 + 1, 0)):
-        top = tops[U(j * columns + i)]
-        list_i[U(count)], list_j[U(count)], list_top[U(count)] = i, j, top
-        count += int(top > low)
-        is_last = i == i1
-        i = i0 if is_last else i + 1
-        j = j + threads if is_last else j
+    patch, mask = share.patch, (1 << share.patch) - 1
+    for b in range(j0 >> patch, (j1 >> patch) + 1):
+        for a in range(i0 >> patch, (i1 >> patch) + 1):
+            if share.threads > 1 and (a + b - share.thread) % share.threads != 0:
+                continue
+            first_i, last_i = max(i0, a << patch), min(i1, (a << patch) | mask)
+            first_j, last_j = max(j0, b << patch), min(j1, (b << patch) | mask)
+            i, j = first_i, first_j
+            for _ in range(max(last_j - first_j + 1, 0) * max(last_i - first_i + 1, 0)):
+                top = tops[U(j * columns + i)]
+                list_i[U(count)], list_j[U(count)], list_top[U(count)] = i, j, top
+                count += int(top > low)
+                is_last = i == last_i
+                i = first_i if is_last else i + 1
+                j += int(is_last)
     if count == 0:
         return
 
@@ -334,8 +322,7 @@ def _cut_moves(
     m1: int,
     cut: Cut,
     scratch: Scratch,
-    thread: int,
-    threads: int,
+    share: Share,
 ) -> None:
     """Cut moves ``m0`` to ``m1``, all of cutters of one shape, into ``field`` and fill ``cut``.
 
@@ -367,7 +354,7 @@ def _cut_moves(
             if min(p0[2], p1[2]) < field.highest:
                 step = first_step + (piece if strokes == 1 else piece // strokes)
                 goes_on = is_contiguous and not is_plunge
-                _stroke(field, scratch, size, p0, p1, goes_on, step, cut, thread, threads)
+                _stroke(field, scratch, size, p0, p1, goes_on, step, cut, share)
             p0 = p1
             is_contiguous = True
         lx, ly, lz = moves.end[m, 0], moves.end[m, 1], moves.end[m, 2]

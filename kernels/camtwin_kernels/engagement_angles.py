@@ -18,7 +18,8 @@ it, the material is taken to reach the side itself.
 import math
 from typing import Any
 
-from camtwin_kernels.engagement import CORNER, QUANTA, RADIUS, STEEPNESS, TIP_RADIUS, Cut, Cutters, position
+from camtwin_kernels.engagement import Cut
+from camtwin_kernels.engagement_moves import CORNER, QUANTA, RADIUS, STEEPNESS, TIP_RADIUS, Cutters, position
 from camtwin_kernels.engagement_shapes import CONE, FLAT
 from camtwin_kernels.jit import lean_kernel, lean_part
 

@@ -28,6 +28,8 @@ from typing import Any, TypeVar, cast
 import numba
 from numba.core import config as _config
 from numba.core import event
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.core.dispatcher import Dispatcher
 
 #: numba's configuration, whose settings are attributes that it makes at run time.
@@ -42,9 +44,32 @@ _OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
     "fastmath": _FASTMATH,
     "no_cfunc_wrapper": True,
+    "_nrt": False,
 }
-_LEAN = {"_nrt": False}
-_PART = {**_LEAN, "no_cpython_wrapper": True, "forceinline": True}
+
+
+class _Bare(JITCodeLibrary):
+    """A part's code as numba writes it: what LLVM makes of it, it makes of the kernel with its parts, once."""
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
+
+
+class _PartCompiler(Compiler):
+    """Compiles a part as far as its kernel needs it."""
+
+    def __init__(
+        self, typing: Any, target: Any, library: Any, args: Any, returns: Any, flags: Any, local_types: Any
+    ) -> None:
+        flags.no_compile = True
+        bare = cast("Any", _Bare)(target.codegen(), "part")
+        cast("Any", super()).__init__(typing, target, bare, args, returns, flags, local_types)
+
+
+_PART = {"no_cpython_wrapper": True, "forceinline": True, "pipeline_class": _PartCompiler}
 
 
 class _Patience(event.Listener):
@@ -108,21 +133,16 @@ def _cache_folder() -> str:
 CACHE_FOLDER = _cache_folder()
 
 
-def kernel(function: F) -> F:
-    """Compile ``function`` to machine code, free of the GIL, cached between sessions."""
-    return _compile(function, CACHE_FOLDER, {})
-
-
 def lean_kernel(function: F) -> F:
-    """Compile like ``kernel``, but without reference counts: for what calls its parts millions of times.
+    """Compile ``function`` to machine code, free of the GIL, cached between sessions, without reference counts.
 
     Counting is atomic and costs as much as the work on a tile. Such a kernel cannot allocate; none should.
     """
-    return _compile(function, CACHE_FOLDER, _LEAN)
+    return _compile(function, CACHE_FOLDER, {})
 
 
 def lean_part(function: F) -> F:
-    """Compile ``function`` as a part of lean kernels, which carry it in their code. Python cannot call it."""
+    """Compile ``function`` as a part of kernels, which carry it in their code. Python cannot call it."""
     part = _compile(function, "", _PART)
     if isinstance(part, Dispatcher):
         _hide(part)
@@ -148,7 +168,9 @@ def _hide(part: Any) -> None:
         raise TypeError(f"{part.__name__} is a part of kernels: Python cannot call it")
 
     def keep(result: Any) -> None:
-        part.overloads[tuple(result.signature.args)] = result
+        named = result._replace(entry_point=object())
+        named.target_context.insert_user_function(named.entry_point, named.fndesc, [named.library])
+        part.overloads[tuple(named.signature.args)] = named
 
     part.add_overload, part._compile_for_args = keep, refuse
 

@@ -16,7 +16,8 @@ bounds is found in two passes, and then every move is a trapezoid:
 
 The two passes are exact: entry² of every move is the least of the corner's speed², of the next entry² + 2·a·length
 (backward) and of the last entry² + 2·a·length (forward). They are what grbl's planner computes piece by piece while
-it looks ahead (grbl 1.1, planner.c, its introductory comment); here the whole path is known.
+it looks ahead (grbl 1.1, planner.c, its introductory comment); here the whole path is known. The corners' speeds do
+not depend on feeds: they are found once for a path, by numpy alone.
 """
 
 import math
@@ -24,12 +25,20 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from camtwin_kernels.jit import kernel
+from camtwin_kernels.jit import lean_kernel
 
 Floats = NDArray[np.float64]
 
 
-@kernel
+def _turns(leaving: Floats, arriving: Floats, accelerations: Floats) -> tuple[Floats, Floats]:
+    """2·sin(θ/2) of every turn by θ, and the acceleration [mm/s²] that the axes give along its change of direction."""
+    change = np.abs(arriving[1:] - leaving[1:])
+    size = np.sqrt((change * change).sum(axis=1))
+    share = change / np.where(size > 0.0, size, 1.0)[:, None]
+    pull = np.where(share > 1e-9, accelerations / np.maximum(share, 1e-9), np.inf)
+    return size, np.asarray(pull.min(axis=1))
+
+
 def junction_speeds(leaving: Floats, arriving: Floats, accelerations: Floats, deviation: float, corner: Floats) -> None:
     """Fill ``corner`` [mm/s] with the speed at which the corner before every move may be taken.
 
@@ -45,33 +54,17 @@ def junction_speeds(leaving: Floats, arriving: Floats, accelerations: Floats, de
     leaving: (moves, 3) unit vector at the end of the move before; arriving: (moves, 3) unit vector at the start
     accelerations: (3,) of the axes [mm/s²]; corner: (moves + 1,), the first and last entry are 0
     """
-    moves = arriving.shape[0]
-    corner[0] = 0.0
-    corner[moves] = 0.0
-    for i in range(1, moves):
-        cosine = 0.0
-        size = 0.0
-        for axis in range(3):
-            cosine -= leaving[i, axis] * arriving[i, axis]
-            change = arriving[i, axis] - leaving[i, axis]
-            size += change * change
-        if cosine > 0.999999:
-            corner[i] = 0.0
-            continue
-        if cosine < -0.999999:
-            corner[i] = np.inf
-            continue
-        size = math.sqrt(size)
-        acceleration = np.inf
-        for axis in range(3):
-            change = abs(arriving[i, axis] - leaving[i, axis]) / size
-            if change > 1e-9:
-                acceleration = min(acceleration, accelerations[axis] / change)
-        sine = math.sqrt(0.5 * (1.0 - cosine))
-        corner[i] = math.sqrt(acceleration * deviation * sine / (1.0 - sine))
+    size, pull = _turns(leaving, arriving, accelerations)
+    cosine = -(leaving[1:] * arriving[1:]).sum(axis=1)  # of θ
+    sine = np.sqrt(0.5 * (1.0 - np.clip(cosine, -0.999999, 1.0)))
+    pull[size < 1e-6] = 0.0  # straight on: no bound, as set below
+    bend = corner[1:-1]
+    bend[:] = np.sqrt(pull * deviation * sine / (1.0 - sine))
+    bend[cosine < -0.999999] = np.inf
+    bend[cosine > 0.999999] = 0.0
+    corner[[0, -1]] = 0.0
 
 
-@kernel
 def tolerance_speeds(leaving: Floats, arriving: Floats, accelerations: Floats, bounds: Floats, corner: Floats) -> None:
     """Fill ``corner`` [mm/s] with the speed at which a control that smooths the path stays within a tolerance.
 
@@ -90,38 +83,31 @@ def tolerance_speeds(leaving: Floats, arriving: Floats, accelerations: Floats, b
 
     leaving, arriving, accelerations, corner: as in ``junction_speeds``; bounds: tolerance e [mm], T₂ [s]
     """
-    tolerance = bounds[0]
-    smoothing = bounds[1]
-    moves = arriving.shape[0]
-    corner[0] = 0.0
-    corner[moves] = 0.0
-    for i in range(1, moves):
-        size = 0.0
-        for axis in range(3):
-            size += (arriving[i, axis] - leaving[i, axis]) ** 2
-        size = math.sqrt(size)  # 2·sin(θ/2)
-        if size < 1e-6:
-            corner[i] = np.inf
-            continue
-        pull = np.inf
-        for axis in range(3):
-            share = abs(arriving[i, axis] - leaving[i, axis]) / size
-            if share > 1e-9:
-                pull = min(pull, accelerations[axis] / share)
-        square = 8.0 * pull * (tolerance - pull * smoothing * smoothing / 24.0)
-        limit = pull * smoothing
-        if square >= limit * limit:
-            change = math.sqrt(square)
-        else:
-            change = min(limit, 8.0 * tolerance / smoothing)
-            for _ in range(4):
-                excess = change * smoothing / 8.0 + change**3 / (24.0 * pull * pull * smoothing) - tolerance
-                slope = smoothing / 8.0 + change * change / (8.0 * pull * pull * smoothing)
-                change -= excess / slope
-        corner[i] = change / size
+    tolerance, smoothing = bounds
+    size, pull = _turns(leaving, arriving, accelerations)
+    turns = size >= 1e-6
+    size, pull = size[turns], pull[turns]
+    limit = pull * smoothing
+    square = 8.0 * pull * (tolerance - pull * smoothing * smoothing / 24.0)
+    change = np.sqrt(np.maximum(square, 0.0))
+    soft = square < limit * limit
+    if soft.any():
+        change[soft] = _softened(pull[soft], tolerance, smoothing)
+    corner[1:-1] = np.inf
+    corner[1:-1][turns] = change / size
+    corner[[0, -1]] = 0.0
 
 
-@kernel
+def _softened(pull: Floats, tolerance: float, smoothing: float) -> Floats:
+    """The change of velocity [mm/s] where smoothing takes longer than turning: Δ·T₂/8 + Δ³/(24·a²·T₂) = e."""
+    change = np.minimum(pull * smoothing, 8.0 * tolerance / smoothing)
+    for _ in range(4):
+        excess = change * smoothing / 8.0 + change**3 / (24.0 * pull * pull * smoothing) - tolerance
+        change -= excess / (smoothing / 8.0 + change * change / (8.0 * pull * pull * smoothing))
+    return change
+
+
+@lean_kernel
 def plan_speeds(length: Floats, top: Floats, acceleration: Floats, corner: Floats, entry: Floats) -> None:
     """Fill ``entry`` [mm/s] with the speed at the start of every move, the fastest that all bounds allow.
 
@@ -143,7 +129,7 @@ def plan_speeds(length: Floats, top: Floats, acceleration: Floats, corner: Float
         entry[i + 1] = math.sqrt(behind)
 
 
-@kernel
+@lean_kernel
 def trapezoids(length: Floats, top: Floats, acceleration: Floats, entry: Floats, peak: Floats, phases: Floats) -> None:
     """Fill ``peak`` [mm/s], the highest speed in every move, and ``phases`` [s], how long it gains, cruises, brakes.
 

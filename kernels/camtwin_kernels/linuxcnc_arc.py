@@ -21,7 +21,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from camtwin_kernels.jit import kernel
+from camtwin_kernels.jit import lean_part
 from camtwin_kernels.linuxcnc_tables import (
     ARC,
     BLEND,
@@ -65,27 +65,27 @@ _TOWARDS_CENTRE = math.sqrt(3.0) / 2.0
 _TINY = 1e-12
 
 
-@kernel
+@lean_part
 def whole_pull(row: Floats) -> float:
     """The acceleration that kinks and parabolas leave [mm/s²]."""
     half = 0.5 if row[BLENDED] == 1.0 or row[TERM] == PARABOLA else 1.0
     return float(row[PULL] * (1.0 - max(row[EASED], row[EASED_LAST])) * half)
 
 
-@kernel
+@lean_part
 def fastest(row: Floats, override: float) -> float:
     """Return the highest speed that a piece may be run at, with the feed override up [mm/s]."""
     return float(min(row[WANTED] * override, row[BOUND]))
 
 
-@kernel
+@lean_part
 def half_angle(one: Floats, other: Floats) -> float:
     """Half the angle between two pieces: π/2 is straight on, 0 a reversal."""
     cosine = -(one[0] * other[0] + one[1] * other[1] + one[2] * other[2])
     return 0.5 * math.acos(min(1.0, max(-1.0, cosine)))
 
 
-@kernel
+@lean_part
 def _within(normal: Floats, limits: Floats) -> float:
     """The limit that the axes keep in every direction of the plane with this normal."""
     limit = np.inf
@@ -95,7 +95,7 @@ def _within(normal: Floats, limits: Floats) -> float:
     return limit
 
 
-@kernel
+@lean_part
 def fit(  # noqa: C901 - each way out is one condition of the fit
     before: Floats, after: Floats, arc: Floats, circles: Floats, limits: Floats, machine: Floats, rays: Floats
 ) -> bool:
@@ -134,7 +134,7 @@ def fit(  # noqa: C901 - each way out is one condition of the fit
     return True
 
 
-@kernel
+@lean_part
 def _lies_flat(before: Floats, after: Floats, circles: Floats, straight: float, rays: Floats) -> bool:
     """Fill rays 3 with the corner's normal, 4 and 5 with its directions; False if an arc lies off its plane."""
     for axis in range(3):
@@ -150,7 +150,7 @@ def _lies_flat(before: Floats, after: Floats, circles: Floats, straight: float, 
     return after[FORM] != ARC or _is_coplanar(circles[int(after[CIRCLE])], rays[3])
 
 
-@kernel
+@lean_part
 def _along_arc(
     row: Floats, circles: Floats, spoke: int, side: float, straight: float, half: float, rays: Floats
 ) -> tuple[float, float, float, float]:
@@ -168,7 +168,7 @@ def _along_arc(
     return math.sin(sweep / 4.0) * circle[RADIUS], sweep, -1.0, min(half, straight - sweep / 4.0)
 
 
-@kernel
+@lean_part
 def _describe(
     before: Floats, after: Floats, arc: Floats, radius: float, speed: float, pull: float, cycle: float, rays: Floats
 ) -> None:
@@ -196,7 +196,7 @@ def _describe(
     arc[WAIT] = before[WAIT] if rays[2, 2] == 1.0 else -1.0
 
 
-@kernel
+@lean_part
 def _room(before: Floats, after: Floats) -> float:
     """How far the corner may be cut [mm]: P, and no more than a quarter of either piece."""
     room = 0.25 * min(before[NOMINAL], after[NOMINAL])
@@ -207,7 +207,7 @@ def _room(before: Floats, after: Floats) -> float:
     return float(room)
 
 
-@kernel
+@lean_part
 def _radius(
     before: Floats, after: Floats, half: float, reach: float, pull: float, limits: Floats, override: float, rays: Floats
 ) -> tuple[float, float]:
@@ -232,12 +232,12 @@ def _radius(
     return max(speed * speed / inwards, min(lasting * speed / turned, largest)), speed
 
 
-@kernel
+@lean_part
 def _dot(circle: Floats, spoke: int, ray: Floats) -> float:
     return float(circle[spoke] * ray[0] + circle[spoke + 1] * ray[1] + circle[spoke + 2] * ray[2])
 
 
-@kernel
+@lean_part
 def _is_coplanar(circle: Floats, normal: Floats) -> bool:
     same = 0.0
     opposite = 0.0
@@ -247,7 +247,7 @@ def _is_coplanar(circle: Floats, normal: Floats) -> bool:
     return min(same, opposite) < 1e-12
 
 
-@kernel
+@lean_part
 def _turn(ray: Floats, circle: Floats, angle: float) -> None:
     """Turn a ray of the circle's plane about its normal."""
     cosine, sine = math.cos(angle), math.sin(angle)
@@ -258,7 +258,7 @@ def _turn(ray: Floats, circle: Floats, angle: float) -> None:
     ray[2] = z * cosine + (nx * y - ny * x) * sine
 
 
-@kernel
+@lean_part
 def _place(
     before: Floats, after: Floats, circles: Floats, radius: float, signs: tuple[float, float], tolerance: float,
     rays: Floats,
@@ -320,7 +320,7 @@ def _place(
     return True
 
 
-@kernel
+@lean_part
 def _between(ax: float, ay: float, far_a: float, bx: float, by: float, far_b: float) -> tuple[float, float]:
     """The point at given distances from two others that is nearer to the origin; NaN where there is none."""
     dx, dy = bx - ax, by - ay
@@ -337,7 +337,7 @@ def _between(ax: float, ay: float, far_a: float, bx: float, by: float, far_b: fl
     return x + ox, y - oy
 
 
-@kernel
+@lean_part
 def _wrap(angle: float) -> float:
     """The same angle between -π and π."""
     return angle - math.tau * math.floor((angle + math.pi) / math.tau)

@@ -25,7 +25,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from camtwin_kernels.jit import kernel
+from camtwin_kernels.jit import lean_kernel, lean_part
 from camtwin_kernels.linuxcnc_arc import fastest, fit, half_angle, whole_pull
 from camtwin_kernels.linuxcnc_tables import (
     ANGLE,
@@ -95,7 +95,7 @@ KINK_SHARE = 0.1
 _TOWARDS_CENTRE = math.sqrt(3.0) / 2.0
 
 
-@kernel
+@lean_kernel
 def join(
     pieces: Floats, count: int, circles: Floats, limits: Floats, machine: Floats, work: Floats, rays: Floats,
     queue: Floats,
@@ -131,7 +131,7 @@ def join(
     return done
 
 
-@kernel
+@lean_part
 def _take(piece: Floats, circles: Floats, cycle: float, row: Floats) -> None:
     """Begin to work on a piece."""
     for column in range(PIECE_COLUMNS):
@@ -150,7 +150,7 @@ def _take(piece: Floats, circles: Floats, cycle: float, row: Floats) -> None:
         row[RISEN] = circles[int(row[CIRCLE]), RISE]
 
 
-@kernel
+@lean_part
 def _settle(row: Floats, circles: Floats, cycle: float) -> None:
     """Nothing shortens the piece any more: bound its speed by its length, and by the pull towards its centre."""
     row[OPEN] = 0.0
@@ -167,7 +167,7 @@ def _settle(row: Floats, circles: Floats, cycle: float) -> None:
             row[SHARE] = math.sqrt(1.0 - (inwards / pull) ** 2)
 
 
-@kernel
+@lean_part
 def _store(row: Floats, queue: Floats, done: int) -> int:
     """Move a piece to the queue."""
     out = queue[done]
@@ -191,13 +191,13 @@ def _store(row: Floats, queue: Floats, done: int) -> int:
     return done + 1
 
 
-@kernel
+@lean_part
 def _pull(row: Floats) -> float:
     """The acceleration along the piece [mm/s²]."""
     return whole_pull(row) * (row[SHARE] if row[FORM] != LINE else 1.0)
 
 
-@kernel
+@lean_part
 def _corner(work: Floats, old: int, new: int, circles: Floats, limits: Floats, machine: Floats, rays: Floats) -> int:
     """Join two pieces: 0 keeps both as they are, 1 puts an arc in the place of the old one, 2 an arc between them.
 
@@ -233,7 +233,7 @@ def _corner(work: Floats, old: int, new: int, circles: Floats, limits: Floats, m
     return _shorten(before, after, arc, rays)
 
 
-@kernel
+@lean_part
 def _kink(before: Floats, after: Floats, limits: Floats, machine: Floats, rays: Floats) -> bool:
     """Take a harmless kink straight; else note how fast it may be taken. False where nothing is left to choose."""
     if before[TERM] == STOP:
@@ -262,7 +262,7 @@ def _kink(before: Floats, after: Floats, limits: Floats, machine: Floats, rays: 
     return not is_harmless
 
 
-@kernel
+@lean_part
 def _pushes(before: Floats, after: Floats, circles: Floats, rays: Floats) -> None:
     """Fill rays 4 and 5 with the direction of acceleration at the end of one piece and at the start of the next."""
     for axis in range(3):
@@ -280,7 +280,7 @@ def _pushes(before: Floats, after: Floats, circles: Floats, rays: Floats) -> Non
             rays[5, axis] = (along * rays[5, axis] - inwards * circle[SPOKE + axis] / circle[RADIUS]) / size
 
 
-@kernel
+@lean_part
 def _around(circle: Floats, spoke: int, ray: Floats) -> None:
     """Fill ``ray`` with the tangent in the plane of the circle, at the end of a spoke."""
     nx, ny, nz = circle[NORMAL], circle[NORMAL + 1], circle[NORMAL + 2]
@@ -291,7 +291,7 @@ def _around(circle: Floats, spoke: int, ray: Floats) -> None:
     ray[2] = (nx * sy - ny * sx) / size
 
 
-@kernel
+@lean_part
 def _parabola(before: Floats, after: Floats, half: float, override: float) -> float:
     """The speed in the direction of the bisector while one piece brakes and the other starts [mm/s]."""
     pull, next_pull = _pull(before), _pull(after)
@@ -309,7 +309,7 @@ def _parabola(before: Floats, after: Floats, half: float, override: float) -> fl
     return float(math.sin(half) * 0.5 * (leaving + arriving))
 
 
-@kernel
+@lean_part
 def _shorten(before: Floats, after: Floats, arc: Floats, rays: Floats) -> int:
     """Take from both pieces what the arc covers: 1 if it swallows the old one, else 2."""
     arc[TO] = after[FROM] + _cut(after, rays[2, 1])
@@ -322,7 +322,7 @@ def _shorten(before: Floats, after: Floats, arc: Floats, rays: Floats) -> int:
     return 2
 
 
-@kernel
+@lean_part
 def _cut(row: Floats, off: float) -> float:
     """Shorten a line by a length, an arc by an angle; return how much of the programmed path that is [mm]."""
     share = off / (row[LENGTH] if row[FORM] == LINE else row[SWEPT])
@@ -332,7 +332,7 @@ def _cut(row: Floats, off: float) -> float:
     return float(share * (row[TO] - row[FROM]))
 
 
-@kernel
+@lean_kernel
 def look_ahead(queue: Floats, count: int, machine: Floats) -> None:
     """Fill the last speed of every piece, backwards, and the speeds of every parabola."""
     cycle = machine[CYCLE]

@@ -22,7 +22,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from camtwin_kernels.jit import kernel
+from camtwin_kernels.jit import lean_kernel, lean_part
 from camtwin_kernels.linuxcnc_tables import (
     ANGLE,
     BEGUN,
@@ -69,7 +69,7 @@ Ints = NDArray[np.int32]
 _TOWARDS_CENTRE = math.sqrt(3.0) / 2.0
 
 
-@kernel
+@lean_kernel
 def merge(  # noqa: C901 - one pass over the moves, by their shape
     shape: Ints, start: Floats, end: Floats, rules: Floats, way: Floats, circles: Floats, limits: Floats,
     chain: Floats, pieces: Floats,
@@ -116,7 +116,7 @@ def merge(  # noqa: C901 - one pass over the moves, by their shape
     return count
 
 
-@kernel
+@lean_part
 def _go_on(rules: Floats, opener: int, move: int) -> bool:
     """Whether a move may belong to the same line as the one that opened it."""
     return bool(
@@ -127,7 +127,7 @@ def _go_on(rules: Floats, opener: int, move: int) -> bool:
     )
 
 
-@kernel
+@lean_part
 def _see(
     chain: Floats, first: Floats, last: Floats, move: int, way: float, rules: Floats, limits: Floats,
     pieces: Floats, count: int,
@@ -147,7 +147,7 @@ def _see(
     return count
 
 
-@kernel
+@lean_part
 def _links(chain: Floats, linked: int, x: float, y: float, z: float, naive: float) -> bool:
     """Whether a line from the chain's start to (x, y, z) passes all its points within ``naive``."""
     if naive <= 0.0 or linked >= LONGEST_CHAIN:
@@ -167,7 +167,7 @@ def _links(chain: Floats, linked: int, x: float, y: float, z: float, naive: floa
     return True
 
 
-@kernel
+@lean_part
 def _close(chain: Floats, final: int, done: float, rules: Floats, limits: Floats, pieces: Floats, count: int) -> int:
     """Make a piece of the chain, a line from its start to its last point; return how many pieces there are now."""
     state = chain[LONGEST_CHAIN + 1]
@@ -198,7 +198,7 @@ def _close(chain: Floats, final: int, done: float, rules: Floats, limits: Floats
     return count + 1
 
 
-@kernel
+@lean_part
 def _arc(circles: Floats, row: int, move: int, way: Floats, rules: Floats, limits: Floats, piece: Floats) -> None:
     """Fill ``piece`` with an arc or helix; the plane's weaker axis counts in every direction."""
     planar = circles[row, ANGLE] * circles[row, RADIUS]
@@ -228,7 +228,7 @@ def _arc(circles: Floats, row: int, move: int, way: Floats, rules: Floats, limit
     _common(piece, move, move, way[move], way[move + 1], rules)
 
 
-@kernel
+@lean_part
 def _common(piece: Floats, first: int, final: int, begun: float, done: float, rules: Floats) -> None:
     piece[WANTED] = min(rules[first, RULE_FEED], piece[BOUND])
     piece[TERM] = rules[first, RULE_TERM]

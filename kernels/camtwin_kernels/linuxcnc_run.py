@@ -32,7 +32,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from camtwin_kernels.jit import kernel
+from camtwin_kernels.jit import lean_kernel, lean_part
 from camtwin_kernels.linuxcnc_tables import (
     BLEND_SPEED,
     CYCLE,
@@ -76,7 +76,7 @@ _TINY = 1e-12
 _STILL = 1e-8
 
 
-@kernel
+@lean_kernel
 def run(  # noqa: C901 - one cycle, told in the order in which it happens
     queue: Floats, count: int, machine: Floats, runners: Floats, pen: Floats, legs: Floats, peaks: Floats
 ) -> int:
@@ -133,14 +133,14 @@ def run(  # noqa: C901 - one cycle, told in the order in which it happens
     return int(pen[5])
 
 
-@kernel
+@lean_part
 def _rest(runner: Floats, cycle: float) -> None:
     for k in range(RUNNER_COLUMNS):
         runner[k] = 0.0
     runner[SPAN] = cycle
 
 
-@kernel
+@lean_part
 def _activate(row: Floats, runner: Floats) -> None:
     runner[IS_ACTIVE] = 1.0
     runner[IS_BLENDING] = 0.0
@@ -150,13 +150,13 @@ def _activate(row: Floats, runner: Floats) -> None:
         runner[IS_SHORT] = 1.0 if 2.0 * rest < SHORT * (runner[SPEED] + min(row[Q_LAST], row[Q_TOP])) else 0.0
 
 
-@kernel
+@lean_part
 def _covered(row: Floats, runner: Floats) -> float:
     """How far along the programmed path a runner is [mm]."""
     return float(row[Q_FROM] + (row[Q_TO] - row[Q_FROM]) * runner[WAY] / row[Q_LENGTH])
 
 
-@kernel
+@lean_part
 def _last_speed(queue: Floats, piece: int, count: int) -> float:
     """The speed at which a piece hands over to the next [mm/s]."""
     if queue[piece, Q_TERM] != STRAIGHT or piece + 1 >= count or queue[piece + 1, Q_WAIT] >= 0.0:
@@ -164,7 +164,7 @@ def _last_speed(queue: Floats, piece: int, count: int) -> float:
     return float(min(queue[piece, Q_LAST], min(queue[piece, Q_TOP], queue[piece + 1, Q_TOP])))
 
 
-@kernel
+@lean_part
 def _steady(queue: Floats, piece: int, runner: Floats, cycle: float) -> float:
     """Take all cycles at once in which nothing changes; return how many, 1 for none taken."""
     row = queue[piece]
@@ -183,7 +183,7 @@ def _steady(queue: Floats, piece: int, runner: Floats, cycle: float) -> float:
     return float(steps)
 
 
-@kernel
+@lean_part
 def _blend(queue: Floats, piece: int, this: Floats, other: Floats, cycle: float) -> None:
     """Start the next piece beside this one, once this one is slow enough."""
     if this[IS_BRAKING] == 1.0 and this[SPEED] < queue[piece, Q_LEAVING]:
@@ -192,7 +192,7 @@ def _blend(queue: Floats, piece: int, this: Floats, other: Floats, cycle: float)
         _advance(queue, piece + 1, other, cycle, 0.0, queue[piece + 1, Q_TOP])
 
 
-@kernel
+@lean_part
 def _advance(queue: Floats, piece: int, runner: Floats, cycle: float, last: float, top: float) -> None:
     """Run a piece for one cycle of length SPAN, then see whether it ends in the next."""
     row = queue[piece]
@@ -227,7 +227,7 @@ def _advance(queue: Floats, piece: int, runner: Floats, cycle: float, last: floa
     _foresee(row, runner, cycle, last)
 
 
-@kernel
+@lean_part
 def _foresee(row: Floats, runner: Floats, cycle: float, last: float) -> None:
     """Set SPAN, IS_ENDING and END_SPEED: whether the piece ends within the next cycle, when and how fast."""
     runner[SPAN] = cycle
@@ -265,7 +265,7 @@ def _foresee(row: Floats, runner: Floats, cycle: float, last: float) -> None:
 
 # The pen: 0 cycles before the leg, 1 way there, 2 first step, 3 growth of the step, 4 cycles in the leg,
 # 5 legs drawn, 6 way at the last cycle, 7 cycles of the last stroke
-@kernel
+@lean_part
 def _draw(pen: Floats, legs: Floats, cycle: float, way: float, steps: float) -> None:
     """Extend the leg by ``steps`` cycles of one speed that end at ``way``, or begin a new one."""
     done = pen[4]
@@ -287,7 +287,7 @@ def _draw(pen: Floats, legs: Floats, cycle: float, way: float, steps: float) -> 
     pen[6] = way
 
 
-@kernel
+@lean_part
 def _lift(pen: Floats, legs: Floats, cycle: float) -> None:
     """End the leg."""
     if pen[4] > 0.0:
@@ -297,7 +297,7 @@ def _lift(pen: Floats, legs: Floats, cycle: float) -> None:
     pen[4] = 0.0
 
 
-@kernel
+@lean_part
 def _put(pen: Floats, legs: Floats, cycle: float, step: float, growth: float) -> None:
     row = int(pen[5])
     if row < legs.shape[0]:

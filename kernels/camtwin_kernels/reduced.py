@@ -35,8 +35,8 @@ transformation with κ; z is turned upwards here so that a cylinder's dFz = dFa)
 import math
 from typing import Any
 
-from camtwin_kernels.engagement import CORNER, STEEPNESS, Cutters
 from camtwin_kernels.engagement_angles import radius_at
+from camtwin_kernels.engagement_moves import CORNER, STEEPNESS, Cutters
 from camtwin_kernels.engagement_shapes import CONE, FLAT
 from camtwin_kernels.jit import lean_kernel, lean_part
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from camtwin_kernels.jit import kernel
+from camtwin_kernels.jit import lean_kernel
 
 ROWS = 8  #: rows of a tile
 COLUMNS = 8  #: columns of a tile
@@ -46,7 +46,7 @@ XS = (_K % COLUMNS + (_reversed_bits(_K // COLUMNS, 3) + 0.5) / ROWS).astype(np.
 YS = (_K // COLUMNS + (_reversed_bits(_K % COLUMNS, 3) + 0.5) / COLUMNS).astype(np.float32)
 
 
-@kernel
+@lean_kernel
 def raise_to_triangles(height: Any, columns: int, x0: float, y0: float, z0: float, cell: float, triangles: Any) -> None:
     """Raise each sample of ``height`` (tiles, 64) to the highest triangle above or below it.
 

@@ -20,6 +20,8 @@ import numpy as np
 from bench import engagement_accuracy as accuracy
 from bench.report import ROOT, Row
 from camtwin_kernels import stock as tiles
+from camtwin_kernels.engagement import ALONE, CUT_MOVES
+from freecad_camtwin.twin import cuts
 from freecad_camtwin.twin import engagement as twin
 from freecad_camtwin.twin.engagement import engage, reduce
 from freecad_camtwin.twin.job import Stock
@@ -133,11 +135,11 @@ def kernel_seconds(work, cell):
     path, field = work.toolpath, HeightField.of(BLOCK, cell)
     cutters = twin._cutters(work, [])
     moves = twin._divide(path, cutters, field, path.is_cutting)
-    view, cut = field.view(), twin._empty_cut(np.zeros((int(moves.first[-1]), 1), np.int32))
-    scratch = twin._scratch(len(view.top))
-    cut_moves = twin.kernel.CUT_MOVES[int(cutters.shape[0])]
+    view, cut = field.view(), cuts.empty_cut(np.zeros((int(moves.first[-1]), 1), np.int32))
+    scratch = cuts.scratch(len(view.top))
+    cut_moves = CUT_MOVES[int(cutters.shape[0])]
     began = time.thread_time()
-    cut_moves(view, cutters, moves, 0, path.moves, cut, scratch, 0, 1)
+    cut_moves(view, cutters, moves, 0, path.moves, cut, scratch, ALONE)
     return time.thread_time() - began, int(cut.volume.sum())
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import stat
-import subprocess
 
 import pytest
 
@@ -18,33 +17,9 @@ from freecad_camtwin.twin.program import read_program
 CUT = ("--material=6061", "--machine=hobby_mill", "--tool=reach=20", "--cell=0.2")
 LIMITS = "--limit=h-ex-max=0.03,deflection=0.05"
 
-_BUILD = """
-import os, sys
-sys.path[:0] = [{root!r}, {tests!r}]
-import FreeCAD, freecad_jobs
-document = FreeCAD.newDocument("one")
-freecad_jobs.build_job(document, whole=False)
-document.saveAs({target!r})
-os._exit(0)
-"""
-
 
 def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-@pytest.fixture(scope="module")
-def native(tmp_path_factory):
-    """A document with one profile, built by the very FreeCAD that the command line finds."""
-    folder = tmp_path_factory.mktemp("native")
-    target, script = folder / "one.FCStd", folder / "build.py"
-    script.write_text(_BUILD.format(root=str(ROOT), tests=str(ROOT / "tests"), target=str(target)), encoding="utf-8")
-    ended = subprocess.run(
-        [FreeCAD.find().program, str(script)], stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, env=os.environ | {"HOME": str(folder), "LC_ALL": "C.UTF-8"}, check=False,
-    )  # fmt: skip
-    assert target.is_file(), ended.stdout + ended.stderr
-    return target
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from asyncua import ua
-from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
+from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary, variant_from_binary, variant_to_binary
 
 from freecad_camtwin.connectors.opcua.nodes import name_of, node_of
+from freecad_camtwin.connectors.opcua.transport import harden
 from freecad_camtwin.connectors.opcua.values import Gatherer
 from freecad_camtwin.connectors.protocol import Told
 from freecad_camtwin.twin.observation import GAP, Samples
@@ -49,6 +50,13 @@ def test_what_is_told_at_the_same_time_is_a_row():
     assert block.items == ("x", "power")
     np.testing.assert_allclose(block.time, BEGAN + times, atol=1e-6)
     np.testing.assert_array_equal(block.values, np.column_stack([times, np.full(10, 7.0)]))
+
+
+def test_a_row_that_comes_in_several_messages_is_told_when_it_is_whole():
+    made, _ = gatherer()
+    assert list(made.take(message(2, (0, value(1.0, 1.0))), more=True)) == []
+    (block,) = made.take(message(3, (1, value(2.0, 1.0))))
+    np.testing.assert_array_equal(block.values, [[1.0, 2.0]])
 
 
 def test_what_is_older_than_rows_that_were_told_holds_from_now_on():
@@ -121,3 +129,11 @@ def test_the_name_of_a_node_finds_it_again_where_namespaces_have_other_numbers(n
     found = node_of(name, renumbered)
     assert found.Identifier == node.Identifier
     assert renumbered[found.NamespaceIndex] == namespaces[node.NamespaceIndex]
+
+
+def test_an_array_of_nothing_is_refused_before_it_fills_the_memory():
+    harden()
+    bomb = bytes([0x80]) + (2**31 - 1).to_bytes(4, "little")  # elements of type Null take no bytes
+    with pytest.raises(ua.UaError, match="array of nothing"):
+        variant_from_binary(ua.utils.Buffer(bomb))
+    assert variant_from_binary(ua.utils.Buffer(variant_to_binary(ua.Variant([1.5, 2.5])))).Value == [1.5, 2.5]

@@ -2,6 +2,7 @@
 """OPC UA servers in processes of their own, on free ports of this machine, and certificates as the page makes them."""
 
 import json
+import os
 import queue
 import re
 import shutil
@@ -36,9 +37,9 @@ class Certificates:
 class Peer:
     """A server that can be stopped and started again at the same port, and is told what to do line by line."""
 
-    def __init__(self, *program, **settings):
-        self.program, self.settings = program, settings
-        self.address = None
+    def __init__(self, *program, environment=None, **settings):
+        self.program, self.settings, self.environment = program, settings, environment or {}
+        self.told = {}  # what it said when it began
         self.process = None
 
     @classmethod
@@ -48,15 +49,19 @@ class Peer:
 
     def start(self):
         settings = json.dumps({**self.settings, "port": self.port}, default=str)
-        environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'kernels'}", "PATH": "/usr/local/bin:/usr/bin:/bin"}
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'kernels'}", **self.environment}
         self.process = subprocess.Popen(
             [*self.program, settings], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
         # Read in a thread of its own: a server that says nothing must not keep the test waiting for ever.
         self._lines = queue.Queue()
         threading.Thread(target=self._read, args=(self.process.stdout, self._lines), daemon=True).start()
-        self.address = self.answer()["address"]
+        self.told = self.answer()
         return self
+
+    @property
+    def address(self):
+        return self.told.get("address", "")
 
     @staticmethod
     def _read(stream, lines):

@@ -10,6 +10,7 @@ import math
 from collections.abc import AsyncIterator, Sequence
 
 from asyncua import ua
+from asyncua.common.ua_utils import copy_dataclass_attr
 from asyncua.ua import uaerrors
 
 from freecad_camtwin.connectors.opcua.nodes import OURS, SIMULATED, Browser, Variable, item_of, node_of
@@ -89,7 +90,7 @@ class Machine:
                 except TimeoutError:
                     raise LostError(f"{self._name} was silent for {self._options.quiet:g} s") from None
                 self._check_alive(result.NotificationMessage)
-                for observation in gatherer.take(result.NotificationMessage):
+                for observation in gatherer.take(result.NotificationMessage, more=bool(result.MoreNotifications)):
                     yield observation
         finally:
             await client.leave()
@@ -155,19 +156,16 @@ class Machine:
     async def _subscribe(
         self, client: BoundedClient, variables: Sequence[Variable], inbox: asyncio.Queue[ua.PublishResult]
     ) -> Gatherer:
-        interval = 1000 * max(self._options.interval, 1e-3)
-        asked = ua.CreateSubscriptionParameters(
-            RequestedPublishingInterval=interval,
-            RequestedMaxKeepAliveCount=max(round(1000 * self._options.quiet / 3 / interval), 1),
-            RequestedLifetimeCount=max(round(3000 * self._options.quiet / interval), 10),
-            MaxNotificationsPerPublish=0,
-            PublishingEnabled=True,
-        )
         session = client.uaclient.session
-        revised = await session.create_subscription(asked, inbox.put)
+        interval = 1000 * max(self._options.interval, 1e-3)
+        revised = await session.create_subscription(self._asked(interval), inbox.put)
         pace = revised.RevisedPublishingInterval
         if pace > interval * 1.001:
             self.told.warn(f"{self._name} sends every {pace:g} ms, not every {interval:g} ms")
+            # How often it says that it lives is counted in its intervals: ask again, in those that it has.
+            again = ua.ModifySubscriptionParameters(SubscriptionId=revised.SubscriptionId)
+            copy_dataclass_attr(self._asked(pace), again)
+            await session.update_subscription(again)
         wanted = [(handle, each) for handle, each in enumerate(variables)]
         for is_told_unchanged in (True, False):
             refused = []
@@ -189,6 +187,17 @@ class Machine:
             self.told.warn(f"{self._name} does not tell values that stay the same: they are taken to be as they were")
         return Gatherer([each.name for each in variables], self._options.words, self.told)
 
+    def _asked(self, interval: float) -> ua.CreateSubscriptionParameters:
+        """Return what is asked of a subscription that sends every so many ms."""
+        quiet = 1000 * self._options.quiet / interval
+        return ua.CreateSubscriptionParameters(
+            RequestedPublishingInterval=interval,
+            RequestedMaxKeepAliveCount=max(round(quiet / 3), 1),
+            RequestedLifetimeCount=max(round(3 * quiet), 10),
+            MaxNotificationsPerPublish=0,
+            PublishingEnabled=True,
+        )
+
     def _is_refused(self, variable: Variable, result: ua.MonitoredItemCreateResult) -> bool:
         """Whether a variable may be had without a filter; ConnectorError where it cannot be had at all."""
         status = result.StatusCode
@@ -208,7 +217,7 @@ class Machine:
             return
         sampling = max(each.RevisedSamplingInterval for each in results)
         queue = min(each.RevisedQueueSize for each in results)
-        if sampling > max(interval, pace) * 1.001:
+        if sampling > interval * 1.001:
             self.told.warn(
                 f"{self._name} looks at variables every {sampling:g} ms only, not every {interval:g} ms; "
                 "what they are in between is not seen"

@@ -2,12 +2,16 @@
 """asyncua's client, with limits: what a server sends must not fill the memory, whatever it claims about itself."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
 from asyncua import Client, ua
 from asyncua.client.ua_client import UaClient, UASocketProtocol
 from asyncua.common.connection import TransportLimits
 from asyncua.common.shortcuts import Shortcuts
+from asyncua.ua import ua_binary
 
 #: Bytes of one chunk of a message, as most servers send at most.
 MOST_CHUNK = 2**16
@@ -15,6 +19,22 @@ MOST_CHUNK = 2**16
 LEAST_CHUNK = 8192
 #: How long a server may take to hear that we leave [s].
 GOODBYE = 2.0
+
+
+def harden() -> None:
+    """Have asyncua refuse arrays of nothing: sixty bytes that claim two thousand million elements would be believed.
+
+    Elements of all other types take bytes, which are missed at once.
+    """
+    unpack = ua_binary.unpack_uatype_array
+    if not isinstance(unpack, partial):
+        ua_binary.unpack_uatype_array = partial(_unpack_something, unpack)
+
+
+def _unpack_something(unpack: Callable[[ua.VariantType, Any], Any], kind: ua.VariantType, data: Any) -> Any:
+    if kind == ua.VariantType.Null:
+        raise ua.UaError("an array of nothing")
+    return unpack(kind, data)
 
 
 class _Limits(TransportLimits):
@@ -28,13 +48,19 @@ class _Limits(TransportLimits):
 
 
 class _Protocol(UASocketProtocol):
-    """Hangs up on who sends chunks without an end; asyncua would gather them."""
+    """Hangs up on who sends chunks without an end; asyncua would gather them. Listens to who refuses us."""
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and every chunk that they complete."""
         super().data_received(data)
         if len(self.receive_buffer or b"") > MOST_CHUNK:
             self.disconnect_socket()
+
+    def _process_received_message(self, msg: ua.Message | ua.Acknowledge | ua.ErrorMessage | None) -> None:
+        """Hear a server that says why it opens no channel; asyncua would take that for the channel."""
+        if isinstance(msg, ua.Message) and not self._connection.is_open():
+            self.check_answer(msg.body(), " before the channel was open")
+        super()._process_received_message(msg)
 
 
 class _Transport(UaClient):
@@ -56,6 +82,7 @@ class BoundedClient(Client):
 
     def __init__(self, url: str, *, quiet: float, most_bytes: int) -> None:
         """``quiet``: a server that has not answered for so long is gone [s]."""
+        harden()
         timeout = min(max(quiet, 1.0), 10.0)
         super().__init__(url, timeout=timeout, watchdog_intervall=timeout)
         self.name = self.description = "CAM Twin"

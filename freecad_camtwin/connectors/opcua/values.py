@@ -20,6 +20,8 @@ from freecad_camtwin.twin.observation import GAP, Event, Observation
 
 #: Longer arrays and texts are no signals.
 MOST_ELEMENTS, MOST_TEXT = 64, 10_000
+#: Readings that wait for the rest of a message.
+MOST_WAITING = 2**20
 #: Bits of a status code: information about the value, and that a queue overflowed before it (OPC 10000-4, 7.39).
 _OVERFLOW = 0x480
 _BAD, _UNCERTAIN = 0x80000000, 0x40000000
@@ -35,25 +37,28 @@ class Gatherer:
         self._names, self._words, self._told = names, words, told
         self._known = [False] * len(names)  # whether an item's last value was one
         self._begun = [False] * len(names)
+        self._fresh: list[Reading] = []  # that wait for the rest of their rows
+        self._state: list[Event] = []
         self._last = -math.inf  # time of the last row
         self._sequence: int | None = None  # of the next message
 
-    def take(self, message: ua.NotificationMessage) -> Iterator[Observation]:
-        """Yield what a message says."""
+    def take(self, message: ua.NotificationMessage, *, more: bool = False) -> Iterator[Observation]:
+        """Yield what a message says; where ``more`` belongs to it, that waits for the rest: rows are whole."""
         yield from self._missing(message)
-        fresh: list[Reading] = []
-        state: list[Event] = []
         for part in message.NotificationData or ():
             for notification in part.MonitoredItems if isinstance(part, ua.DataChangeNotification) else ():
                 self._told.received += 1
-                if not 0 <= notification.ClientHandle < len(self._names):
+                if 0 <= notification.ClientHandle < len(self._names):
+                    self._notification(int(notification.ClientHandle), notification.Value)
+                else:
                     self._told.drop("item that was not asked for")
-                    continue
-                self._notification(int(notification.ClientHandle), notification.Value, fresh, state)
+        if more and len(self._fresh) < MOST_WAITING:
+            return
+        fresh, self._fresh = self._fresh, []
+        state, self._state = self._state, []
         yield from sorted(state, key=lambda event: event.time)
-        if fresh:
-            self._last = max(self._last, max(reading[0] for reading in fresh))
-            yield from observations(fresh)
+        self._last = max((at for at, _, word in fresh if isinstance(word, float)), default=self._last)
+        yield from observations(fresh)
 
     def _missing(self, message: ua.NotificationMessage) -> Iterator[Event]:
         """Tell a gap where messages are missing before this one."""
@@ -65,13 +70,13 @@ class Gatherer:
         # A message without data only keeps the connection alive, and has the number of the next one.
         self._sequence = number + bool(message.NotificationData)
 
-    def _notification(self, handle: int, value: ua.DataValue, fresh: list[Reading], state: list[Event]) -> None:
+    def _notification(self, handle: int, value: ua.DataValue) -> None:
         name = self._names[handle]
         code = 0 if value.StatusCode is None else int(value.StatusCode.value)
         at = self._time(value, code)
         if code & _OVERFLOW == _OVERFLOW:
             self._told.drop("overflow of the server's queue")
-            state.append(Event(at, GAP, f"the server's queue of {name} overflowed"))
+            self._state.append(Event(at, GAP, f"the server's queue of {name} overflowed"))
         readings = list(self._readings(name, value, code))
         known = any(word is not None for _, word in readings)
         begins = not self._begun[handle]
@@ -79,10 +84,10 @@ class Gatherer:
             return  # still unknown
         self._begun[handle], self._known[handle] = True, known
         for item, word in readings:
-            if begins or not isinstance(word, float) or at <= self._last:
-                state.append(Event(at, item, repr(word) if isinstance(word, float) else word))
+            if begins or (isinstance(word, float) and at <= self._last):
+                self._state.append(Event(at, item, repr(word) if isinstance(word, float) else word))
             else:
-                fresh.append((at, item, word))
+                self._fresh.append((at, item, word))
 
     def _time(self, value: ua.DataValue, code: int) -> float:
         said: datetime | None = value.SourceTimestamp or value.ServerTimestamp

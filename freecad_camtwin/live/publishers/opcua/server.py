@@ -17,6 +17,7 @@ from freecad_camtwin.connectors.opcua.certificates import (
     read_certificates,
     trusted_by,
 )
+from freecad_camtwin.connectors.opcua.transport import harden
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.live.publishers.opcua.rights import GuardedServer, Subscriptions, Users, Value, Writes
 from freecad_camtwin.live.publishers.opcua.space import Space, fill, load_types
@@ -50,6 +51,7 @@ class Presenter:
 
     async def __aenter__(self) -> "Presenter":
         """Listen. ConnectorError where the address is taken, or the certificate cannot be used."""
+        harden()
         users = Users(self._options, self._trusted)
         inner = InternalServer(user_manager=users)
         inner.attribute_service = Writes(inner, self._wish)

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The load that a run measured, drawn over the toolpath in the place of the simulated one."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freecad_camtwin.document import execution
+from freecad_camtwin.document.job import read_job
+from freecad_camtwin.errors import DocumentError
+from freecad_camtwin.gui.commands import note, told, translate
+from freecad_camtwin.gui.overlay import colours
+from freecad_camtwin.gui.state import state_of
+from freecad_camtwin.twin.execution import Execution
+from freecad_camtwin.twin.schedule import points_along
+from freecad_camtwin.twin.toolpath import MoveKind, Toolpath
+
+#: An arc is drawn as so many chords.
+CHORDS = 12
+
+
+def show(obj: Any) -> None:
+    """Draw what an execution measured, if the job's path is still the one that ran; say the reason where it is not."""
+    with told():
+        job = execution.job_of(obj)
+        execution.check_path(job, dict(obj.PathHashes), obj.Source)
+        found = execution.load(obj)
+        path = read_job(job).toolpath
+        if len(found.moves["time"]) != path.moves or found.load is None:
+            raise DocumentError(f"{obj.Label!r} measured no load along the job's path")
+        state_of(job).draw(job.Document, *lines(path, found))
+        note(translate("CamTwin", "{}: measured {} along the toolpath.").format(obj.Label, found.load))
+
+
+def lines(path: Toolpath, found: Execution) -> tuple[NDArray[np.float32], NDArray[np.uint32], NDArray[np.int32]]:
+    """Return points (2·pieces, 3), colours (2·pieces,) and points per line (pieces,), all 2, of every move."""
+    values = found.moves[f"{found.load}.mean"]
+    pieces = np.where(path.kind == MoveKind.ARC, CHORDS, 1)
+    move = np.repeat(np.arange(path.moves, dtype=np.int32), pieces)
+    part = np.arange(len(move)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    length = path.length[move] / pieces[move]
+    ends = [points_along(path, move, length * (part + side)) for side in (0, 1)]
+    known = values[np.isfinite(values)]
+    rgba = colours(values, float(np.quantile(known, 0.99)) if known.size else 0.0)[move]
+    points = np.stack(ends, axis=1).reshape(-1, 3).astype(np.float32)
+    return points, np.repeat(rgba, 2), np.full(len(move), 2, np.int32)

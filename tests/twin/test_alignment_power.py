@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""With nothing but a power clamp on the spindle's cable, operations are found by the course of the load in time."""
+
+import numpy as np
+import pytest
+
+from clamped import clamped, panel, slots
+from freecad_camtwin.twin.alignment import align
+from freecad_camtwin.twin.columns import Columns
+
+
+@pytest.fixture(scope="module", params=[panel, slots])
+def package(request):
+    return request.param()
+
+
+def test_operations_are_found_within_half_a_second_whatever_overrides_and_holds(package):
+    errors = []
+    for seed in range(8):
+        run = clamped(package, seed)
+        found = align(package, run.columns)
+        assert found.method == "power"
+        errors += run.boundary_errors(package, found)
+    assert np.mean(np.array(errors) <= 0.5) > 0.95
+    assert max(errors) < 1.0
+
+
+def test_a_wait_in_the_air_before_an_operation_belongs_before_it(package):
+    run = clamped(package, 0, held_before=4)
+    assert max(run.boundary_errors(package, align(package, run.columns))) <= 0.5
+
+
+def test_the_predicted_power_of_every_sample_is_like_the_measured(package):
+    run = clamped(package, 2)
+    found = align(package, run.columns)
+    predicted = found.predicted("power")
+    known = np.isfinite(predicted)
+    assert known.mean() > 0.9
+    assert np.corrcoef(run.power[known], predicted[known])[0, 1] > 0.9
+
+
+def test_a_clamp_that_shows_no_load_places_nothing(package):
+    found = align(package, Columns(np.arange(0, 60, 0.1), {"power": np.full(600, 150.0)}))
+    assert (found.executed == -1).all()
+    assert (found.confidence == 0.0).all()
