@@ -2,6 +2,7 @@
 """The OPC UA connector against asyncua's server, with variables and a machine tool of its own."""
 
 import asyncio
+import signal
 import socket
 import threading
 import time
@@ -18,12 +19,19 @@ from observing import numbers, until, words
 
 PATIENT = Options(patience=60)
 LOAD, STATE = "nsu=urn:test:mill;s=load", "nsu=urn:test:mill;s=state"
-VARIABLES = {"load": 0.0, "state": "", "speed": 0.0}
+POSITION = "nsu=urn:test:mill;s=position"
+VARIABLES = {"load": 0.0, "state": "", "position": [0.0, 0.0, 0.0]}
 
 
 @pytest.fixture(scope="module")
 def mill():
     with Peer.python("mill", variables=VARIABLES).running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def plain():
+    with Peer.python("plain", variables={"load": 0.0}).running() as server:
         yield server
 
 
@@ -87,6 +95,18 @@ def test_a_node_that_is_not_there_is_named(mill):
         asyncio.run(until(connector, lambda seen: False))
 
 
+def test_an_element_of_an_array_is_asked_for_by_its_name(mill):
+    async def run():
+        connector = open_connector(mill.address, Options(patience=60, items=(f"{POSITION}[2]", STATE)))
+        seen = []
+        task = await begun(connector, seen, lambda seen: len(seen) == 4)
+        mill.tell(**values(position=("Double", [1.0, 2.0, 3.0], 0, time.time())))
+        await condition(lambda: numbers(seen, f"{POSITION}[2]")[1] == [3.0])
+        await ended(task)
+
+    asyncio.run(run())
+
+
 def test_bad_values_are_unknown_and_uncertain_ones_are_noted(mill):
     async def run():
         connector = open_connector(mill.address, Options(patience=60, items=(LOAD, STATE)))
@@ -107,7 +127,7 @@ def test_bad_values_are_unknown_and_uncertain_ones_are_noted(mill):
     assert any("uncertain" in warning and LOAD in warning for warning in connector.told.warnings)
 
 
-def test_a_server_that_restarts_is_a_gap_and_found_again_though_its_namespaces_have_other_numbers():
+def test_a_server_that_restarts_is_a_gap_and_found_again_though_its_namespaces_have_other_numbers(plain):
     async def run(server):
         connector = open_connector(server.address, Options(patience=60, items=(LOAD,)))
         seen = []
@@ -123,9 +143,24 @@ def test_a_server_that_restarts_is_a_gap_and_found_again_though_its_namespaces_h
         await ended(task)
         return seen
 
-    with Peer.python("plain", variables={"load": 0.0}).running() as server:
-        (gap,) = words(asyncio.run(run(server)), GAP)
-        assert "was lost" in gap
+    (gap,) = words(asyncio.run(run(plain)), GAP)
+    assert "was lost" in gap
+
+
+def test_a_server_that_is_silent_and_comes_back_is_a_gap_and_read_on(plain):
+    async def run():
+        connector = open_connector(plain.address, Options(patience=60, quiet=1.0, items=(LOAD,)))
+        seen = []
+        task = await begun(connector, seen)
+        plain.process.send_signal(signal.SIGSTOP)
+        await condition(lambda: words(seen, GAP))
+        plain.process.send_signal(signal.SIGCONT)
+        await condition(lambda: len(words(seen, LOAD)) == 2)
+        await ended(task)
+        return words(seen, GAP)
+
+    (gap,) = asyncio.run(run())
+    assert "was silent for 1 s" in gap
 
 
 def test_a_password_in_an_address_is_refused():

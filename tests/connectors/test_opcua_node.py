@@ -2,13 +2,11 @@
 """The OPC UA connector against node-opcua, which others wrote and which samples variables by a timer."""
 
 import asyncio
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
 
-from controllers.opcua import ROOT, Certificates, Peer
+from controllers.opcua import Certificates, Peer
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.errors import ConnectorError
 from freecad_camtwin.twin.observation import GAP, Samples
@@ -26,16 +24,10 @@ def certificates(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(certificates, tmp_path_factory):
-    node = shutil.which("node")
-    assert node, "node is not installed; .ci/system node installs it"
-    installed = subprocess.run([ROOT / ".ci" / "peers"], capture_output=True, text=True, check=False)
-    assert installed.returncode == 0, installed.stderr
     certificate, key = certificates["node"]
     trusted, _ = certificates["recorder"]
-    program = (node, str(ROOT / "tests" / "peers" / "node" / "server.js"))
-    settings = {"folder": tmp_path_factory.mktemp("node"), "certificate": certificate, "key": key, "trusted": trusted}
-    modules = {"NODE_PATH": f"{installed.stdout.strip()}/node_modules"}
-    with Peer(*program, environment=modules, **settings).running() as server:
+    folder = tmp_path_factory.mktemp("node")
+    with Peer.node("server.js", folder=folder, certificate=certificate, key=key, trusted=trusted).running() as server:
         yield server
 
 

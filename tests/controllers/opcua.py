@@ -47,6 +47,16 @@ class Peer:
         """Return a server of tests/controllers/opcua_server.py."""
         return cls(sys.executable, str(Path(__file__).with_name("opcua_server.py")), kind, **settings)
 
+    @classmethod
+    def node(cls, script, **settings):
+        """Return a program of tests/peers/node, with node-opcua."""
+        node = shutil.which("node")
+        assert node, "node is not installed; .ci/system node installs it"
+        installed = subprocess.run([ROOT / ".ci" / "peers"], capture_output=True, text=True, check=False)
+        assert installed.returncode == 0, installed.stderr
+        modules = {"NODE_PATH": f"{installed.stdout.strip()}/node_modules"}
+        return cls(node, str(ROOT / "tests" / "peers" / "node" / script), environment=modules, **settings)
+
     def start(self):
         settings = json.dumps({**self.settings, "port": self.port}, default=str)
         environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'kernels'}", **self.environment}

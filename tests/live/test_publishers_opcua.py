@@ -13,6 +13,7 @@ from asyncua.crypto.uacrypto import CertProperties
 from controllers.opcua import Certificates, Peer
 from controllers.opcua_server import ITEMS, NUMBERS, row
 from freecad_camtwin.connectors import Options, open_connector
+from freecad_camtwin.connectors.opcua.certificates import read_certificates, read_key
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.live.publishers import PublisherOptions, Spoken, open_publisher
 from freecad_camtwin.twin.discovery import propose
@@ -91,6 +92,38 @@ def test_every_row_of_20_numbers_at_1_khz_is_delivered_whole_and_at_its_time(mac
     assert words(seen, GAP) == []
 
 
+async def overflowed(machine):
+    """Return the status codes of what somebody hears who lets only five values wait for him."""
+    codes = []
+
+    async def take(result):
+        for part in result.NotificationMessage.NotificationData or ():
+            codes.extend(each.Value.StatusCode.value for each in part.MonitoredItems)
+
+    async with Client(machine.address) as client:
+        index = await client.get_namespace_index("urn:freecad-camtwin:machine")
+        asked = ua.CreateSubscriptionParameters(RequestedPublishingInterval=100, PublishingEnabled=True)
+        made = await client.uaclient.create_subscription(asked, take)
+        item = ua.MonitoredItemCreateRequest(
+            ItemToMonitor=ua.ReadValueId(NodeId=ua.NodeId("x", index), AttributeId=ua.AttributeIds.Value),
+            MonitoringMode=ua.MonitoringMode.Reporting,
+            RequestedParameters=ua.MonitoringParameters(ClientHandle=1, QueueSize=5),
+        )
+        items = ua.CreateMonitoredItemsParameters(SubscriptionId=made.SubscriptionId, ItemsToCreate=[item])
+        await client.uaclient.create_monitored_items(items)
+        said = await asyncio.to_thread(machine.tell, rows=500)
+        async with asyncio.timeout(60):
+            while not any(codes):
+                await asyncio.sleep(0.01)
+    return codes, said["dropped"]
+
+
+def test_a_value_before_which_a_queue_overflowed_says_so(machine):
+    codes, dropped = asyncio.run(overflowed(machine))
+    assert 0x480 in codes
+    assert dropped["values that a listener did not fetch in time"] > 0
+
+
 def test_what_it_offers_proposes_a_whole_signal_map(machine):
     offered = asyncio.run(open_connector(machine.address, PATIENT).offered())
     units = {item.name: item.unit for item in offered}
@@ -165,7 +198,9 @@ async def written(guarded, certificates, user, writes):
     certificate, key = certificates["recorder"]
     client = Client(guarded.address)
     client.application_uri = "urn:test:recorder"
-    if user:
+    if user == "reader":
+        (client.user_certificate,), client.user_private_key = read_certificates(certificate), read_key(key)
+    elif user:
         client.set_user(user)
         client.set_password("secret")
     await client.set_security(SecurityPolicyBasic256Sha256, certificate, CertProperties(key, "pem"))
@@ -187,7 +222,25 @@ def test_only_the_operator_may_write_and_only_the_feed_override(guarded, certifi
     answers = asyncio.run(written(guarded, certificates, "setter", wishes))
     assert answers == ["GoodCompletesAsynchronously", "BadOutOfRange", "BadUserAccessDenied", "BadUserAccessDenied"]
     assert guarded.tell(wish=True) == {"name": "feed_override", "value": 80.0, "sender": "setter"}
-    assert asyncio.run(written(guarded, certificates, None, wishes[:1])) == ["BadUserAccessDenied"]
+    assert asyncio.run(written(guarded, certificates, "reader", wishes[:1])) == ["BadUserAccessDenied"]
+    with pytest.raises(ua.uaerrors.BadIdentityTokenRejected):
+        asyncio.run(written(guarded, certificates, None, wishes[:1]))
+
+
+def test_node_opcua_hears_every_row_and_may_write_what_the_operator_may(guarded, certificates, tmp_path):
+    certificate, key = certificates["recorder"]
+    trusted, _ = certificates["server"]
+    override = "Machine.Monitoring.Channel.FeedOverride"
+    settings = {"url": guarded.address, "policy": "Aes256_Sha256_RsaPss", "names": ["power", "x", override]}
+    settings |= {"writes": [override, "x"], "folder": tmp_path}
+    client = Peer.node("client.js", certificate=certificate, key=key, trusted=trusted, **settings)
+    with client.running():
+        guarded.tell(rows=200)
+        said = client.tell(count=100)  # every second row says the same, and is no change
+    column = NUMBERS.index("power")
+    assert [value for _, value in said["heard"][0]] == [row(number)[column] for number in range(0, 200, 2)]
+    assert said["unit"] == "W"
+    assert said["answers"] == ["GoodCompletesAsynchronously", "BadUserAccessDenied"]
 
 
 def test_an_operator_without_a_certificate_is_refused_at_the_start():

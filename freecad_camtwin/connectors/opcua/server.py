@@ -7,6 +7,7 @@ It may revise what it is asked for; what it then cannot tell is said, with its f
 
 import asyncio
 import math
+import re
 from collections.abc import AsyncIterator, Sequence
 
 from asyncua import ua
@@ -24,12 +25,14 @@ from freecad_camtwin.twin.discovery import Item
 from freecad_camtwin.twin.observation import Observation
 
 #: Values that the server shall keep for us of each variable while the network is slow.
-QUEUE = 2000
+QUEUE = 5000
 #: Messages that wait for whoever reads us; then the server is not asked for more, and keeps them in its queues.
 MOST_WAITING = 16
 #: A server that names no sampling interval tells every change; machines change them no faster [ms].
 _FASTEST = 1.0
 _PER_REQUEST = 500
+#: An element of an array; there are servers that have such nodes, and others.
+_ELEMENT = re.compile(r"(.+)\[\d+\]", re.S)
 _REFUSALS = (
     uaerrors.BadUserAccessDenied, uaerrors.BadIdentityTokenRejected, uaerrors.BadIdentityTokenInvalid,
     uaerrors.BadUserSignatureInvalid,
@@ -122,7 +125,7 @@ class Machine:
     async def _chosen(self, browser: Browser) -> list[Variable]:
         """Return the variables that are wanted."""
         if self._nodes:
-            return [self._named(name) for name in self._nodes]
+            return await self._named(browser)
         found = await browser.variables(await self._root(browser))
         if browser.is_cut_short:
             self.told.warn(f"{self._name} has more variables than the {len(found)} that are read; name those you want")
@@ -130,11 +133,22 @@ class Machine:
             raise self._missing("a variable that we may read", "name those you want by ?nodes=")
         return found
 
-    def _named(self, name: str) -> Variable:
-        node = node_of(name, self._namespaces)
-        if node is None:
-            raise self._missing(name, "that namespace is unknown to it")
-        return Variable(node, name)
+    async def _named(self, browser: Browser) -> list[Variable]:
+        """Return the nodes that somebody named, one of its elements' names standing for an array."""
+        found: dict[str, ua.NodeId] = {}
+        for name in self._nodes:
+            node = node_of(name, self._namespaces)
+            if node is None:
+                raise self._missing(name, "that namespace is unknown to it")
+            found[name] = node
+        kinds = await browser.read(list(found.values()), ua.AttributeIds.NodeClass)
+        chosen: dict[str, Variable] = {}
+        for (name, node), kind in zip(found.items(), kinds, strict=True):
+            array = None if kind.StatusCode.is_good() else _ELEMENT.fullmatch(name)
+            whole = node_of(array[1], self._namespaces) if array else None
+            name, node = (array[1], whole) if array and whole else (name, node)
+            chosen[name] = Variable(node, name)
+        return list(chosen.values())
 
     async def _root(self, browser: Browser) -> ua.NodeId:
         """Return the machine tool that is wanted; the folder of all objects where there is none."""

@@ -114,8 +114,8 @@ class Presenter:
                 raise InputError(f"{options.certificate} and {options.key} cannot be used: {error}") from error
             server.set_security_policy(_SECURE)
             server.iserver.certificate_validator = users.check_certificate
-        if options.user is None:
-            server.set_identity_tokens([ua.AnonymousIdentityToken])
+        named = [ua.UserNameIdentityToken, ua.X509IdentityToken]
+        server.set_identity_tokens([ua.AnonymousIdentityToken] if options.user is None else named)
         await server.set_application_uri(uri)
 
     def _take_address(self, server: Server) -> None:
