@@ -139,7 +139,7 @@ def print_execution(execution: "Execution") -> None:
     unit = figures.loads[name].unit if name is not None else ""
     heads = ["operation", "seen", "time", "predicted", "feed", f"mean {unit}", "predicted", "ratio", "of seconds"]
     rows = []
-    for each in execution.operations:
+    for each in (figures for figures in execution.operations if figures.length > 0):
         load = each.loads[name] if name is not None else None
         spread = load is not None and load.ratio_low is not None and load.ratio_high is not None
         rows.append(

@@ -54,9 +54,9 @@ def by_load(analysis: Analysis) -> Colouring:
 
 def by_measured(comparison: Comparison) -> Colouring:
     """Colour by the measured load; 99 % of the steps lie on the scale, so that no spike hides the rest."""
-    values = np.maximum(comparison.measured, 0.0)
-    known = values[np.isfinite(values)]
-    top = float(np.quantile(known, 0.99)) if known.size else 1.0
+    known = comparison.measured[np.isfinite(comparison.measured)]
+    top = max(float(np.quantile(known, 0.99)) if known.size else 1.0, 0.0)
+    values = np.clip(comparison.measured, 0.0, top)
     load = comparison.load
     label = f"measured {MEASURED[load.name]}, {load.unit}" if load is not None else "no load was measured"
     return Colouring(values, label, Normalize(0, top or 1.0), limited=False)

@@ -45,7 +45,7 @@ def html(comparison: Comparison, others: tuple[Execution, ...] = ()) -> str:
         strips=strips,
         scatter=scatter,
         load=_load_head(comparison),
-        operations=[_row(comparison, figures) for figures in execution.operations],
+        operations=[_row(comparison, figures) for figures in execution.operations if figures.length > 0],
         whole=_whole(comparison),
         spent=_spent(execution),
         quality=_quality(execution),
@@ -78,7 +78,7 @@ def sentences(comparison: Comparison) -> tuple[str, ...]:
         )
         if of.over_limit:
             said.append(f"In '{figures.label}' {100 * of.over_limit:.1f} % of the cutting time lay above the limit.")
-    unseen = [figures for figures in execution.operations if figures.seen < 0.995]
+    unseen = [figures for figures in execution.operations if figures.length > 0 and figures.seen < 0.995]
     said += [f"Of '{figures.label}' {100 * figures.seen:.1f} % of the path was seen." for figures in unseen]
     return tuple(said)
 

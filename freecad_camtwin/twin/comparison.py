@@ -40,7 +40,7 @@ class Samples:
     operation: Ints
     measured: Floats  #: what of the load the cut took
     predicted: Floats
-    feed: Floats  #: reached along the path [mm/s], NaN in rapids and beside them
+    feed: Floats  #: reached along the path [mm/s], NaN in rapids, and beside them and gaps
     programmed: Floats  #: feed [mm/s]
 
 
@@ -113,8 +113,9 @@ def _samples(
     ahead, behind = (np.interp(passage.time + side, passage.time, passage.way) for side in (half, -half))
     until, since = (np.clip(passage.time + side, passage.time[0], passage.time[-1]) for side in (half, -half))
     feed = (ahead - behind) / np.maximum(until - since, 1e-9)
-    rapids = np.concatenate([[0], np.cumsum(passage.is_spent(Spent.RAPID))])
-    around = rapids[np.searchsorted(passage.time, until, side="right")] - rapids[np.searchsorted(passage.time, since)]
+    strange = passage.is_spent(Spent.RAPID, Spent.GAP, Spent.ELSEWHERE)
+    others = np.concatenate([[0], np.cumsum(strange)])
+    around = others[np.searchsorted(passage.time, until, side="right")] - others[np.searchsorted(passage.time, since)]
     feed[around > 0] = np.nan
     unseen = np.isin(passage.spent, (Spent.GAP, Spent.ELSEWHERE))
     before = np.concatenate([passage.way[:1], np.where(unseen, passage.way[1:], passage.way[:-1])])

@@ -170,7 +170,7 @@ def _execution(
         )
     return Execution(
         about=_about(package, run, passage, part),
-        figures=kpi.figures(package, run, found, sums, told),
+        figures=kpi.figures(package, run, sums, told),
         operations=kpi.operation_figures(package, run, found, sums, told),
         quality=kpi.quality(package, run, found, sums),
         notes=notes,

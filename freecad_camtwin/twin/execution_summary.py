@@ -27,6 +27,7 @@ def summary(execution: Execution) -> dict[str, Any]:
         "Operations": {
             f"{number} {figures.label}": _operation(figures, execution.load)
             for number, figures in enumerate(execution.operations, 1)
+            if figures.length > 0
         },
         "Notes": " ".join(execution.notes),
         "ToolpathHash": about.toolpath_hash,

@@ -41,6 +41,7 @@ class OperationFigures(Struct, frozen=True, forbid_unknown_fields=True):
     """One operation of an execution."""
 
     label: str
+    length: float  #: of its path [mm]; 0 where it only stops
     seen: float  #: share of its path that was seen, 0 … 1
     time: float  #: from entering to leaving its moves [s]
     stood: float  #: of this standing still, changing tools included [s]
@@ -115,7 +116,7 @@ class Sums:
         return float((self.package.time * np.clip(self.covered, 0.0, 1.0))[of].sum())
 
 
-def figures(package: Package, run: Run, found: Alignment, sums: Sums, loads: dict[str, Load]) -> Figures:
+def figures(package: Package, run: Run, sums: Sums, loads: dict[str, Load]) -> Figures:
     """Return the figures of the whole execution."""
     passage = sums.passage
     everything = np.ones(len(sums.time), bool)
@@ -132,7 +133,7 @@ def figures(package: Package, run: Run, found: Alignment, sums: Sums, loads: dic
         feed_override=_mean(_column(run, passage, "feed_override"), passage.weight * _feeding(passage)),
         feed_override_low=float(known.min()) if known.size else None,
         feed_override_high=float(known.max()) if known.size else None,
-        feed_reached=feed_reached(package, found, passage, whole),
+        feed_reached=feed_reached(package, passage, whole),
         energy=_energy(passage, power.raw, seen=True) if power is not None else None,
         cutting_energy=_energy(passage, power.net, seen=False) if power is not None else None,
         removed=removed,
@@ -154,6 +155,7 @@ def operation_figures(
         rows.append(
             OperationFigures(
                 label=operation.label,
+                length=length,
                 seen=float(sums.seen[moves].sum()) / length if length else 0.0,
                 time=float(sums.time[moves].sum()),
                 stood=float(sums.stood[moves].sum()),
@@ -162,7 +164,7 @@ def operation_figures(
                 feed_override=_mean(
                     _column(run, passage, "feed_override"), passage.weight * (samples & _feeding(passage))
                 ),
-                feed_reached=feed_reached(package, found, passage, samples),
+                feed_reached=feed_reached(package, passage, samples),
                 removed=sums.removed(moves),
                 loads={
                     name: load_figures(package, passage, load, samples, operation=index) for name, load in loads.items()
@@ -225,13 +227,19 @@ def quality(package: Package, run: Run, found: Alignment, sums: Sums) -> Quality
     )
 
 
-def feed_reached(package: Package, found: Alignment, passage: Passage, among: NDArray[np.bool_]) -> float | None:
+def feed_reached(package: Package, passage: Passage, among: NDArray[np.bool_]) -> float | None:
     """Return how much of the programmed feed was reached in feed moves: time at that feed over time taken."""
     program = package.lines.program
-    feed = program.feed[found.executed[passage.rows[:-1]]]
-    fed = np.isin(passage.spent, (Spent.CUTTING, Spent.AIR)) & among[:-1] & (feed > 0)
+    has_feed = program.is_cutting & (program.feed > 0)
+    at_feed = np.where(has_feed, program.length / np.where(has_feed, program.feed, 1.0), 0.0)
+    others = np.where(has_feed, 0.0, program.length)
+    planned, other = (
+        np.diff(np.interp(passage.way, package.lines.way, np.concatenate([[0.0], np.cumsum(each)])))
+        for each in (at_feed, others)
+    )
+    fed = np.isin(passage.spent, (Spent.CUTTING, Spent.AIR)) & among[:-1] & (other <= 1e-9)
     taken = float(passage.interval[fed].sum())
-    return float((np.diff(passage.way)[fed] / feed[fed]).sum()) / taken if taken > 0 else None
+    return float(planned[fed].sum()) / taken if taken > 0 else None
 
 
 def _feeding(passage: Passage) -> NDArray[np.bool_]:

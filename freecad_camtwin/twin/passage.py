@@ -25,6 +25,8 @@ SILENT = 0.5
 STANDS, STANDS_FOR = 0.02, 0.2
 #: A run begins anew where the way falls by more than this share of the path.
 ANEW = 0.2
+#: A place that the machine is predicted to reach so much later than it was told there was leapt to [s].
+LEAP = 0.2
 #: A stop this near to a tool change of the program is one [mm].
 _NEAR = 0.5
 
@@ -187,10 +189,28 @@ def _spent(
     is_silent = interval > max(SILENT, 5 * usual)
     between = np.diff(rows) > 1
     spent[is_silent] = np.where(between[is_silent], Spent.ELSEWHERE, Spent.GAP)
+    spent[_frozen(package, time, way, stands)] = Spent.GAP
     spent[_told_silent(run, time)] = Spent.GAP
     at_change = _at_tool_change(package, way) & np.isin(spent, (Spent.STOPPED, Spent.ELSEWHERE))
     spent[at_change] = Spent.TOOL_CHANGE
     return np.asarray(spent, np.int8)
+
+
+def _frozen(package: Package, time: Floats, way: Floats, stands: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which intervals a source repeated an old position in, and then the one in which it caught up.
+
+    It stood, as it said, and then came farther at once than the machine goes in three times as long.
+    """
+    path = package.lines.way
+    clock = np.concatenate([[0.0], np.cumsum(package.time)])
+    predicted = np.diff(np.interp(way, path, clock))
+    found = predicted > 3 * np.diff(time) + LEAP
+    for leap in np.flatnonzero(found):
+        first = int(leap)
+        while first > 0 and stands[max(first - 2, 0) : first].any():  # catching up may take two samples
+            first -= 1
+        found[first:leap] = True
+    return np.asarray(found)
 
 
 def _told_silent(run: Run, time: Floats) -> NDArray[np.bool_]:

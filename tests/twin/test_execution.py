@@ -37,6 +37,7 @@ def test_the_time_is_the_controllers(execution, package):
     assert sum(execution.figures.breakdown.values()) == pytest.approx(execution.figures.cycle_time)
     assert execution.quality.seen > 0.999
     assert execution.unseen_moves == 0
+    assert [figures.feed_reached for figures in execution.operations] == pytest.approx([1.0, 1.0], abs=0.01)
 
 
 def test_the_load_is_what_the_cut_took(execution):
@@ -87,6 +88,18 @@ def test_of_a_silence_nothing_is_known_but_its_length(package, execution):
     untouched = found.moves["covered"] > 0.999
     assert found.moves["time"][untouched] == pytest.approx(execution.moves["time"][untouched], abs=0.02)
     assert found.figures.predicted_time == pytest.approx(found.figures.seen_time, abs=0.3)
+
+
+def test_a_source_that_repeats_an_old_position_did_not_see_the_machine_stand(package, execution):
+    told = runs.columns(package)
+    old = (told.time > runs.STARTED + 100) & (told.time < runs.STARTED + 103)
+    for name in ("x", "y", "z", "line"):
+        told.values[name][old] = told.values[name][np.argmax(old)]
+    found = make_execution(package, runs.run(package, told))
+    assert found.figures.breakdown["gap"] == pytest.approx(3.0, abs=0.1)
+    assert found.figures.breakdown["stopped"] == pytest.approx(execution.figures.breakdown["stopped"], abs=0.1)
+    assert found.operations[0].feed_reached == pytest.approx(1.0, abs=0.01)
+    assert found.operations[0].loads["power"].ratio == pytest.approx(runs.GAIN[0], rel=0.04)
 
 
 def test_two_executions_in_one_recording_are_told_apart(package, execution):
