@@ -2,7 +2,8 @@
 """A digital twin for FreeCAD's CAM workbench: predict the load of a cut, watch the machine, mend the feeds.
 
 Inside FreeCAD, ``attach``, ``analyze``, ``plan_feeds``, ``apply``, ``post``, ``import_run`` and ``clear`` work on a job
-object; they are fetched from ``document.api`` when first used, so that importing this package needs no FreeCAD.
+object, ``load_run`` on a run's. They are fetched from ``document.api`` when first used, so that importing this package
+needs no FreeCAD.
 """
 
 import importlib
@@ -18,7 +19,7 @@ _KERNELS = str(Path(__file__).resolve().parent.parent / "kernels")
 if _KERNELS not in sys.path:
     sys.path.append(_KERNELS)
 
-_API = ("analyze", "apply", "attach", "clear", "import_run", "plan_feeds", "post")
+_API = ("analyze", "apply", "attach", "clear", "import_run", "load_run", "plan_feeds", "post")
 
 
 def __getattr__(name: str) -> Any:

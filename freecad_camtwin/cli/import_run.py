@@ -74,7 +74,9 @@ def import_run(
         for each in executions:
             print_execution(each)
             say()
-        say(f"{output}: the document with its run. Its figures lie in {output.with_suffix('.camtwin')}.")
+        from freecad_camtwin.twin.execution_file import folder_of
+
+        say(f"{output}: the document with its run. Its figures lie in {folder_of(output)}.")
 
 
 def _package(

@@ -123,6 +123,13 @@ def import_run(
         return [execution.add(job, each) for each in told]
 
 
+def load_run(obj: Any) -> "Execution":
+    """Return all figures of an execution object, those of every move included; InputError where they are not there."""
+    _analysis()
+    found: Execution = execution.load(obj)
+    return found
+
+
 def _executions(job: Any, run: Any, package: Any, options: dict[str, Any]) -> "Sequence[Execution]":
     if isinstance(run, Sequence) and not isinstance(run, str):
         return run

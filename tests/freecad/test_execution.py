@@ -196,7 +196,7 @@ def test_a_recording_is_imported_with_the_figures_of_every_move(job, twin, tmp_p
     assert obj.Simulated
     assert obj.Label == "Run 2023-11-14 22:13:20 (simulated)"
     assert float(obj.KPI["seen [%]"]) > 95
-    found = execution.load(obj)
+    found = camtwin.load_run(obj)
     assert len(found.moves["time"]) == read_job(job).toolpath.moves
     assert np.nansum(found.moves["time"]) == pytest.approx(package.time.sum(), rel=0.02)
     with pytest.raises(DocumentError, match="is in the document already"):

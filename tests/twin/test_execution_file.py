@@ -44,6 +44,14 @@ def test_the_same_execution_gives_the_same_files(execution, saved):
     assert len(before) == 2
 
 
+def test_a_package_that_has_the_folders_name_is_left_alone(execution, tmp_path):
+    (tmp_path / "part.camtwin").write_bytes(b"package")
+    path, sha256 = save_execution(execution, folder_of(tmp_path / "part.FCStd"))
+    assert path.parent.name == "part.camtwin-runs"
+    assert load_execution(path, sha256).about == execution.about
+    assert (tmp_path / "part.camtwin").read_bytes() == b"package"
+
+
 def arrays_of(saved):
     return next(saved[0].parent.glob("*.npz"))
 
