@@ -3,6 +3,7 @@
 
 import asyncio
 import gc
+import socket
 import threading
 import time
 import warnings
@@ -19,6 +20,7 @@ from paho.mqtt.properties import Properties
 from controllers.mosquitto import PATIENCE, Certificates, Mosquitto, free_port, trusting
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.errors import ConnectorError, InputError
+from freecad_camtwin.live.broker import Broker, matches
 from freecad_camtwin.live.publishers import PublisherOptions, Spoken, mqtt, open_publisher
 from freecad_camtwin.twin.discovery import Item
 from freecad_camtwin.twin.observation import GAP, Event, Samples
@@ -29,10 +31,32 @@ BLOCK = Samples(1767225600 + np.arange(100) / 1000, ("x", "power"), np.arange(20
 BLOCK.values[7, 1] = np.nan
 
 
-@pytest.fixture
-def broker(tmp_path):
-    with Mosquitto(tmp_path).running() as broker:
-        yield broker
+class Embedded:
+    """Our own small broker, in a thread of its own."""
+
+    def __init__(self):
+        self.port = 0
+
+    def start(self):
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._broker = asyncio.run_coroutine_threadsafe(Broker(self.port).__aenter__(), self._loop).result(PATIENCE)
+        self.port = self._broker.port
+        return self
+
+    def stop(self):
+        asyncio.run_coroutine_threadsafe(self._broker.__aexit__(), self._loop).result(PATIENCE)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE)
+        self._loop.close()
+
+
+@pytest.fixture(params=["mosquitto", "embedded"])
+def broker(request, tmp_path):
+    broker = (Mosquitto(tmp_path) if request.param == "mosquitto" else Embedded()).start()
+    yield broker
+    broker.stop()
 
 
 def speaker(broker, query="", options=None):
@@ -244,6 +268,51 @@ def test_a_command_kept_by_the_broker_is_not_followed(broker):
 
     (answer,) = asyncio.run(run())
     assert answer.properties.CorrelationData == b"new"
+
+
+@pytest.mark.parametrize(
+    ("name", "topic", "fits"),
+    [
+        ("a/b", "a/b", True),
+        ("a/+", "a/b", True),
+        ("a/+", "a", False),
+        ("a/+", "a/b/c", False),
+        ("+/b/#", "a/b", True),
+        ("a/#", "a/b/c", True),
+        ("#", "a/b", True),
+        ("#", "$SYS/load", False),
+        ("a/b", "a/bc", False),
+    ],
+)
+def test_a_filter_fits_the_topics_that_the_standard_says(name, topic, fits):
+    assert matches(name, topic) is fits
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"GET / HTTP/1.1\r\nHost: mill\r\nUser-Agent: a browser that was sent to the wrong port\r\n\r\n",
+        b"\x10\xff\xff\xff\xff\x7f",
+        b"\x10\xff\xff\xff\x7f",
+        b"\x10\x0c\x00\x04MQTT\x04\x02\x00<\x00\x00",
+        b"\x10\x03\x00\x10M",
+        b"\x10\x0d\x00\x04MQTT\x05\x02\x00<\x00\x00\x00\x82\x05\x00\x01\x00\x00\x09",
+        b"\x10\x0d\x00\x04MQTT\x05\x02\x00<\x00\x00\x00\x30\x04\x00\x01#\x00",
+    ],
+)
+def test_garbage_ends_its_own_connection_and_no_other(garbage):
+    broker = Embedded().start()
+    try:
+        planner = Planner(broker.port)
+        with socket.create_connection(("127.0.0.1", broker.port), PATIENCE) as stranger:
+            stranger.sendall(garbage)
+            while stranger.recv(1000):
+                pass
+        planner.client.publish("shop/answers", b"still here", 1).wait_for_publish(PATIENCE)
+        assert planner.client.is_connected()
+        planner.leave()
+    finally:
+        broker.stop()
 
 
 def test_certificates_are_shown_and_checked(tmp_path):
