@@ -49,6 +49,7 @@ _COMMANDS = {
     "export": ("freecad_camtwin.cli.export", "export"),
     "machine": ("freecad_camtwin.cli.machine", "machine"),
     "materials": ("freecad_camtwin.cli.materials", "materials"),
+    "demo": ("freecad_camtwin.cli.demo", "demo"),
     "doctor": ("freecad_camtwin.cli.doctor", "doctor"),
 }
 

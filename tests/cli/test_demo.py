@@ -5,7 +5,8 @@ import json
 import subprocess
 import sys
 
-from calling import ROOT
+from calling import ROOT, camtwin
+from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.twin.compare import compare
 from freecad_camtwin.twin.program import read_program
 
@@ -31,3 +32,20 @@ def test_the_demo_goes_the_whole_way(tmp_path):
     for operation, plan in zip(after["operations"], planned, strict=True):
         assert plan["bindings"] or operation["worst_ratio"] <= 1.02
     assert "worst load" in ended.stdout
+
+
+def test_the_live_demo_ends_with_the_hidden_material_found(tmp_path):
+    folder = tmp_path / "live"
+    called = camtwin("demo", "--live", "-o", folder, "--seconds", "4")
+    assert called.code == 0, called.out + called.err
+    assert {path.name for path in folder.iterdir()} == {
+        "panel.camtwin", "panel.ngc", "signals.toml", "run", "compare.html", "toolpath.png", "overlay.png",
+    }  # fmt: skip
+    assert "Everything measured in it is simulated" in called.out
+    with RecordingReader(folder / "run") as reader:
+        assert reader.header.simulated
+    again = camtwin("compare", folder / "run", "--job", folder / "panel.camtwin", "--json", "-")
+    (found,) = json.loads(again.out)["executions"]
+    assert found["quality"]["seen"] > 0.98
+    assert found["quality"]["method"] == "position and line"
+    assert 1.12 < found["figures"]["loads"]["power"]["ratio"] < 1.22  # 1.15 hidden, and the tool's wear
