@@ -27,9 +27,6 @@ which is smooth even where q vanishes, written as a sum of hinges ``a·max(w², 
 As the cutter is lowest there, an error δ of q changes the height by the order of δ² only; and any q is a place
 where the cutter has been, so nothing is ever cut too deep.
 
-**The root.** The ball needs √(R² - w²) for q and again for the height. The first may be rough, for the same reason:
-it is the classic halving of the exponent and one Newton step, with a relative error below 0.2 %.
-
 **Shavings.** Two strokes that meet give the same cell the same height but for rounding, and but for the polyline of
 a bull nose. A difference thinner than ``slack`` quanta is no cut: else a shaving of a tenth of a micrometre, all around
 the cutter, would count as material on all its sides.
@@ -54,18 +51,10 @@ FLAT, BALL, BULL, CONE = 0, 1, 2, 3
 I = np.int32  # noqa: E741
 F = np.float32
 U = np.uint64
-ZERO, HALF = np.float32(0.0), np.float32(0.5)
+ZERO = np.float32(0.0)
 BIG, SMALL = np.int32(2**30), np.int32(-(2**30))
 HINGES = 9  #: of a bull nose's polyline
 EVEN_COSINES = np.append(np.cos(np.arange(5) / 5 * math.pi / 2), 0.0)
-
-
-@lean_part
-def rough_root(x: Any) -> Any:
-    """Return √x to 0.2 %, for x ≥ 0."""
-    bits = np.int32(I(0x5F375A86) - I(np.float32(x).view(np.int32) >> I(1)))
-    inverse = np.int32(bits).view(np.float32)
-    return x * inverse * (F(1.5) - HALF * x * inverse * inverse)
 
 
 @lean_part
@@ -136,7 +125,7 @@ def _sphere(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: 
 def _ball(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, sine: Any, bend: Any) -> Any:
     rest = r2 - w * w
     rest0 = rest if rest > ZERO else ZERO
-    t = _clamp(u - rough_root(rest0) * sine, length)
+    t = _clamp(u - math.sqrt(rest0) * sine, length)
     q = u - t
     deep = rest - q * q
     return deep, corner + slope * t - math.sqrt(deep if deep > ZERO else ZERO)
@@ -167,7 +156,7 @@ def _bull(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: An
     ratio = bend[0] + bend[2] * x + _hinge(x, bend[3], bend[4]) + _hinge(x, bend[5], bend[6])
     ratio += _hinge(x, bend[7], bend[8]) + _hinge(x, bend[9], bend[10]) + _hinge(x, bend[11], bend[12])
     ratio += _hinge(x, bend[13], bend[14]) + _hinge(x, bend[15], bend[16]) + _hinge(x, bend[17], bend[18])
-    q = ratio * rough_root(rest0)
+    q = ratio * math.sqrt(rest0)
     t = _clamp(u - q if slope > ZERO else u + q, length)
     q = u - t
     beyond = math.sqrt(w2 + q * q) - tip

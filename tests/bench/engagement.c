@@ -14,12 +14,6 @@ static inline double dmax(double a, double b) { return a > b ? a : b; }
 
 typedef struct { int32_t total, right, left, highest, top; } Got;
 
-static inline float rough_root(float x) {
-    union { float f; int32_t i; } bits = {x};
-    bits.i = 0x5F375A86 - (bits.i >> 1);
-    return x * bits.f * (1.5f - 0.5f * x * bits.f * bits.f);
-}
-
 #define TILE(name, slack, body)                                                                                             \
     static Got name(int32_t *restrict h, const float *restrict xs, const float *restrict ys, float u0, float w0,     \
                     float along, float across, float length, float r2, float lift, float slope, float corner,        \
@@ -46,7 +40,7 @@ TILE(cut_flat, 0, deep = r2 - w * w - u * u; above = 0)
 TILE(cut_ramp, 2, float q = u - fclamp(u, length); float rest = r2 - w * w; float rim = sqrtf(fpos(rest));
      above = slope * fclamp(slope > 0 ? u - rim : u + rim, length); deep = rest - q * q)
 TILE(cut_sphere, 2, deep = r2 - w * w - u * u; above = corner - sqrtf(fpos(deep)))
-TILE(cut_ball, 2, float rest = r2 - w * w; float t = fclamp(u - rough_root(fpos(rest)) * sine, length); float q = u - t;
+TILE(cut_ball, 2, float rest = r2 - w * w; float t = fclamp(u - sqrtf(fpos(rest)) * sine, length); float q = u - t;
      deep = rest - q * q; above = corner + slope * t - sqrtf(fpos(deep)))
 
 static double side_of(double radius, double back, double forward, double across) {

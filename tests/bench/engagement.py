@@ -134,7 +134,7 @@ def kernel_seconds(work, cell):
     """CPU seconds of our kernel alone, as the port does it, and the removed quanta."""
     path, field = work.toolpath, HeightField.of(BLOCK, cell)
     cutters = twin._cutters(work, [])
-    moves = twin._divide(path, cutters, field, path.is_cutting)
+    moves = twin._divide(path, cutters, field, np.flatnonzero(~path.is_cutting))
     view, cut = field.view(), cuts.empty_cut(np.zeros((int(moves.first[-1]), 1), np.int32))
     scratch = cuts.scratch(len(view.top))
     cut_moves = CUT_MOVES[int(cutters.shape[0])]
