@@ -162,6 +162,7 @@ class ShdrAdapter:
         """Return the next line; in a silence ask the adapter whether it is there."""
         for _ in range(_PINGS):
             with suppress(TimeoutError):
-                return await asyncio.wait_for(incoming.readline(), self._options.quiet / _PINGS)
+                async with asyncio.timeout(self._options.quiet / _PINGS):
+                    return await incoming.readline()
             outgoing.write(b"* PING\n")
         raise TimeoutError

@@ -82,7 +82,8 @@ class Inbox:
                 return found
             if ended:
                 raise ConnectorError(ended.reason) if ended.is_refusal else LostError(ended.reason)
-            await asyncio.wait_for(self._news.wait(), patience)
+            async with asyncio.timeout(patience):  # wait_for of Python 3.11 loses a cancellation that comes with news
+                await self._news.wait()
 
     def _wake(self) -> None:
         if not self._loop.is_closed():

@@ -89,7 +89,8 @@ class Machine:
             self._has_worked = True
             while True:
                 try:
-                    result = await asyncio.wait_for(inbox.get(), self._options.quiet)
+                    async with asyncio.timeout(self._options.quiet):
+                        result = await inbox.get()
                 except TimeoutError:
                     raise LostError(f"{self._name} was silent for {self._options.quiet:g} s") from None
                 self._check_alive(result.NotificationMessage)
