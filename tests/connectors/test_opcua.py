@@ -2,10 +2,12 @@
 """The OPC UA connector against asyncua's server, with variables and a machine tool of its own."""
 
 import asyncio
+import random
 import signal
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -199,3 +201,45 @@ def test_what_is_no_server_is_left_before_it_fills_the_memory(answer):
     with server, pytest.raises(ConnectorError, match=r"cannot be reached.*tried for 0\.5 s"):
         asyncio.run(until(open_connector(address, Options(patience=0.5, quiet=1)), lambda seen: False))
     assert sum(sent) < 50e6
+
+
+async def spoiling(port, seed):
+    """Listen in a server's stead, pass on what it says with some bytes changed, and return where."""
+    draw = random.Random(seed)
+
+    async def carry(reader, writer, spoils):
+        with suppress(OSError):
+            while data := bytearray(await reader.read(65536)):
+                if spoils and len(data) > 8 and draw.random() < 0.4:
+                    data[draw.randrange(8, len(data))] = draw.randrange(256)
+                writer.write(bytes(data))
+                await writer.drain()
+
+    async def serve(reader, writer):
+        serving.append(asyncio.current_task())
+        theirs, ours = await asyncio.open_connection("127.0.0.1", port)
+        ways = [asyncio.create_task(carry(reader, ours, False)), asyncio.create_task(carry(theirs, writer, True))]
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        ours.close()
+        writer.close()
+        await asyncio.gather(*ways)
+
+    serving = []
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    return server, f"opc.tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}/plain", serving
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_bytes_that_were_changed_on_the_way_are_one_of_our_errors_or_do_no_harm(plain, seed):
+    async def run():
+        server, address, serving = await spoiling(plain.port, seed)
+        async with server:
+            items = ()
+            with suppress(ConnectorError):
+                items = await open_connector(address, Options(quiet=1.0)).offered()
+            await asyncio.gather(*serving)
+            return items
+
+    for item in asyncio.run(run()):  # where the changed bytes were none that matter
+        assert item.name

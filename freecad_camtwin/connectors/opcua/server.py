@@ -15,7 +15,7 @@ from asyncua.common.ua_utils import copy_dataclass_attr
 from asyncua.ua import uaerrors
 
 from freecad_camtwin.connectors.opcua.nodes import OURS, SIMULATED, Browser, Variable, item_of, node_of
-from freecad_camtwin.connectors.opcua.transport import BoundedClient
+from freecad_camtwin.connectors.opcua.transport import NONSENSE, BoundedClient
 from freecad_camtwin.connectors.opcua.trust import introduce
 from freecad_camtwin.connectors.opcua.values import Gatherer
 from freecad_camtwin.connectors.protocol import Options, Told
@@ -71,7 +71,7 @@ class Machine:
             units = await browser.units(variables)
         except LostError as error:
             raise ConnectorError(str(error)) from error
-        except (OSError, ua.UaError, TimeoutError) as error:
+        except NONSENSE as error:
             raise ConnectorError(self._sentence(error)) from error
         finally:
             await client.leave()
@@ -84,7 +84,7 @@ class Machine:
             try:
                 browser = await self._enter(client)
                 gatherer = await self._subscribe(client, await self._chosen(browser), inbox)
-            except (OSError, ua.UaError, TimeoutError) as error:
+            except NONSENSE as error:
                 raise LostError(self._sentence(error)) from error
             self._has_worked = True
             while True:
@@ -260,6 +260,7 @@ class Machine:
 
     def _sentence(self, error: BaseException) -> str:
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        said = said if isinstance(error, OSError | ua.UaError) else f"what it says makes no sense ({said})"
         return f"{self._name} cannot be reached: {said or type(error).__name__}"
 
 

@@ -2,6 +2,7 @@
 """asyncua's client, with limits: what a server sends must not fill the memory, whatever it claims about itself."""
 
 import asyncio
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -19,6 +20,11 @@ MOST_CHUNK = 2**16
 LEAST_CHUNK = 8192
 #: How long a server may take to hear that we leave [s].
 GOODBYE = 2.0
+#: What asyncua raises where a connection fails, or where what comes over it makes no sense.
+NONSENSE = (
+    OSError, TimeoutError, ua.UaError, struct.error, ValueError, TypeError, LookupError, AttributeError, AssertionError,
+    ArithmeticError, RecursionError,
+)  # fmt: skip
 
 
 def harden() -> None:
@@ -93,7 +99,7 @@ class BoundedClient(Client):
 
     async def leave(self) -> None:
         """Say goodbye, not for long, and hang up."""
-        with suppress(TimeoutError, OSError, ua.UaError):
+        with suppress(*NONSENSE):
             async with asyncio.timeout(GOODBYE):
                 await self.disconnect()
         self.disconnect_socket()
