@@ -135,9 +135,8 @@ class ShdrAdapter:
     async def _session(self) -> AsyncIterator[Observation]:
         peer = f"the adapter {self._host}:{self._port}"
         try:
-            incoming, outgoing = await asyncio.wait_for(
-                asyncio.open_connection(self._host, self._port, limit=LONGEST_LINE), self._options.quiet
-            )
+            async with asyncio.timeout(self._options.quiet):  # wait_for may lose a cancellation in Python 3.11
+                incoming, outgoing = await asyncio.open_connection(self._host, self._port, limit=LONGEST_LINE)
         except OSError as error:
             raise LostError(f"{peer} cannot be reached: {error.strerror or 'no answer'}") from error
         reader = LineReader(self.told, self._options.words)

@@ -27,6 +27,8 @@ COARSE = 2000
 BAND, BAND_S = 0.3, 20.0
 #: Pace is told by stretches of feed moves that are predicted to take so long together [s].
 STRETCH = 10.0
+#: A load below this share of the greatest is that of a spindle that stands; one that turns idles at this quantile.
+_STANDS, _IDLE = 0.02, 0.05
 _PRICE, _PACED = 0.4, 0.6  # of another than the predicted pace, in units of the load's variance: first, and at last
 _HOLD, _STOP = 3.0, 0.1  # of being held somewhere, and where the program stops anyway
 _HELD = 1.0  # a machine that stays where it is for so long is held [s]
@@ -60,8 +62,15 @@ def measured_load(columns: Columns) -> Floats | None:
     for name in ("power", "torque", "spindle_load", "current"):
         values = columns.column(name)
         if np.isfinite(values).sum() > 20:
-            return values
+            return _turning(values)
     return None
+
+
+def _turning(load: Floats) -> Floats:
+    """Return a load as if the spindle had never stood: what it draws when it starts tells nothing of the cut."""
+    least = _STANDS * float(np.nanmax(load))
+    turns = load > least
+    return np.where(load <= least, np.quantile(load[turns], _IDLE), load) if turns.any() else load
 
 
 def lay_over(

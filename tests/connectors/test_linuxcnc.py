@@ -271,14 +271,15 @@ def test_numbers_are_millimetres_on_an_inch_machine():
     spindle = {"override": 1.0, "speed": 1000.0}
     status = SimpleNamespace(
         linear_units=1 / 25.4, spindle=[spindle], actual_position=(1.0, 2.0, 3.0), g5x_offset=(0.5, 0.0, 0.0),
-        tool_offset=(0.0, 0.0, 1.0), rotation_xy=0.0, g92_offset=(0.0, 0.0, 0.0), motion_line=4, current_vel=0.1,
-        feedrate=0.5, rapidrate=1.0, tool_in_spindle=2,
+        tool_offset=(0.0, 0.0, 1.0), rotation_xy=0.0, g92_offset=(0.0, 0.0, 0.0), feedrate=0.5, rapidrate=1.0,
+        tool_in_spindle=2, axis_mask=0b101,
     )  # fmt: skip
+    pins = {poller.LINE: 4, poller.SPEED: 0.1, poller.POSITION[0]: 1.0, poller.POSITION[2]: 3.0}
     machine = object.__new__(poller.Machine)
-    machine.status, machine.pins = status, []
+    machine.status, machine.pins, machine.hal = status, [], SimpleNamespace(get_value=pins.__getitem__)
     row = dict(zip(poller.NUMBERS, machine.numbers(), strict=True))
-    assert [row[f"work.{axis}"] for axis in "xyz"] == pytest.approx([12.7, 50.8, 50.8])
-    assert (row["feed"], row["feed_override"]) == pytest.approx((2.54, 50.0))
+    assert [row[f"work.{axis}"] for axis in "xyz"] == pytest.approx([12.7, 0.0, 50.8])  # a lathe has no Y
+    assert (row["feed"], row["feed_override"], row["motion_line"]) == pytest.approx((2.54, 50.0, 4))
 
 
 def test_poller_and_controller_name_the_same_items():

@@ -36,13 +36,33 @@ def true_moves(path: Toolpath, line: np.ndarray, position: np.ndarray) -> np.nda
     return moves
 
 
+def true_ways(path: Toolpath, moves: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Return how far along the path the controller was in every cycle [mm], NaN before the first move.
+
+    moves: (cycles,), as ``true_moves`` found them; position: (cycles, 3) [mm]
+    """
+    begins = np.concatenate([[0.0], np.cumsum(path.length)])
+    ways = np.full(len(moves), np.nan)
+    for move in np.unique(moves[moves >= 0]):
+        of = np.flatnonzero(moves == move)
+        corners = chords(path, move)
+        each = begins[move] + np.linspace(0.0, path.length[move], len(corners))
+        apart = np.stack([_to_chord(start, end, position[of]) for start, end in pairwise(corners)])
+        chord = apart[:, :, 1].argmin(axis=0)
+        share = apart[chord, np.arange(len(of)), 0]
+        ways[of] = each[chord] + share * (each[chord + 1] - each[chord])
+    return ways
+
+
 def distance(path: Toolpath, move: int, points: np.ndarray) -> np.ndarray:
     """Return how far points are from a move [mm]."""
-    corners = chords(path, move)
-    nearest = np.full(len(points), np.inf)
-    for start, end in pairwise(corners):
-        along = end - start
-        length = along @ along
-        share = np.clip((points - start) @ along / length, 0.0, 1.0)[:, None] if length else 0.0
-        nearest = np.minimum(nearest, np.linalg.norm(points - (start + share * along), axis=1))
-    return nearest
+    apart = [_to_chord(start, end, points)[:, 1] for start, end in pairwise(chords(path, move))]
+    return np.min(apart, axis=0)
+
+
+def _to_chord(start: np.ndarray, end: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the share of a chord at which it is nearest to each point, and how near [mm], (points, 2)."""
+    along = end - start
+    length = along @ along
+    share = np.clip((points - start) @ along / length, 0.0, 1.0) if length else np.zeros(len(points))
+    return np.stack([share, np.linalg.norm(points - (start + share[:, None] * along), axis=1)], axis=1)

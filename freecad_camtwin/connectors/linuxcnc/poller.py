@@ -17,10 +17,11 @@ Standard output, one JSON object per line::
 
 Standard input, one per line: ``{"number": 7, "feed_override": 80.0}``. When it ends, so does the poller.
 
-``time`` is this computer's clock [s since the epoch] just after the poll. The status is renewed by LinuxCNC's task
-([TASK]CYCLE_TIME, often 1 to 10 ms), and its actual position is about three servo cycles old. The error channel is
-not read: what one process reads there is gone for the others. Nothing is asked of the controller that was not asked
-here, and when this process ends, however it ends, the controller goes on as it is.
+``time`` is this computer's clock [s since the epoch] just after the poll. Line, speed and commanded position are read
+from HAL, where they are of this very servo cycle. The rest is LinuxCNC's status, which its task renews every
+[TASK]CYCLE_TIME, when the computer lets it: on a busy one it can be 200 ms old. The error channel is not read: what one
+process reads there is gone for the others. Nothing is asked of the controller that was not asked here, and when this
+process ends, however it ends, the controller goes on as it is.
 """
 
 import json
@@ -33,11 +34,18 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-#: Numbers that every row has, in millimetres, seconds and per cent. ``work`` is the tool's tip as the program sees it.
+#: Numbers that every row has, in millimetres, seconds and per cent. ``work`` is where the control has the tool's tip,
+#: as the program sees it; ``machine`` is where the axes were measured to be, by the status.
 NUMBERS = (
     "work.x", "work.y", "work.z", "motion_line", "feed", "feed_override", "rapid_override", "spindle_override",
     "spindle_speed", "tool_number", "tool_length", "machine.x", "machine.y", "machine.z",
 )  # fmt: skip
+#: What is read from HAL for it.
+LINE, SPEED, POSITION = (
+    "motion.program-line",
+    "motion.current-vel",
+    ("axis.x.pos-cmd", "axis.y.pos-cmd", "axis.z.pos-cmd"),
+)
 #: How often it is looked whether the controller still runs [s].
 ALIVE_EVERY = 0.25
 #: How long a command may take to show in the status [s].
@@ -70,7 +78,7 @@ class Machine:
         self.task = process_named(os.path.basename(settings.find("TASK", "TASK") or "milltask"))
         self.command = linuxcnc.command()
         self.pins = pins
-        self.component = self._component() if pins else None
+        self.component = self._component()
 
     def _component(self) -> Any:
         """Become a HAL component, as everybody must who reads pins; it has none of its own."""
@@ -79,7 +87,7 @@ class Machine:
         self.hal = hal
         component = hal.component(f"camtwin-{os.getpid()}")
         component.ready()
-        for pin in self.pins:
+        for pin in (LINE, SPEED, *self.pins):
             try:
                 hal.get_value(pin)
             except RuntimeError as error:
@@ -89,8 +97,7 @@ class Machine:
 
     def close(self) -> None:
         """Leave HAL, so that the controller can shut down without us."""
-        if self.component is not None:
-            self.component.exit()
+        self.component.exit()
 
     def poll(self) -> None:
         """Renew the status."""
@@ -112,12 +119,18 @@ class Machine:
         s = self.status
         unit = s.linear_units or 1.0  # machine units per millimetre
         spindle = s.spindle[0]
-        numbers = [value / unit for value in work_position(s)]
-        numbers += [s.motion_line, s.current_vel / unit, 100.0 * s.feedrate, 100.0 * s.rapidrate]
+        at = [self._axis(axis) for axis in range(3)]
+        line, speed = self.hal.get_value(LINE), self.hal.get_value(SPEED)
+        numbers = [value / unit for value in work_position(at, s)]
+        numbers += [line, speed / unit, 100.0 * s.feedrate, 100.0 * s.rapidrate]
         numbers += [100.0 * spindle["override"], spindle["speed"], s.tool_in_spindle, s.tool_offset[2] / unit]
         numbers += [value / unit for value in s.actual_position[:3]]
         numbers += [float(self.hal.get_value(pin)) for pin in self.pins]
         return [value if math.isfinite(value) else None for value in numbers]
+
+    def _axis(self, axis: int) -> float:
+        """Return where the control has an axis; a lathe has no Y, and stands at 0 there."""
+        return float(self.hal.get_value(POSITION[axis])) if self.status.axis_mask >> axis & 1 else 0.0
 
     def words(self) -> dict[str, str | None]:
         """Return the words of the state by item."""
@@ -157,12 +170,9 @@ class Machine:
         return None
 
 
-def work_position(status: Any) -> tuple[float, float, float]:
+def work_position(machine: list[float], status: Any) -> tuple[float, float, float]:
     """Return the tip in work coordinates: without tool offset, G5x, its rotation about Z, and G92."""
-    x, y, z = (
-        at - zero - tool
-        for at, zero, tool in zip(status.actual_position[:3], status.g5x_offset, status.tool_offset, strict=False)
-    )
+    x, y, z = (at - zero - tool for at, zero, tool in zip(machine, status.g5x_offset, status.tool_offset, strict=False))
     if status.rotation_xy:
         turn = math.radians(-status.rotation_xy)
         x, y = x * math.cos(turn) - y * math.sin(turn), x * math.sin(turn) + y * math.cos(turn)

@@ -60,6 +60,7 @@ def main():
     component = hal.component("clamp")
     component.newpin("power", hal.HAL_FLOAT, hal.HAL_OUT)
     component.ready()
+    print("ready", flush=True)
     shown, before = 0.0, time.monotonic()
     try:
         while True:
