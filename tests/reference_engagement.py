@@ -45,6 +45,9 @@ def profile(tool: Tool, r: Floats) -> Floats:
     radius = (tool.dc or math.nan) / 2
     if tool.shape is Shape.FLAT:
         return np.zeros_like(r)
+    if tool.shape is Shape.PROFILE:
+        radii, heights_ = np.array([(0.0, 0.0), *tool.profile]).T
+        return np.interp(r, radii, heights_)
     if tool.shape in (Shape.BALL, Shape.BULL):
         corner = radius if tool.shape is Shape.BALL else (tool.re or 0.0)
         beyond = np.clip(r - (radius - corner), 0, corner)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from camtwin_kernels import engagement as kernel
 from camtwin_kernels import engagement_angles as angles
+from camtwin_kernels import engagement_profile as profile
 from camtwin_kernels import engagement_shapes as shapes
 from camtwin_kernels import stock as stock_kernel
 from camtwin_kernels.engagement_moves import RADIUS, Cutters, Moves
@@ -56,17 +57,17 @@ def cut(
     view = field.view()
     removed = 0
     slices = steps.sliced.shape[2] if steps.sliced.shape[2] > 1 else 0
-    scratches = [scratch(len(view.top)) for _ in range(threads)]
+    scratches = [scratch(len(view.top), profile.row_length(cutters.size.shape[1])) for _ in range(threads)]
     shares = _shares(threads, cutters, field)
     with ThreadPoolExecutor(threads) as pool:
         for m0, m1 in _stretches(moves, cutters):
-            cut_moves = kernel.CUT_MOVES[int(cutters.shape[moves.cutter[m0]])]
+            cut_moves, level, measure = _kernels(int(cutters.shape[moves.cutter[m0]]))
             part = slice(int(moves.first[m0]), int(moves.first[m1]))
             low = np.minimum(steps.start[part, 2], steps.end[part, 2]) - field.lower[2]
             cutter = moves.cutter[steps.move[part]]
             levels = np.zeros((len(low), slices + 1), np.int32)
             if slices:
-                angles.level(cutters, cutter, low, field.upper[2] - field.lower[2], levels)
+                level(cutters, cutter, low, field.upper[2] - field.lower[2], levels)
             cuts = [empty_cut(levels) for _ in range(threads)]
             own = zip(cuts, scratches, shares, strict=True)
             _together(pool, cut_moves, [(view, cutters, moves, m0, m1, *parts) for parts in own])
@@ -77,7 +78,9 @@ def cut(
             if (run < window).any():
                 angles.widen(taken, steps.start[part], steps.end[part], cutter, run, window)
             low_quanta = np.maximum(np.floor(low / QUANTUM + 0.5), 0).astype(np.int32)
-            _measure(pool, threads, field.cell, cutters, taken, (cutter, low_quanta, run, rise), steps.of(part))
+            _measure(
+                pool, measure, threads, field.cell, cutters, taken, (cutter, low_quanta, run, rise), steps.of(part)
+            )
             removed += int(taken.volume.sum())
             if progress is not None:
                 progress(m1 / len(moves.is_arc))
@@ -86,6 +89,7 @@ def cut(
 
 def _measure(
     pool: ThreadPoolExecutor,
+    measure: Callable[..., None],
     threads: int,
     cell: float,
     cutters: Cutters,
@@ -100,7 +104,7 @@ def _measure(
         own = slice(first, last)
         part = kernel.Cut._make(column[own] for column in taken)
         calls.append((part, cutters, *(c[own] for c in columns), cell, *(f[:, own] for f in found)))
-    _together(pool, angles.measure, calls)
+    _together(pool, measure, calls)
 
 
 def _together(pool: ThreadPoolExecutor, function: Callable[..., None], calls: list[tuple[Any, ...]]) -> None:
@@ -112,12 +116,19 @@ def _together(pool: ThreadPoolExecutor, function: Callable[..., None], calls: li
         call.result()
 
 
-def scratch(tiles: int) -> kernel.Scratch:
-    """Return one thread's own memory."""
+def _kernels(shape: int) -> tuple[Callable[..., None], Callable[..., None], Callable[..., None]]:
+    """Return what cuts with a shape, divides its steps into slices and measures them."""
+    if shape == shapes.PROFILE:
+        return profile.cut_moves, profile.level, profile.measure
+    return kernel.CUT_MOVES[shape], angles.level, angles.measure
+
+
+def scratch(tiles: int, row: int = 0) -> kernel.Scratch:
+    """Return one thread's own memory; ``row`` is how many numbers a table's cones take."""
     lists = np.empty((3, tiles + 1), np.int32)
     return kernel.Scratch(
         np.empty(stock_kernel.CELLS, np.int32),
-        np.zeros(2 * shapes.HINGES + 1, np.float32),
+        np.zeros(max(2 * shapes.HINGES + 1, row), np.float32),
         lists[0],
         lists[1],
         lists[2],

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from camtwin_kernels import engagement_angles as angles
 from camtwin_kernels import engagement_moves as kernel
+from camtwin_kernels import engagement_profile as profile
 from camtwin_kernels import engagement_shapes as shapes
 from camtwin_kernels import reduced
-from freecad_camtwin.errors import StockError, ToolError
+from freecad_camtwin.errors import StockError
 from freecad_camtwin.twin.cuts import Steps, cut
+from freecad_camtwin.twin.cutter_table import cutters_of as _cutters
 from freecad_camtwin.twin.job import Job
 from freecad_camtwin.twin.stock import QUANTUM, HeightField
-from freecad_camtwin.twin.tool import Shape, Tool
+from freecad_camtwin.twin.tool import Shape
 from freecad_camtwin.twin.toolpath import PLANE_AXES, EventKind, MoveKind, Toolpath
 
 Floats = NDArray[np.float64]
@@ -32,9 +34,6 @@ CHORD_ERROR = 0.0005
 
 #: Cells per diameter of the smallest cutter, and at most so many cells in all, unless a cell is given.
 CELLS_PER_DIAMETER, MOST_CELLS = 60, 16_000_000
-
-#: Point angle of a drill that does not say it: the common one of ISO 235 drills [rad].
-DRILL_SIG = math.radians(118.0)
 
 
 @dataclass(frozen=True)
@@ -162,46 +161,6 @@ def default_cell(job: Job) -> float:
     return float(f"{max(finest, math.sqrt(max(area, 0.0) / MOST_CELLS), 0.005):.2g}")
 
 
-def _cutters(job: Job, warnings: list[str]) -> kernel.Cutters:
-    """Return the job's tools as the kernel wants them; those that no move uses may be anything."""
-    path = job.toolpath
-    is_bare = path.is_cutting & (path.tool < 0)
-    if is_bare.any():
-        raise ToolError(f"{path.where(int(is_bare.argmax()))} cuts without a tool: give the operation one")
-    shape = np.zeros(max(len(job.tools), 1), np.int32)
-    size = np.ones((len(shape), 4))
-    for index in np.flatnonzero(np.bincount(path.tool + 1)[1:]):
-        tool = job.tools[index]
-        shape[index], size[index] = _cutter(tool, warnings)
-    return kernel.Cutters(shape, size)
-
-
-def _cutter(tool: Tool, warnings: list[str]) -> tuple[int, tuple[float, float, float, float]]:
-    """Return a tool's shape and its radius, tip radius, corner radius [mm] and steepness dz/dr."""
-    if tool.shape is None or tool.shape is Shape.PROFILE:
-        raise ToolError(f"{tool.name} is a {tool.shape_name or 'cutter of unknown shape'}, which cannot be simulated")
-    if tool.dc is None:
-        raise ToolError(f"{tool.name} has no diameter: give it one")
-    radius = tool.dc / 2
-    corner = {Shape.BALL: radius, Shape.BULL: tool.re}.get(tool.shape, 0.0)
-    if corner is None:
-        raise ToolError(f"{tool.name} is a bull nose without a corner radius: give it one")
-    if tool.shape in (Shape.CHAMFER, Shape.DRILL):
-        tip = min((tool.tip_dc or 0.0) / 2, radius)
-        return shapes.CONE, (radius, tip, 0.0, 1 / math.tan(_point_angle(tool, warnings) / 2))
-    shape = shapes.FLAT if corner == 0 else shapes.BALL if corner == radius else shapes.BULL
-    return shape, (radius, radius - corner, corner, 1.0)
-
-
-def _point_angle(tool: Tool, warnings: list[str]) -> float:
-    if tool.sig is None and tool.shape is Shape.DRILL:
-        warnings.append(f"{tool.name} does not say its point angle: 118° is assumed")
-        return DRILL_SIG
-    if tool.sig is None:
-        raise ToolError(f"{tool.name} is a pointed tool without a point angle: give it one")
-    return tool.sig
-
-
 def _divide(path: Toolpath, cutters: kernel.Cutters, field: HeightField, clear: NDArray[np.int64]) -> kernel.Moves:
     """Return the moves with their steps; those of ``clear``, rapids that stay clear of the stock, get none."""
     cutter = np.maximum(path.tool, 0).astype(np.int32)
@@ -274,8 +233,10 @@ def reduce(engagement: Engagement, job: Job) -> NDArray[np.float32]:
     """
     matrix = np.zeros((engagement.steps, 4, 6), np.float32)
     cutter = np.maximum(job.toolpath.tool, 0).astype(np.int32)[engagement.move]
-    reduced.integrals(
-        _cutters(job, []),
+    cutters = _cutters(job, [])
+    integrals = profile.integrals if (cutters.shape == shapes.PROFILE).any() else reduced.integrals
+    integrals(
+        cutters,
         cutter,
         engagement.slice_z,
         engagement.slice_ap,

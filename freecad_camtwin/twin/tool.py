@@ -2,8 +2,10 @@
 """The cutting tool, in the terms of ISO 13399."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 from freecad_camtwin.errors import ToolError
 
@@ -57,7 +59,43 @@ class Tool:
                 f"{name} has a point angle of {math.degrees(self.sig):g}°, which is not between 0° and 180°"
             )
 
+        if self.shape is Shape.PROFILE and self.profile:
+            self._check_profile(name)
+
+    def _check_profile(self, name: str) -> None:
+        """A table of numbers, as wide as the tool says that it is; one that says no diameter takes it from there."""
+        if not all(math.isfinite(value) and value >= 0 for point in self.profile for value in point):
+            raise ToolError(f"{name} has a profile with a radius or a height that is no length of 0 mm or more")
+        widest = max(radius for radius, _ in self.profile)
+        if widest <= 0:
+            raise ToolError(f"{name} has a profile without a radius above 0 mm")
+        if self.dc is None:
+            object.__setattr__(self, "dc", 2 * widest)
+        elif abs(self.dc - 2 * widest) > 0.01:
+            raise ToolError(f"{name} is {self.dc:g} mm wide, but its profile {2 * widest:g} mm: give them one diameter")
+
     @property
     def name(self) -> str:
         """What to call it in a sentence."""
         return self.label or (f"T{self.number}" if self.number is not None else "the tool")
+
+
+def undercut(profile: tuple[tuple[float, float], ...]) -> str:
+    """Say where an outline turns back, "" where it does not: such a tool cuts below itself, which no height shows."""
+    for (r0, h0), (r1, h1) in pairwise(profile):
+        if r1 < r0:
+            return f"its radius shrinks from {r0:g} to {r1:g} mm above {h0:g} mm, so it cuts below material that stays"
+        if h1 < h0:
+            return f"its profile goes down from {h0:g} to {h1:g} mm beyond a radius of {r0:g} mm, so its tip is a ring"
+    return ""
+
+
+def read_profile(text: str, number: Callable[[str], float] = float) -> tuple[tuple[float, float], ...]:
+    """Read ``"0:0 3:0 5:2.5"``: radius and height above the tip of each point, from the axis outwards, blanks between.
+
+    Raises ValueError where it is none; ``number`` reads one length [mm].
+    """
+    points = [point.split(":") for point in text.split()]
+    if len(points) < 2 or any(len(point) != 2 for point in points):
+        raise ValueError(f"'{text}' is no profile: give two points or more as radius:height, as in '0:0 3:0 5:2.5'")
+    return tuple((number(radius), number(height)) for radius, height in points)

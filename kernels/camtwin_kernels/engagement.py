@@ -66,6 +66,7 @@ from camtwin_kernels.engagement_shapes import (
     BULL,
     CONE,
     FLAT,
+    PROFILE,
     bend_row,
     cut_ball,
     cut_bull,
@@ -114,7 +115,7 @@ class Scratch(NamedTuple):
     """What one thread writes its intermediate results to."""
 
     old: NDArray[np.int32]  #: (64,) a tile as it was
-    row: NDArray[np.float32]  #: (2·HINGES + 1,) a bull nose's contact at the present slope
+    row: NDArray[np.float32]  #: a bull nose's contact, or a table's cones, at the present slope
     i: NDArray[np.int32]  #: (tiles + 1,) tiles under a stroke: column,
     j: NDArray[np.int32]  #: (tiles + 1,) row,
     top: NDArray[np.int32]  #: (tiles + 1,) maximum
@@ -125,7 +126,7 @@ def _behind(shape: int, size: NDArray[np.float64], slope: float) -> float:
     """Return how far behind its start, along the motion, a contiguous stroke can still cut [mm]."""
     if slope >= 0.0:
         return 0.0
-    if shape in (FLAT, CONE):
+    if shape in (FLAT, CONE, PROFILE):
         return float(size[RADIUS])
     return float(size[TIP_RADIUS] - size[CORNER] * slope / math.sqrt(1.0 + slope * slope))
 
@@ -175,6 +176,7 @@ def _is_mine(share: Share, i0: int, i1: int, j0: int, j1: int) -> bool:
 
 # What follows is compiled once for each shape that occurs, with that shape's names instead of these.
 SHAPE, cut_still, cut_sloped = FLAT, cut_flat, cut_ramp
+HAS_ROW, lay_row = 0, bend_row  #: whether the shape prepares a row for each slope, and what fills it
 
 
 def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is worth a function too long
@@ -276,7 +278,7 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
     along, across = F(ex * field.cell * QUANTA), F(ey * field.cell * QUANTA)
     rise = F(slope)
     r2 = F(radius * radius * (1.0 + 1e-6) * QUANTA * QUANTA)
-    end = length + (_behind(SHAPE, size, -slope) if SHAPE != CONE else 1e30)
+    end = length + (_behind(SHAPE, size, -slope) if SHAPE not in (CONE, PROFILE) else 1e30)
     tip, corner = F(size[TIP_RADIUS] * QUANTA), F(size[CORNER] * QUANTA)
     third = F(size[STEEPNESS])
     if SHAPE == BALL:
@@ -347,8 +349,8 @@ def _cut_moves(
             p1 = position(moves, m, (piece + 1) / pieces)
             run = math.sqrt((p1[0] - p0[0]) ** 2 + (p1[1] - p0[1]) ** 2)
             slope = (p1[2] - p0[2]) / run if run > 1e-9 else 0.0
-            if SHAPE == BULL and (slope != row_slope or cutter != row_cutter):
-                bend_row(cutters.size[cutter, TIP_RADIUS], cutters.size[cutter, CORNER], slope, scratch.row)
+            if HAS_ROW == 1 and (slope != row_slope or cutter != row_cutter):
+                lay_row(size, slope, scratch.row)
                 row_slope, row_cutter = slope, cutter
             is_plunge = run <= 1e-9 and p1[2] < p0[2]
             if min(p0[2], p1[2]) < field.highest:
@@ -361,17 +363,17 @@ def _cut_moves(
         last_cutter = cutter
 
 
-def _kernel_of(name: str, shape: int, still: Any, sloped: Any) -> Callable[..., None]:
+def kernel_of(name: str, shape: int, still: Any, sloped: Any, lay: Any = None) -> Callable[..., None]:
     """Return the kernel of one shape; it is compiled when a job first has a cutter of it."""
-    names = {"SHAPE": shape, "cut_still": still, "cut_sloped": sloped}
+    names = {"SHAPE": shape, "cut_still": still, "cut_sloped": sloped, "HAS_ROW": int(lay is not None), "lay_row": lay}
     stroke = lean_part(variant(_stroke, name, **names))
     return lean_kernel(variant(_cut_moves, name, **names, _stroke=stroke))
 
 
-#: ``_cut_moves`` for cutters of each shape.
+#: ``_cut_moves`` for cutters of each shape; ``engagement_profile`` has that of tables.
 CUT_MOVES = {
-    FLAT: _kernel_of("flat", FLAT, cut_flat, cut_ramp),
-    BALL: _kernel_of("ball", BALL, cut_sphere, cut_ball),
-    BULL: _kernel_of("bull", BULL, cut_torus, cut_bull),
-    CONE: _kernel_of("cone", CONE, cut_cone, cut_cone),
+    FLAT: kernel_of("flat", FLAT, cut_flat, cut_ramp),
+    BALL: kernel_of("ball", BALL, cut_sphere, cut_ball),
+    BULL: kernel_of("bull", BULL, cut_torus, cut_bull, bend_row),
+    CONE: kernel_of("cone", CONE, cut_cone, cut_cone),
 }

@@ -18,8 +18,10 @@ RADIUS, TIP_RADIUS, CORNER, STEEPNESS = 0, 1, 2, 3
 class Cutters(NamedTuple):
     """The cutters of a job."""
 
-    shape: NDArray[np.int32]  #: (cutters,) FLAT, BALL, BULL or CONE
-    size: NDArray[np.float64]  #: (cutters, 4) radius, radius of the flat tip, corner radius [mm]; dz/dr of a cone
+    shape: NDArray[np.int32]  #: (cutters,) FLAT, BALL, BULL, CONE or PROFILE
+    #: (cutters, 4 …) radius, radius of the flat tip, corner radius [mm]; dz/dr of a cone; where a job has a PROFILE,
+    #: also its points (radius, height) [mm], the last one repeated
+    size: NDArray[np.float64]
 
 
 class Moves(NamedTuple):

@@ -46,7 +46,7 @@ import numpy as np
 from camtwin_kernels.jit import lean_part
 from camtwin_kernels.stock import CELLS, XS, YS
 
-FLAT, BALL, BULL, CONE = 0, 1, 2, 3
+FLAT, BALL, BULL, CONE, PROFILE = 0, 1, 2, 3, 4
 
 I = np.int32  # noqa: E741
 F = np.float32
@@ -64,8 +64,9 @@ def _clamp(t: Any, length: Any) -> Any:
 
 
 @lean_part
-def bend_row(tip: float, corner: float, slope: float, row: Any) -> None:
+def bend_row(size: Any, slope: float, row: Any) -> None:
     """Fill ``row`` (2·HINGES + 1,) with a bull nose's contact ratio on a slope: its first value, then (b, a) pairs."""
+    tip, corner = size[1], size[2]
     steep = abs(slope)
     if steep < 1e-6:
         row[:] = ZERO

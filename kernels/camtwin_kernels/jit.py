@@ -155,7 +155,7 @@ def variant(function: F, suffix: str, **names: object) -> F:
     So one source is compiled for one case at a time, and only for the cases that occur. A closure would do the same,
     but numba's cache does not find a closure over compiled functions again in the next session.
     """
-    source = cast("types.FunctionType", function)
+    source = cast("types.FunctionType", getattr(function, "py_func", function))
     copy = types.FunctionType(source.__code__, {**source.__globals__, **names}, f"{source.__name__}_{suffix}")
     copy.__qualname__, copy.__module__ = copy.__name__, source.__module__
     return cast("F", copy)

@@ -15,6 +15,10 @@ from freecad_camtwin.twin.stock import QUANTUM, HeightField
 from freecad_camtwin.twin.tool import Shape, Tool
 from reference_engagement import heights, job, mean_forces, stamped, toolpath
 
+#: A quarter circle of 2 mm, hollow, which leaves a round edge; and an S, both in straight pieces.
+ROUND_OVER = tuple((3.0 - 2.0 * math.cos(a), 2.0 * math.sin(a)) for a in np.linspace(0, math.pi / 2, 4).tolist())
+OGEE = tuple((r, 1.0 - math.cos(r * math.pi / 3)) for r in np.linspace(0, 3, 5).tolist())
+
 TOOLS = {
     "flat": Tool(6.0, Shape.FLAT),
     "ball": Tool(6.0, Shape.BALL),
@@ -24,6 +28,9 @@ TOOLS = {
     "cone": Tool(6.0, Shape.CHAMFER, sig=1.0),
     "cone with a flat tip": Tool(6.0, Shape.CHAMFER, sig=1.5, tip_dc=1.0),
     "drill": Tool(6.0, Shape.DRILL, sig=2.0),
+    "round-over": Tool(None, Shape.PROFILE, profile=((0.5, 0.0), *ROUND_OVER)),
+    "step drill": Tool(None, Shape.PROFILE, profile=((0.0, 0.0), (1.5, 0.9), (1.5, 2.0), (2.2, 2.0), (3.0, 2.5))),
+    "ogee": Tool(6.0, Shape.PROFILE, profile=OGEE),
 }
 SMALL = Stock((0.0, 0.0, -6.0), (16.0, 16.0, 0.0))
 PLUNGE = [(8.0, 8.0, 1.0), (8.0, 8.0, -1.0)]  # so that no path misses the stock
