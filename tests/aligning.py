@@ -106,6 +106,24 @@ def recorded(name: str, *, every=10, **faults) -> tuple[Package, TrueRun]:
     return package, TrueRun(trace.time[::every], points[::every], first[::every], last[::every], trace.line[::every])
 
 
+def recomposed(name: str, pieces, *, every=10, **faults) -> tuple[Package, TrueRun]:
+    """Return a trace cut into pieces and put together anew, as if the operator had intervened, and its package.
+
+    pieces: (from, to) as shares of the trace, or seconds for which the machine stands where it is
+    """
+    package, run = recorded(name, every=1)
+    rows: list[int] = []
+    for piece in pieces:
+        if isinstance(piece, tuple):
+            rows += range(round(piece[0] * len(run.time)), round(piece[1] * len(run.time)))
+        else:
+            rows += rows[-1:] * round(piece * 1e3)
+    points = measured(run.points[rows], **faults)[::every]
+    kept = rows[::every]
+    time = np.arange(len(rows))[::every] * 1e-3
+    return package, TrueRun(time, points, run.first[kept], run.last[kept], run.line[kept])
+
+
 def true_moves(line: np.ndarray, of_move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the first and last move of every cycle by the line that it reports; -1 for lines without moves."""
     begins = np.flatnonzero(np.diff(line, prepend=-1))

@@ -131,8 +131,8 @@ def print_execution(execution: "Execution") -> None:
     say(f"Load:   {_load(execution)}")
     say(f"Data:   {100 * quality.seen:.1f} % of the feed moves' path was seen, placed by {quality.method}.")
     say(
-        f"        Lag {1000 * quality.lag:.1f} ms, delay {1000 * quality.delay:.1f} ms; {quality.gaps} gap(s) of "
-        f"{clock(quality.gap_time)}."
+        f"        Lag {1000 * quality.lag:.1f} ms, delay {1000 * quality.delay:.1f} ms; {quality.gaps} "
+        f"{'gap' if quality.gaps == 1 else 'gaps'}{f' of {clock(quality.gap_time)}' if quality.gaps else ''}."
     )
     say()
     name = execution.load
@@ -146,7 +146,7 @@ def print_execution(execution: "Execution") -> None:
             [
                 each.label,
                 f"{100 * each.seen:.1f} %",
-                clock(each.time),
+                clock(each.seen_time),
                 "?" if each.predicted_time is None else clock(each.predicted_time),
                 _percent(each.feed_reached),
                 "?" if load is None or load.mean is None else digits(load.mean),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from freecad_camtwin.cli.options import FILE, common
+from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.connectors import Options
 from freecad_camtwin.errors import InputError
@@ -143,10 +144,11 @@ class Source:
 
     async def flow(self, *, quiet: bool) -> Flow:
         """Return the flow of its data; where its signal map had to be proposed, say so."""
+        # First of all what takes time: the machine does not wait for it.
+        placer = _placer(self.package, quiet=quiet) if self.package is not None else None
         choice = await choose(self.url, self.options, self.signals, self.package)
         if choice.is_proposed and not quiet:
             show_choice(choice)
-        placer = _placer(self.package) if self.package is not None else None
         return Flow(opened(self.url, self.options, choice.signals), choice.signals, placer)
 
 
@@ -156,10 +158,11 @@ def _package(path: Path) -> "Package":
     return load_package(path)
 
 
-def _placer(package: "Package") -> Placer:
-    from freecad_camtwin.live.placer import PathPlacer
+def _placer(package: "Package", *, quiet: bool) -> Placer:
+    with working("Preparing the path", quiet=quiet):
+        from freecad_camtwin.live.placer import PathPlacer
 
-    return PathPlacer(package)
+        return PathPlacer(package)
 
 
 def show_choice(choice: Choice) -> None:

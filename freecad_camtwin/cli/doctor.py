@@ -26,6 +26,15 @@ NEEDS = {
     "click": "this command",
     "rich": "progress bars",
 }
+#: Distribution → (module, what it adds); each may be missing.
+EXTRAS = {
+    "paho-mqtt": ("paho", "mqtt: and mqtts: addresses"),
+    "asyncua": ("asyncua", "opc.tcp: addresses"),
+    "httpx": ("httpx", "mtconnect+http: addresses"),
+    "lxml": ("lxml", "mtconnect+http: addresses"),
+    "pyarrow": ("pyarrow", "export --parquet"),
+    "psycopg": ("psycopg", "export --postgres"),
+}
 #: FreeCAD versions that the documents' side is tested on.
 TESTED = ("0.20", "1.0", "1.1")
 
@@ -45,6 +54,7 @@ def doctor(settings: Settings) -> None:
     rows = [["ok", "CAM Twin", __version__, str(Path(__file__).resolve().parents[2])]]
     rows.append(["ok", "Python", platform.python_version(), sys.executable])
     rows += [_package(name, purpose) for name, purpose in NEEDS.items()]
+    rows += [_extra(name, *words) for name, words in EXTRAS.items()]
     rows += [_freecad(settings.freecad), *_freecads_python(settings.freecad), _kernels()]
     if not settings.quiet:
         table(["", "what", "version", ""], rows, left=4)
@@ -62,6 +72,12 @@ def doctor(settings: Settings) -> None:
 def _package(name: str, purpose: str) -> list[str]:
     if importlib.util.find_spec(name) is None:
         return ["MISSING", name, "", f"for {purpose}: {sys.executable} -m pip install {name}"]
+    return ["ok", name, importlib.metadata.version(name), f"for {purpose}"]
+
+
+def _extra(name: str, module: str, purpose: str) -> list[str]:
+    if importlib.util.find_spec(module) is None:
+        return ["-", name, "", f"for {purpose}: {sys.executable} -m pip install {name}"]
     return ["ok", name, importlib.metadata.version(name), f"for {purpose}"]
 
 

@@ -2,6 +2,7 @@
 """``camtwin record``: what a machine does during one run, into a file."""
 
 import asyncio
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from freecad_camtwin.cli.state_line import show, state_line
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.live.recorder import Recorded, Recorder, Until, check_target
 from freecad_camtwin.store.schema import Header
+
+#: Messages of which the signal map knows nothing are wondered at after so long [s].
+STRANGE_S = 3.0
 
 
 @click.command(short_help="Record what a machine does during one run.")
@@ -89,12 +93,18 @@ async def _record(source: Source, settings: Settings, output: Path, header: Head
 
 
 async def _hint(recorder: Recorder, url: str, *, quiet: bool) -> None:
-    """Say that nothing comes, where nothing ever came: some brokers grant a subscription that they never serve."""
-    while not recorder.state.lost and not recorder.has_begun:
+    """Say why nothing is recorded yet, once: some brokers grant a subscription that they never serve."""
+    begun = time.monotonic()
+    while not quiet and not recorder.has_begun:
+        state = recorder.state
+        if state.lost:
+            sentence = f"Still waiting for {url}: {state.lost}. Is that the right address, and may we read there?"
+            return click.echo(sentence, err=True)
+        if state.received and time.monotonic() - begun > STRANGE_S:
+            sentence = f"{state.received:,} messages came from {url}, and none with an item of the signal map."
+            return click.echo(sentence, err=True)
         await asyncio.sleep(0.2)
-    if not recorder.has_begun and not quiet:
-        lost = recorder.state.lost
-        click.echo(f"Still waiting for {url}: {lost}. Is that the right address, and may we read there?", err=True)
+    return None
 
 
 def _summary(ended: Recorded) -> None:

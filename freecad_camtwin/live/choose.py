@@ -34,11 +34,16 @@ class Choice:
 
 
 async def choose(url: str, options: Options, said: Path | None, package: "Package | None") -> Choice:
-    """Return the signal map for a source; InputError where nothing that it offers could be understood."""
+    """Return the signal map for a source; InputError where nothing that it offers could be understood.
+
+    A package's map is of its machine: for a source that offers other items, as a recording does, one is proposed.
+    """
     if said is not None:
         return Choice(read_signals(said), ())
     if package is not None and package.signals is not None:
-        return Choice(package.signals, ())
+        offered = {item.name for item in await open_connector(url, options).offered()}
+        if not offered or offered & {signal.item for signal in package.signals.signals}:
+            return Choice(package.signals, ())
     return await proposed(url, options)
 
 
@@ -60,6 +65,12 @@ def opened(url: str, options: Options, signals: SignalMap) -> Connector:
     return open_connector(url, replace(options, items=items, words=words))
 
 
+def _is_over(limit: asyncio.Timeout) -> bool:
+    """Whether a time limit has passed; a library may lose the cancellation that tells of it."""
+    end = limit.when()
+    return end is not None and asyncio.get_running_loop().time() > end
+
+
 async def _heard(connector: Connector, patience: float, listen: float) -> tuple[Item, ...]:
     """Return the items that a source speaks of."""
     names: dict[str, None] = {}
@@ -72,6 +83,6 @@ async def _heard(connector: Connector, patience: float, listen: float) -> tuple[
                         limit.reschedule(asyncio.get_running_loop().time() + listen)
                     said = (observation.item,) if isinstance(observation, Event) else observation.items
                     names |= dict.fromkeys(name for name in said if name != GAP)
-                    if len(names) >= MOST_ITEMS:
+                    if len(names) >= MOST_ITEMS or _is_over(limit):
                         break
     return tuple(Item(name) for name in names)

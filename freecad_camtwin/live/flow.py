@@ -74,9 +74,11 @@ class Flow:
             if self._hearing.done() and not self._hearing.cancelled():
                 self._hearing.result()
         finally:
-            self._hearing.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await self._hearing
+            while not self._hearing.done():  # a library may lose a cancellation that comes together with news
+                self._hearing.cancel()
+                await asyncio.wait([self._hearing], timeout=0.5)
+            if not self._hearing.cancelled():
+                self._hearing.exception()  # it was raised above, or nobody waits for it any more
 
     async def _hear(self) -> None:
         try:
@@ -180,7 +182,7 @@ class _Box:
         if not self._waiting and not self.is_closed:
             self._news.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(patience):  # wait_for may lose a cancellation in Python 3.11
+                async with asyncio.timeout(patience):
                     await self._news.wait()
         if not self._waiting and self.is_closed:
             return None

@@ -150,7 +150,7 @@ class Recorder:
         if self._writer is None:
             raise ConnectorError("nothing came that the signal map knows; no recording was made")
         await self._tally(self._writer)
-        await self._writer.end(is_whole=True)
+        await self._writer.end(is_whole=True, stopped=self.state.time)  # on the source's clock, as it began
         return Recorded(self._path, self._reason, self.state, self._writer.recording.acknowledged)
 
     def _blocks(self) -> Any:

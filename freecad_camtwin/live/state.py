@@ -47,7 +47,7 @@ class Keeper:
                 setattr(state, word.column, word.value)
         if columns.rows:
             self._rows(columns)
-        state.dropped = dropped(self._flow)
+        state.dropped = {reason: number for reason, number in dropped(self._flow).items() if reason != "unmapped"}
         told: Told = self._flow.connector.told
         state.received, state.simulated = told.received, told.simulated
         self._count(columns.rows)
@@ -78,7 +78,7 @@ class Keeper:
 
 
 def dropped(flow: Flow) -> dict[str, int]:
-    """Return what was not kept of all that came, by reason."""
+    """Return what was not kept of all that came, by reason; "unmapped" is what the signal map does not name."""
     counters = {reason: number for reason, number in flow.translator.counters.items() if number}
     counters.pop("clock set back", None)  # these rows were kept
     return {**flow.connector.told.dropped, **counters}

@@ -34,6 +34,7 @@ class Writer:
         self._cells = 0
         self._news = Condition()
         self._is_last = self._is_whole = False
+        self._stopped: float | None = None
         self._failure: BaseException | None = None
         self._thread = Thread(target=self._run, name="camtwin-writer", daemon=True)
         self._thread.start()
@@ -51,13 +52,13 @@ class Writer:
             self._cells += cells
             self._news.notify()
 
-    async def end(self, *, is_whole: bool) -> None:
-        """Wait until all is done and the recording closed, as a whole run or as one that was cut short.
+    async def end(self, *, is_whole: bool, stopped: float | None = None) -> None:
+        """Wait until all is done and the recording closed, as a whole run, ``stopped`` then, or as one cut short.
 
         What it was refused with is raised.
         """
         with self._news:
-            self._is_last, self._is_whole = True, is_whole
+            self._is_last, self._is_whole, self._stopped = True, is_whole, stopped
             self._news.notify()
         await asyncio.to_thread(self._thread.join)
         if self._failure is not None:
@@ -68,7 +69,7 @@ class Writer:
             with self.recording:
                 self._write()
                 if self._is_whole:
-                    self.recording.finish()
+                    self.recording.finish(self._stopped)
         except BaseException as error:  # noqa: BLE001 - the top of a thread: raised again where it is heard
             self._failure = error
         self._wake()

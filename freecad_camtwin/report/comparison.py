@@ -14,7 +14,7 @@ from freecad_camtwin.report.page import embedded
 from freecad_camtwin.report.rows import breakable
 from freecad_camtwin.twin.comparison import Comparison
 from freecad_camtwin.twin.execution import Execution
-from freecad_camtwin.twin.kpi import LoadFigures, OperationFigures
+from freecad_camtwin.twin.kpi import LoadFigures, OperationFigures, Quality
 from freecad_camtwin.twin.words import clock, digits
 
 _SPENT = {
@@ -145,7 +145,7 @@ def _cards(comparison: Comparison) -> list[dict[str, Any]]:
             "name": "Data",
             "figure": f"{100 * quality.seen:.1f} % seen",
             "before": None,
-            "sentence": f"Placed by {quality.method}; {quality.gaps} gaps, {clock(quality.gap_time)} in all; "
+            "sentence": f"Placed by {quality.method}; {_gaps(quality)}; "
             f"a sample every {1000 * quality.interval:.3g} ms.",
             "bad": quality.seen < 0.9,
         },
@@ -159,6 +159,12 @@ def _time_sentence(execution: Execution) -> str:
     what = "" if figures.cycle_time - figures.seen_time < 0.05 else f"{clock(figures.seen_time)} of it were seen. "
     more = _more(figures.seen_time / figures.predicted_time)
     return f"{what}Predicted were {clock(figures.predicted_time)}: it took {more}."
+
+
+def _gaps(quality: Quality) -> str:
+    if not quality.gaps:
+        return "no gap"
+    return f"{quality.gaps} {'gap' if quality.gaps == 1 else 'gaps'}, {clock(quality.gap_time)} in all"
 
 
 def _more(share: float) -> str:
@@ -201,7 +207,7 @@ def _row(comparison: Comparison, figures: OperationFigures) -> dict[str, Any]:
     return {
         "label": breakable(figures.label),
         "seen": f"{100 * figures.seen:.1f}",
-        "time": clock(figures.time),
+        "time": clock(figures.seen_time),
         "predicted_time": clock(figures.predicted_time or 0.0),
         "stood": clock(figures.stood),
         "feed": _share(figures.feed_reached),

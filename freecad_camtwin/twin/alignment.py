@@ -15,9 +15,10 @@ from freecad_camtwin.twin import lag as lags
 from freecad_camtwin.twin import signature
 from freecad_camtwin.twin.columns import Columns, joined
 from freecad_camtwin.twin.lag import Correction, Rate
+from freecad_camtwin.twin.lesson import Lesson
 from freecad_camtwin.twin.matching import SILENCE, Track, follow, fresh, is_lost, memory, spread
 from freecad_camtwin.twin.package import Package
-from freecad_camtwin.twin.places import Alignment, ByLine, Places, line_state
+from freecad_camtwin.twin.places import Alignment, ByLine, NewLine, Places, line_state
 from freecad_camtwin.twin.toolpath import Floats, Ints
 
 __all__ = ["Aligner", "Alignment", "Correction", "align"]
@@ -39,7 +40,7 @@ def align(package: Package, columns: Columns, *, correction: Correction | None =
         return _by_position(places, columns.time, points, rows, by_line, correction)
     nowhere = np.full(columns.rows, math.nan)
     if by_line.tells:
-        way = places.way_by_line(columns.time, by_line.moves)
+        way, _ = places.way_by_line(columns.time, by_line.moves)
         return places.alignment(columns.time, way, nowhere, by_line.moves, "line", Correction())
     measured = signature.measured_load(columns)
     if measured is None:
@@ -66,30 +67,32 @@ def _by_position(
     _, way, distance = match(t, found.of(t, p), slice(None), found.limit)
     if by_line.tells and given is None:
         found = replace(found, delay=places.lateness(t, way, by_line.moves if is_all else by_line.moves[rows]))
-    if not is_all or found.delay:
+    if not is_all or found.delay or np.isnan(way).any():
         way, distance = spread(places.line, time, t, way, distance, found.delay)
     method = "position and line" if by_line.tells else "position"
     return places.alignment(time, way, distance, by_line.moves, method, found)
 
 
 class Aligner:
-    """Places the samples of one run as they come; ``align`` does a whole run at once and estimates lag and bias.
+    """Places the samples of a running machine as they come; ``align`` does a whole run at once.
 
-    Rows come out when their place is known: while the machine is lost that may take ``PATIENCE`` seconds, with a lag
-    the few samples that velocities are taken from, with a delay so long. What is held is bounded by that.
+    Without a given correction it learns lag, bias and delay from the first minute of motion. Rows come out when their
+    place is known: while the machine is lost that may take ``PATIENCE`` seconds, with a lag the few samples that
+    velocities are taken from, with a delay so long. What is held is bounded by that.
     """
 
     def __init__(self, package: Package, correction: Correction | None = None) -> None:
         self.package = package
         self.correction = correction or Correction()
         self.places = Places(package)
+        self._lesson = Lesson(self.places) if correction is None else None
         self._rate = Rate(0, 0.0)
         self._lines = line_state()
         self._memory = memory()
         self._waiting = Columns(np.empty(0))
         self._by_line = ByLine(np.empty((0, 2), np.int32), np.empty((0, 2)))
         self._track = Track.empty()
-        self._anchor: tuple[float, float] | None = None  # when the last line began, and when it was predicted to
+        self._newest: NewLine | None = None
 
     def take(self, columns: Columns) -> tuple[Columns, Alignment]:
         """Take the next rows; return those whose place has become known, and their places."""
@@ -97,11 +100,20 @@ class Aligner:
         span = by_line.span if by_line.tells else np.tile([-math.inf, math.inf], (columns.rows, 1))
         self._waiting = joined([self._waiting, columns])
         self._by_line = self._by_line.joined(ByLine(by_line.moves, span))
-        self._track.add(columns.time, columns.points, span)
+        rows = self._track.add(columns.time, columns.points, span)
+        if self._lesson is not None and len(rows):
+            self._learn(self._lesson, rows, by_line.moves[rows])
         if self.correction.lag and len(self._track.time) > 4:
             self._rate = Rate.of(self._track.time)
         self._match(len(self._track.time) - self._rate.reach)
         return self._release(self._ready())
+
+    def _learn(self, lesson: Lesson, rows: Ints, moves: Ints) -> None:
+        track, new = self._track, slice(-len(rows), None)
+        learned = lesson.take(track.time[new], track.points[new], track.span[new], moves)
+        self.correction = learned or self.correction
+        if lesson.is_over:
+            self._lesson = None
 
     def rest(self) -> tuple[Columns, Alignment]:
         """Return the rows that still waited, when no more will come."""
@@ -145,8 +157,9 @@ class Aligner:
         track, line = self._track, self.places.line
         tells = bool((moves >= 0).any())
         if not len(track.time):
-            way, distance = self._way_by_line(time, moves), np.full(len(time), math.nan)
-            return self.places.alignment(time, way, distance, moves, "line" if tells else "nothing", self.correction)
+            way, self._newest = self.places.way_by_line(time, moves, self._newest)
+            nowhere = np.full(len(time), math.nan)
+            return self.places.alignment(time, way, nowhere, moves, "line" if tells else "nothing", self.correction)
         done = slice(0, track.done)
         way, distance = spread(
             line, time, track.time[done], track.way[done], track.distance[done], self.correction.delay
@@ -154,10 +167,3 @@ class Aligner:
         track.forget(self._waiting.time[0] if self._waiting.rows else math.inf, 2 * self._rate.reach)
         method = "position and line" if tells else "position"
         return self.places.alignment(time, way, distance, moves, method, self.correction)
-
-    def _way_by_line(self, time: Floats, moves: Ints) -> Floats:
-        way = self.places.way_by_line(time, moves, self._anchor)
-        seen, begun = self.places.anchors(time, moves)
-        if len(seen):
-            self._anchor = (float(seen[-1]), float(begun[-1]))
-        return way

@@ -215,7 +215,7 @@ def _moves(package: Package, run: Run, found: Alignment, sums: kpi.Sums, told: M
     made: dict[str, Floats] = {"start": np.where(reached, start, np.nan)}
     for name, values in (("time", sums.time), ("stood", sums.stood), ("unseen", sums.unseen)):
         made[name] = np.where(reached, of_moves(values), np.nan)
-    made["predicted_time"] = np.where(of_moves(np.ones(len(lines.move))) > 0, of_moves(package.time), np.nan)
+    made["predicted_time"] = np.where(of_moves(np.ones(len(lines.move))) > 0, of_moves(sums.predicted), np.nan)
     made["covered"] = np.where(length > 0, np.minimum(seen / np.where(length > 0, length, 1.0), 1.0), reached * 1.0)
     made["samples"] = np.bincount(move[move >= 0], minlength=count).astype(np.float64)
     weight = passage.weight

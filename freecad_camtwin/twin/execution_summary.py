@@ -61,7 +61,10 @@ def kpis(execution: Execution) -> dict[str, str]:
 def _operation(figures: OperationFigures, name: str | None) -> str:
     if figures.seen <= 0:
         return "not seen"
-    words = [clock(figures.time), f"{100 * figures.seen:.1f} % seen"]
+    words = [
+        f"{clock(figures.seen_time)} of {clock(figures.predicted_time or 0.0)} predicted",
+        f"{100 * figures.seen:.1f} % seen",
+    ]
     load = figures.loads.get(name) if name is not None else None
     if load is not None and name is not None and load.mean is not None:
         words.append(f"{name.replace('_', ' ')} {digits(load.mean)} {load.unit}")

@@ -52,6 +52,11 @@ class OperationFigures(Struct, frozen=True, forbid_unknown_fields=True):
     removed: float  #: predicted volume of the steps that were seen [mm³]
     loads: dict[str, LoadFigures]
 
+    @property
+    def seen_time(self) -> float:
+        """Its time without what was not seen of it [s]: what the predicted time is held against."""
+        return self.time - self.unseen
+
 
 class Quality(Struct, frozen=True, forbid_unknown_fields=True):
     """How far the data can be trusted."""
@@ -101,6 +106,8 @@ class Sums:
         self.package, self.passage = package, passage
         self.start, self.time, self.stood, self.unseen, self.seen = shares(package, passage)
         length = package.lines.program.length
+        #: Until the next move begins, as what passes between two moves counts with the first of them (moves,) [s].
+        self.predicted = np.diff(np.append(package.start, package.start[-1] + package.time[-1]))
         self.covered = np.where(length > 0, self.seen / np.where(length > 0, length, 1.0), np.isfinite(self.start))
 
     def removed(self, of: NDArray[np.bool_]) -> float:
@@ -112,8 +119,8 @@ class Sums:
         return float((per_move[lines.move[has]] * share).sum())
 
     def predicted_time(self, of: NDArray[np.bool_]) -> float:
-        """Return how long the seen part of some moves of the program was predicted to take [s]."""
-        return float((self.package.time * np.clip(self.covered, 0.0, 1.0))[of].sum())
+        """Return how long the seen part of some moves of the program was predicted to take, stops included [s]."""
+        return float((self.predicted * np.clip(self.covered, 0.0, 1.0))[of].sum())
 
 
 def figures(package: Package, run: Run, sums: Sums, loads: dict[str, Load]) -> Figures:

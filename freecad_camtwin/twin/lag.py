@@ -38,8 +38,8 @@ TRIED = (0.0, 0.02, 0.05, 0.1)
 STRETCHES, STRETCH, MOST = 5, 20.0, 30_000
 #: Over how long velocities are taken, to each side [s].
 HALF = 0.008
-#: A greater lag is none [s].
-GREATEST = 0.3
+#: A lesser lag is not worth the noise of a velocity, a greater one is none [s].
+LEAST, GREATEST = 0.001, 0.3
 _BOUND, _FAR = 1.0, 0.3  # so far from the path counts in the first round, and later [mm]
 _ROUNDS = 2
 _ENOUGH = 50  # samples for a round
@@ -104,7 +104,7 @@ def estimate(line: Polyline, time: Floats, points: Floats, match: Match) -> Corr
             best, least = found, miss
     for _ in range(_ROUNDS):
         best, _ = rounds.refined(best, float(np.clip(10 * np.nan_to_num(best.noise), 0.05, _FAR)))
-    return best
+    return best if best.lag >= LEAST else replace(best, lag=0.0)
 
 
 def _stretches(time: Floats) -> list[slice]:

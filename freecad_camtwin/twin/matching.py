@@ -52,8 +52,11 @@ def fresh(time: Floats, points: Floats) -> Ints:
 def spread(line: Polyline, time: Floats, known: Floats, way: Floats, distance: Floats, delay: float) -> Floats:
     """Return way and distance at any times by those at the times ``known``, shape (2, n)."""
     out = np.full((2, len(time)), math.nan)
+    found = np.isfinite(way)
+    if not found.all():
+        known, way, distance = known[found], way[found], distance[found]
     if len(known):
-        placing.spread(time, known, way, distance, delay, SILENCE, 2.0 * line.speed * STANDING, out)
+        placing.spread(time, known, way, distance, delay, SILENCE, STANDING, 2.0 * line.speed * STANDING, out)
     return out
 
 
@@ -73,8 +76,8 @@ class Track:
         """Return a track without positions."""
         return Track(np.empty(0), np.empty((0, 3)), np.empty((0, 2)), np.empty(0), np.empty(0))
 
-    def add(self, time: Floats, points: Floats, span: Floats) -> None:
-        """Add the positions that are news."""
+    def add(self, time: Floats, points: Floats, span: Floats) -> Ints:
+        """Add the positions that are news; return which rows those are."""
         before = slice(-1, None)
         rows = fresh(np.append(self.time[before], time), np.concatenate([self.points[before], points]))
         rows = rows[rows >= len(self.time[before])] - len(self.time[before])
@@ -83,6 +86,7 @@ class Track:
         self.span = np.concatenate([self.span, span[rows]])
         self.way = np.append(self.way, np.full(len(rows), math.nan))
         self.distance = np.append(self.distance, np.full(len(rows), math.nan))
+        return rows
 
     def come(self) -> float:
         """How far the tool has come in the positions that are not matched yet [mm]."""

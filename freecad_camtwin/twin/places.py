@@ -69,6 +69,15 @@ class ByLine:
         return ByLine(np.concatenate([self.moves, later.moves]), np.concatenate([self.span, later.span]))
 
 
+@dataclass(frozen=True)
+class NewLine:
+    """A line that began to be reported."""
+
+    last: int  #: its last move
+    seen: float  #: when that was [s]
+    clock: float  #: when it was predicted [s]
+
+
 def line_state() -> NDArray[np.int64]:
     """Return what ``Places.by_line`` carries from block to block, at the start of a run."""
     return np.full(3, -1, np.int64)
@@ -119,37 +128,35 @@ class Places:
         way = self.line.way
         return np.asarray(way[move] + share * (way[move + 1] - way[move]))
 
-    def way_by_line(self, time: Floats, moves: Ints, before: tuple[float, float] | None = None) -> Floats:
+    def way_by_line(self, time: Floats, moves: Ints, latest: NewLine | None = None) -> tuple[Floats, NewLine | None]:
         """Spread the samples that report one line over its moves, as the predicted time does.
 
-        moves: (n, 2) first and last move that the line allows; before: when an earlier line began, and when it was
-        predicted to
+        moves: (n, 2) first and last move that the line allows; latest: the newest line of the block before
+        Returns the way of every sample and the newest line.
         """
         first, last = moves.T
-        seen, anchors = self.anchors(time, moves)
-        if before is not None:
-            seen, anchors = np.append(before[0], seen), np.append(before[1], anchors)
-        if not len(seen):
-            return np.full(len(time), math.nan)
-        clock = np.interp(time, seen, anchors)
+        lines = ([latest] if latest else []) + self._new_lines(time, moves, latest.last if latest else -1)
+        if not lines:
+            return np.full(len(time), math.nan), None
+        seen, clocks = np.array([[line.seen, line.clock] for line in lines]).T
+        clock = np.interp(time, seen, clocks)
         after = time > seen[-1]
-        clock[after] = anchors[-1] + time[after] - seen[-1]
+        clock[after] = clocks[-1] + time[after] - seen[-1]
         ends = np.append(self.package.start[1:], self.end_of_time)
         earliest = np.fmin(self.package.start[np.maximum(first, 0)], self._told[np.maximum(first, 0)])
         clock = np.clip(clock, earliest, ends[last])
-        return np.where(first >= 0, self.way_at(clock), math.nan)
+        return np.where(first >= 0, self.way_at(clock), math.nan), lines[-1]
 
-    def anchors(self, time: Floats, moves: Ints) -> tuple[Floats, Floats]:
-        """When each new line was first seen, and when it is predicted to be reported [s]."""
+    def _new_lines(self, time: Floats, moves: Ints, latest: int) -> list[NewLine]:
         first, last = moves.T
         known = np.flatnonzero(first >= 0)
-        if not len(known):
-            return np.empty(0), np.empty(0)
-        fresh = known[np.concatenate([[True], np.diff(last[known]) != 0])]
+        fresh = known[np.diff(last[known], prepend=latest) != 0]
+        # A line that is seen at a sample came between it and the one before, unless that was long ago.
         seen = np.where(fresh > 0, (time[fresh] + time[np.maximum(fresh - 1, 0)]) / 2, time[fresh])
         seen = np.where(time[fresh] - seen > SILENCE, time[fresh], seen)
         told = self._told[first[fresh]]
-        return seen, np.where(np.isnan(told), self.package.start[first[fresh]], told)
+        clock = np.where(np.isnan(told), self.package.start[first[fresh]], told)
+        return [NewLine(*row) for row in zip(last[fresh].tolist(), seen.tolist(), clock.tolist(), strict=True)]
 
     @cached_property
     def reported(self) -> Floats:

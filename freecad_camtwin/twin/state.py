@@ -36,5 +36,5 @@ class State(Struct, kw_only=True, omit_defaults=True):
     gaps: int = 0
     lost: str | None = None  #: why nothing comes now
     received: int = 0  #: messages
-    dropped: dict[str, int] = {}
+    dropped: dict[str, int] = {}  #: by reason; without what the signal map does not name
     simulated: bool = False

@@ -43,6 +43,7 @@ LIMIT, SILENCE, SPEED, WEIGHT, SLACK, BACK = 0, 1, 2, 3, 4, 5
 CANDIDATES = 64
 _PATIENCE = 0.15  # seconds off the path until it counts as lost
 _AGAIN = 0.25  # seconds between searches
+_STRAY = 5.0  # a single sample may be so far off [mm] before it is not believed
 _TRIAL_WAY, _TRIAL_SAMPLES = 20.0, 3000  # how far candidates are followed
 _TIE = 1e-3  # [mm²] per second of predicted time: decides between candidates that fit alike
 
@@ -233,6 +234,17 @@ def advance(
     return off
 
 
+@lean_part
+def strays(time: float, p: tuple[float, float, float], memory: Any, parameters: Any) -> Any:
+    """Whether no machine can have come to p since the last sample. When it stays there, the silence will tell."""
+    since = time - memory[TIME]
+    if memory[HELD] < 0.0 or not since <= parameters[SILENCE]:
+        return False
+    farthest = 2.0 * parameters[SPEED] * since + _STRAY
+    dx, dy, dz = p[0] - memory[LAST_X], p[1] - memory[LAST_Y], p[2] - memory[LAST_Z]
+    return dx * dx + dy * dy + dz * dz > farthest * farthest
+
+
 @lean_kernel
 def follow(
     segments: Any,
@@ -258,7 +270,7 @@ def follow(
     for i in range(time.size):
         p = (points[i, 0], points[i, 1], points[i, 2])
         segment[i], way[i], distance[i] = -1, math.nan, math.nan
-        if math.isnan(p[0] + p[1] + p[2]):
+        if math.isnan(p[0] + p[1] + p[2]) or strays(time[i], p, memory, parameters):
             continue
         bounds = (0.0, whole)
         if spans.shape[0] > 0:

@@ -32,13 +32,19 @@ def fresh(time: Any, points: Any, longest: float, rows: Any) -> int:
 
 @lean_part
 def slope(time: Any, points: Any, i: int, k: int, reach: int, longest: float) -> Any:
-    """Return the speed of axis ``k`` at row ``i`` from the rows ``reach`` away [mm/s]; 0 where they are not near."""
-    if i < reach or i + reach >= time.size:
+    """Return the speed of axis ``k`` at row ``i`` from the rows ``reach`` away [mm/s].
+
+    From one side where the other is not near, beside a silence or an end; 0 where neither is.
+    """
+    low, high = max(i - reach, 0), min(i + reach, time.size - 1)
+    if time[high] - time[i] >= 0.5 * longest:
+        high = i
+    if time[i] - time[low] >= 0.5 * longest:
+        low = i
+    seconds = time[high] - time[low]
+    if high - low < reach or not seconds > 0.0:
         return 0.0
-    seconds = time[i + reach] - time[i - reach]
-    if not 0.0 < seconds < longest:
-        return 0.0
-    return (points[i + reach, k] - points[i - reach, k]) / seconds
+    return (points[high, k] - points[low, k]) / seconds
 
 
 @lean_kernel

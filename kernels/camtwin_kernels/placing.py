@@ -154,12 +154,14 @@ def place(
 
 
 @lean_kernel
-def spread(time: Any, known: Any, way: Any, distance: Any, delay: float, silence: float, jump: float, out: Any) -> None:
+def spread(
+    time: Any, known: Any, way: Any, distance: Any, delay: float, silence: float, standing: float, jump: float, out: Any
+) -> None:
     """Fill ``out`` (2, n) with way and distance of every row, between those that were matched.
 
-    time: (n,) of all rows [s]; known, way, distance: (k,) time [s], way and distance of the matched ones, NaN where
-    that is not known; delay: positions tell of so long ago [s]. Between two of them the way rises evenly, but not
-    over a silence [s], nor a jump [mm].
+    time: (n,) of all rows [s]; known, way, distance: (k,) time [s], way and distance of the matched ones
+    delay: positions tell of so long ago [s]. Between two of them the way rises evenly, but not over a silence [s], nor
+    a jump [mm]; beside a silence they hold for ``standing`` seconds.
     """
     j, last = 0, known.size - 1
     for i in range(time.size):
@@ -168,10 +170,11 @@ def spread(time: Any, known: Any, way: Any, distance: Any, delay: float, silence
             j += 1
         out[0, i], out[1, i] = math.nan, math.nan
         since = at - known[j]
-        if not abs(since) <= silence + abs(delay):
+        gap = known[j + 1] - known[j] if j < last else math.inf
+        if gap > silence and not abs(since) <= standing + abs(delay):
             continue
         out[0, i], out[1, i] = way[j], distance[j]
-        if j < last and since > 0.0:
-            gap, rise = known[j + 1] - known[j], way[j + 1] - way[j]
-            if gap <= silence and 0.0 <= rise <= jump:
+        if gap <= silence and since > 0.0:
+            rise = way[j + 1] - way[j]
+            if 0.0 <= rise <= jump:
                 out[0, i] = way[j] + rise * since / gap

@@ -9,9 +9,13 @@ from contextlib import suppress
 import msgspec
 import numpy as np
 import pytest
+from paho.mqtt import _packet
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from controllers.mosquitto import Certificates, Mosquitto, trusting
 from freecad_camtwin.connectors import Options, open_connector
+from freecad_camtwin.connectors.mqtt.client import properties
 from freecad_camtwin.connectors.mqtt.payload import encode_batch, rows_of
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.twin.observation import GAP, Samples
@@ -208,3 +212,15 @@ def test_certificates_that_are_none_are_named(tmp_path):
     connector = open_connector("mqtts://127.0.0.1:1/a", Options(authority=tmp_path / "ca.pem"))
     with pytest.raises(InputError, match="cannot be used"):
         asyncio.run(until(connector, lambda seen: True))
+
+
+def test_lean_properties_say_what_pahos_own_say():
+    own = properties(PacketTypes.PUBLISH, ResponseTopic="a/b", CorrelationData=b"7", MessageExpiryInterval=30)
+    own.UserProperty = [("schema", "rows/1"), ("by", "me")]
+    for packed in (own.pack(), b"\x00"):
+        read, length = _packet.Properties(PacketTypes.PUBLISH).unpack(packed + b"payload")
+        expected, expected_length = Properties(PacketTypes.PUBLISH).unpack(packed + b"payload")
+        assert type(read) is not type(expected)
+        assert (length, read.json()) == (expected_length, expected.json())
+        again, _ = read.unpack(b"\x00")  # what it said before is forgotten
+        assert again.isEmpty()

@@ -75,7 +75,9 @@ def test_a_server_that_tells_every_change_loses_none_also_encrypted(server, cert
 
 def test_its_variables_are_offered_though_it_has_no_machine_tool(server, certificates):
     connector = open_connector(server.address, who(certificates))
-    assert {"Mill/slow", "Mill/v19"} <= {item.label for item in asyncio.run(connector.offered())}
+    labels = {item.label for item in asyncio.run(connector.offered())}
+    assert {"Mill/slow", "Mill/v19"} <= labels
+    assert "Mill/secret" not in labels
     (warning,) = connector.told.warnings
     assert "no machine tool of OPC 40501" in warning
 
@@ -90,3 +92,9 @@ def test_its_variables_are_offered_though_it_has_no_machine_tool(server, certifi
 def test_who_is_refused_is_told_why_at_once(server, certificates, options, sentence):
     with pytest.raises(ConnectorError, match=sentence):
         asyncio.run(open_connector(server.address, who(certificates, **options)).offered())
+
+
+def test_a_variable_that_we_may_not_read_is_named_at_once(server, certificates):
+    connector = open_connector(server.address, who(certificates, items=("nsu=urn:test:node;s=secret",)))
+    with pytest.raises(ConnectorError, match="does not let us read nsu=urn:test:node;s=secret; ask"):
+        asyncio.run(until(connector, lambda seen: False))

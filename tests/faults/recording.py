@@ -224,8 +224,7 @@ def recorded_at(folder, broker, *words, **options):
 def finish(sender, recorder):
     """Let all arrive that was sent, end the recording, and return its reader."""
     sender.pause()
-    last = max((end for _, end, _ in sender.known), default=0)
-    recorder.until(lambda: recorder.newest() >= last - 1, "the last row")
+    recorder.until(lambda: recorder.newest() >= sender.next - 1, "the last row")
     code = recorder.stop()
     assert code == 0, recorder.errors.read_text()
     return RecordingReader(recorder.run)

@@ -6,7 +6,7 @@ import pytest
 
 from aligning import NC, made_up, package_of, raster, trochoid
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.alignment import Aligner, align
+from freecad_camtwin.twin.alignment import align
 from freecad_camtwin.twin.columns import Columns
 from freecad_camtwin.twin.program import read_program
 from freecad_camtwin.twin.schedule import points_along
@@ -101,16 +101,3 @@ def test_the_line_number_alone_places_a_run():
 def test_a_run_that_tells_nothing_is_refused(loops):
     with pytest.raises(InputError, match="map one of them in the signal map"):
         align(loops, Columns(np.arange(100.0), {"temperature": np.full(100, 20.0)}))
-
-
-def test_a_running_machine_is_placed_like_a_finished_run(package):
-    run = made_up(package, lag=LAG, bias=BIAS, noise=0.01)
-    whole = align(package, run.columns())
-    aligner = Aligner(package, whole.correction)
-    parts = [aligner.take(run.columns(rows=slice(at, at + 7))) for at in range(0, len(run.time), 7)]
-    parts.append(aligner.rest())
-    assert np.concatenate([columns.time for columns, _ in parts]).tolist() == whole.time.tolist()
-    executed = np.concatenate([found.executed for _, found in parts])
-    known = (executed >= 0) & (whole.executed >= 0)
-    assert known.mean() > 0.99
-    assert (np.abs(executed - whole.executed)[known] <= 1).mean() > 0.999

@@ -82,7 +82,7 @@ class Inbox:
                 return found
             if ended:
                 raise ConnectorError(ended.reason) if ended.is_refusal else LostError(ended.reason)
-            async with asyncio.timeout(patience):  # wait_for may lose a cancellation in Python 3.11
+            async with asyncio.timeout(patience):  # wait_for of Python 3.11 loses a cancellation that comes with news
                 await self._news.wait()
 
     def _wake(self) -> None:

@@ -89,7 +89,8 @@ class Machine:
             self._has_worked = True
             while True:
                 try:
-                    result = await asyncio.wait_for(inbox.get(), self._options.quiet)
+                    async with asyncio.timeout(self._options.quiet):
+                        result = await inbox.get()
                 except TimeoutError:
                     raise LostError(f"{self._name} was silent for {self._options.quiet:g} s") from None
                 self._check_alive(result.NotificationMessage)
@@ -148,6 +149,11 @@ class Machine:
             whole = node_of(array[1], self._namespaces) if array else None
             name, node = (array[1], whole) if array and whole else (name, node)
             chosen[name] = Variable(node, name)
+        # Some servers let us subscribe to what we may not read, and never say more than that.
+        values = await browser.read([each.node for each in chosen.values()], ua.AttributeIds.Value)
+        for name, value in zip(chosen, values, strict=True):
+            if value.StatusCode is not None and value.StatusCode.name in _HIDDEN:
+                raise self._hidden(name)
         return list(chosen.values())
 
     async def _root(self, browser: Browser) -> ua.NodeId:
@@ -161,6 +167,9 @@ class Machine:
         if not tools:
             self.told.warn(f"{self._name} has no machine tool of OPC 40501; all variables of its objects are read")
         return tools.get(self._machine or names, ua.NodeId(ua.ObjectIds.ObjectsFolder))
+
+    def _hidden(self, name: str) -> ConnectorError:
+        return ConnectorError(f"{self._name} does not let us read {name}; ask for a user that may")
 
     def _missing(self, what: str, why: str) -> Exception:
         """What is not there: for good where it never was, else a server that has not yet filled its address space."""
@@ -223,7 +232,7 @@ class Machine:
             self.told.warn(f"{self._name} does not let us read {variable.name}")
             return False
         if status.name in _HIDDEN:
-            raise ConnectorError(f"{self._name} does not let us read {variable.name}; ask for a user that may")
+            raise self._hidden(variable.name)
         raise self._missing(variable.name, f"it says {status.name}")
 
     def _check_revised(self, results: Sequence[ua.MonitoredItemCreateResult], pace: float, interval: float) -> None:

@@ -41,6 +41,7 @@ async function main() {
   const mill = space.addObject({ organizedBy: server.engine.addressSpace.rootFolder.objects, browseName: "Mill" });
   const variable = (name, more) =>
     space.addVariable({ componentOf: mill, nodeId: `s=${name}`, browseName: name, dataType: "Double", ...more });
+  variable("secret", { accessLevel: "CurrentWrite", userAccessLevel: "CurrentWrite" });
   // One that the server looks at now and then, and those of which it tells every change.
   const variables = [variable("slow", { minimumSamplingInterval: 100 })];
   for (let number = 0; number < 20; number++) {

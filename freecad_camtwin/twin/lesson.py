@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a running machine teaches of its own lag, bias and delay, while it runs."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from freecad_camtwin.twin import lag as lags
+from freecad_camtwin.twin.lag import Correction
+from freecad_camtwin.twin.matching import STANDING, follow, memory
+from freecad_camtwin.twin.places import Places
+from freecad_camtwin.twin.toolpath import Floats, Ints
+
+#: A correction is made after so many seconds of motion, and made better after so many more.
+AFTER = (3.0, 15.0, 60.0)
+#: Positions nearer in time than this teach nothing more [s].
+APART = 1e-3
+
+
+class Lesson:
+    """Collects positions until there are enough to learn from; at most one a millisecond for a minute of motion."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self._due = list(AFTER)
+        self._seconds = 0.0
+        self._last = -np.inf
+        self._parts: list[tuple[Floats, Floats, Floats, Ints]] = []
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no more to learn."""
+        return not self._due
+
+    def take(self, time: Floats, points: Floats, span: Floats, moves: Ints) -> Correction | None:
+        """Add positions; return a correction when it is time for one.
+
+        span, moves: (n, 2) least and greatest way [mm], and first and last move, that the line allows
+        """
+        rows = np.flatnonzero(np.diff(np.floor(time / APART), prepend=np.floor(self._last / APART)) > 0)
+        if not len(rows):
+            return None
+        time = time[rows]
+        gaps = np.diff(time, prepend=self._last)
+        self._seconds += float(gaps[gaps < 0.9 * STANDING].sum())
+        self._last = float(time[-1])
+        self._parts.append((time, points[rows], span[rows], moves[rows]))
+        if self._seconds < self._due[0]:
+            return None
+        self._due.pop(0)
+        found = self._learn(*(np.concatenate(column) for column in zip(*self._parts, strict=True)))
+        if self.is_over:
+            self._parts.clear()
+        return found
+
+    def _learn(self, time: Floats, points: Floats, span: Floats, moves: Ints) -> Correction:
+        line = self.places.line
+
+        def match(t: Floats, p: Floats, window: slice, limit: float) -> tuple[Ints, Floats, Floats]:
+            return follow(line, t, p, span[window], limit, memory())
+
+        found = lags.estimate(line, time, points, match)
+        if not (moves >= 0).any():
+            return found
+        _, way, _ = match(time, found.of(time, points), slice(None), found.limit)
+        return replace(found, delay=self.places.lateness(time, way, moves))

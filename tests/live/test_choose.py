@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Which signal map holds, and that a source which does not hear when it is told to stop does not keep us."""
+
+import asyncio
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from freecad_camtwin.connectors import Options
+from freecad_camtwin.connectors.protocol import Told
+from freecad_camtwin.errors import InputError
+from freecad_camtwin.live import choose as choosing
+from freecad_camtwin.live.choose import choose, proposed
+from freecad_camtwin.live.flow import Flow
+from freecad_camtwin.live.recorder import Recorder, Until
+from freecad_camtwin.store.schema import Header
+from freecad_camtwin.twin.discovery import Item
+from freecad_camtwin.twin.observation import Event
+from freecad_camtwin.twin.signals import Meaning, Signal, SignalMap, encode_signals
+from live_sources import PATIENCE, SIGNALS, rows
+
+
+class Stubborn:
+    """A source that tells rows for ever, and that loses the first cancellation, as some libraries do."""
+
+    def __init__(self, items=()):
+        self.told = Told()
+        self.items = items
+
+    async def offered(self):
+        return self.items
+
+    async def observations(self):
+        number, is_deaf = 0, True
+        while True:
+            try:
+                await asyncio.sleep(0.005)
+            except asyncio.CancelledError:
+                if not is_deaf:
+                    raise
+                is_deaf = False
+            yield rows(number, 5)
+            yield Event(0.0, "state", "ACTIVE")
+            number += 5
+
+
+def asked(call):
+    return asyncio.run(asyncio.wait_for(call, PATIENCE))
+
+
+def test_a_source_that_cannot_say_what_it_has_is_heard_for_a_while(monkeypatch):
+    monkeypatch.setattr(choosing, "open_connector", lambda *_: Stubborn())
+    begun = time.monotonic()
+    found = asked(proposed("mqtt://broker/a", Options(), listen=0.2)).signals
+    assert time.monotonic() - begun < PATIENCE / 2
+    assert found.of(Meaning.SPINDLE_POWER).item == "watt"
+
+
+def test_a_source_that_does_not_hear_does_not_keep_a_recording_from_its_end(tmp_path):
+    recorder = Recorder(
+        Flow(Stubborn(), SIGNALS), tmp_path / "run", Header(0.0), package=None, until=Until(duration=0.2)
+    )
+    assert asked(recorder.run()).rows > 0
+
+
+def test_the_map_that_was_given_comes_first_then_the_packages_where_it_fits_the_source(tmp_path, monkeypatch):
+    mine = SignalMap((Signal("w", Meaning.SPINDLE_POWER),), name="mine")
+    (tmp_path / "map.toml").write_bytes(encode_signals(mine))
+    theirs = SignalMap((Signal("clamp", Meaning.SPINDLE_POWER),), name="theirs")
+    package = SimpleNamespace(signals=theirs)
+    for items, said, signals in (
+        ((), tmp_path / "map.toml", mine),
+        ((), None, theirs),
+        ((Item("clamp"), Item("x")), None, theirs),
+        ((Item("power"),), None, None),
+    ):
+        monkeypatch.setattr(choosing, "open_connector", lambda *_, items=items: Stubborn(items))
+        choice = asked(choose("csv:a", Options(), said, package))
+        assert choice.is_proposed == (signals is None)
+        assert signals is None or choice.signals == signals
+
+
+def test_a_source_of_which_nothing_can_be_understood_is_named(monkeypatch):
+    monkeypatch.setattr(choosing, "open_connector", lambda *_: Stubborn((Item("colour"), Item("mood"))))
+    with pytest.raises(InputError, match="offers colour, mood, of which nothing could be understood"):
+        asked(proposed("csv:a", Options()))
