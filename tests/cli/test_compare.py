@@ -6,11 +6,9 @@ import json
 from html.parser import HTMLParser
 
 import pytest
-from click.testing import CliRunner
 
 import runs
-from calling import ROOT, Called, camtwin, one_sentence
-from freecad_camtwin.cli import main
+from calling import ROOT, camtwin, here, one_sentence
 from freecad_camtwin.twin.package import save_package
 
 
@@ -72,16 +70,10 @@ def test_a_recording_gives_table_page_picture_and_figures(job, tmp_path):
     assert "Of 'Adaptive006' 97" in page.text
 
 
-def call(*words):
-    """Call in this process."""
-    ended = CliRunner().invoke(main.camtwin, [str(word) for word in words])
-    return Called(ended.exit_code, ended.stdout, ended.stderr)
-
-
 def test_the_run_that_comes_along_is_compared():
     """LinuxCNC ran it; its power was made 1.15 times the predicted at the motor; 0.85 of it come to the tool."""
     run, package = ROOT / "examples" / "coverglass.run", ROOT / "examples" / "coverglass.camtwin"
-    called = call("compare", run, "--job", package, "--json", "-")
+    called = here("compare", run, "--job", package, "--json", "-")
     assert called.code == 0, called.err
     (only,) = json.loads(called.out)["executions"]
     assert only["figures"]["cycle_time"] == pytest.approx(267.0, abs=1.0)
@@ -93,7 +85,7 @@ def test_the_run_that_comes_along_is_compared():
 
 
 def test_a_table_that_names_no_path_is_judged_by_its_fit(job):
-    called = call("compare", job / "cover.csv", "--job", job / "cover.camtwin")
+    called = here("compare", job / "cover.csv", "--job", job / "cover.camtwin")
     assert called.code == 0, called.err
     assert "judged by how it fits" in called.out
     assert "Profile003" in called.out
@@ -108,7 +100,7 @@ def test_a_load_that_nothing_predicts_is_shown_alone(job, tmp_path):
             }.items()
         )
     )  # fmt: skip
-    called = call(
+    called = here(
         "compare", job / "cover.csv", "--job", job / "cover.camtwin", "--signals", tmp_path / "map.toml", "--html",
         tmp_path / "c.html",
     )  # fmt: skip
@@ -143,5 +135,5 @@ def test_what_cannot_be_compared_is_one_sentence_and_leaves_nothing(job, words, 
     before = {path.name: path.read_bytes() for path in job.iterdir() if path.is_file()}
     rest = words[1:] if "--html" in words else (*words[1:], "--html", "c.html")
     monkeypatch.chdir(job)
-    assert sentence in one_sentence(call("compare", words[0], "--job", "cover.camtwin", *rest))
+    assert sentence in one_sentence(here("compare", words[0], "--job", "cover.camtwin", *rest))
     assert {path.name: path.read_bytes() for path in job.iterdir() if path.is_file()} == before

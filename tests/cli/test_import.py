@@ -5,11 +5,9 @@ import json
 import shutil
 
 import pytest
-from click.testing import CliRunner
 
-from calling import Called, camtwin, one_sentence
+from calling import here, one_sentence
 from follow import follow
-from freecad_camtwin.cli import main
 from freecad_camtwin.twin.execution_file import load_execution
 from freecad_camtwin.twin.package import load_package
 
@@ -20,9 +18,9 @@ CUT = ("--material=6061", "--machine=hobby_mill", "--tool=reach=20", "--cell=0.5
 def shop(native, tmp_path_factory):
     """A folder with a document with a twin, its package, its program, and a run of it."""
     folder = tmp_path_factory.mktemp("shop")
-    called = camtwin("attach", native, "-o", folder / "part.FCStd", "--material=6061")
+    called = here("attach", native, "-o", folder / "part.FCStd", "--material=6061")
     assert called.code == 0, called.err
-    called = camtwin(
+    called = here(
         "package", folder / "part.FCStd", *CUT, "--post=linuxcnc", "--gcode", folder / "part.ngc", "-o",
         folder / "part.camtwin-package",
     )  # fmt: skip
@@ -34,15 +32,9 @@ def shop(native, tmp_path_factory):
     return folder
 
 
-def call(folder, *words):
-    """Call in this process: FreeCAD starts all the same."""
-    ended = CliRunner().invoke(main.camtwin, [str(word) for word in words])
-    return Called(ended.exit_code, ended.stdout, ended.stderr)
-
-
 def test_a_run_is_kept_with_the_document_and_its_figures_beside_it(shop, tmp_path):
     out = tmp_path / "out.FCStd"
-    called = call(shop, "import", shop / "monday.run", shop / "part.FCStd", "--job", shop / "job.camtwin", "-o", out)
+    called = here("import", shop / "monday.run", shop / "part.FCStd", "--job", shop / "job.camtwin", "-o", out)
     assert called.code == 0, called.err
     assert "these data are simulated" in called.out
     (text,) = (tmp_path / "out.camtwin").glob("*.json")
@@ -54,14 +46,14 @@ def test_a_run_is_kept_with_the_document_and_its_figures_beside_it(shop, tmp_pat
     # A second run goes into a copy in another folder, and the first goes along with it.
     follow(tmp_path / "tuesday.run", load_package(shop / "job.camtwin"), power=95.0)
     (tmp_path / "far").mkdir()
-    called = call(
-        shop, "import", tmp_path / "tuesday.run", out, "--job", shop / "job.camtwin", "-o", tmp_path / "far" / "2.FCStd"
+    called = here(
+        "import", tmp_path / "tuesday.run", out, "--job", shop / "job.camtwin", "-o", tmp_path / "far" / "2.FCStd"
     )
     assert called.code == 0, called.err
     assert sorted(path.name for path in (tmp_path / "far").iterdir()) == ["2.FCStd", "2.camtwin", "out.camtwin"]
     assert load_execution(tmp_path / "far" / "out.camtwin" / text.name).about == found.about
-    again = call(
-        shop, "import", tmp_path / "tuesday.run", tmp_path / "far" / "2.FCStd", "--job", shop / "job.camtwin", "-o",
+    again = here(
+        "import", tmp_path / "tuesday.run", tmp_path / "far" / "2.FCStd", "--job", shop / "job.camtwin", "-o",
         tmp_path / "3.FCStd",
     )  # fmt: skip
     assert "is in the document already" in one_sentence(again)
@@ -72,7 +64,7 @@ def test_a_run_is_kept_with_the_document_and_its_figures_beside_it(shop, tmp_pat
 def test_without_a_package_the_document_is_analysed_and_posted(shop, tmp_path):
     out = tmp_path / "out.FCStd"
     run = follow(tmp_path / "bare.run", load_package(shop / "job.camtwin"), toolpath_hash=None)
-    called = call(shop, "import", run, shop / "part.FCStd", "--program", shop / "part.ngc", "-o", out)
+    called = here("import", run, shop / "part.FCStd", "--program", shop / "part.ngc", "-o", out)
     assert called.code == 0, called.err
     assert "judged by how it fits" in called.out
     (text,) = (tmp_path / "out.camtwin").glob("*.json")
@@ -98,5 +90,5 @@ def test_what_cannot_be_imported_is_one_sentence_and_leaves_nothing(shop, native
     (shop / "kept.FCStd").touch(mode=0o444)
     before = {path.name: path.read_bytes() for path in shop.iterdir()}
     monkeypatch.chdir(shop)
-    assert sentence in one_sentence(call(shop, "import", *words, "--job", "job.camtwin"))
+    assert sentence in one_sentence(here("import", *words, "--job", "job.camtwin"))
     assert {path.name: path.read_bytes() for path in shop.iterdir()} == before

@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 
-from calling import STOCK, TOOL, camtwin, one_sentence
+from calling import STOCK, TOOL, here, one_sentence
 from freecad_camtwin.twin.package import load_package
 
 CUT = (TOOL, STOCK, "--material=6061", "--machine=linuxcnc_sim", "--cell=0.5")
@@ -13,7 +13,7 @@ MAP = '[[signals]]\nitem = "watt"\nmeaning = "SPINDLE_POWER"\nunit = "kW"\n'
 
 
 def test_a_program_is_its_own_package(program, tmp_path):
-    called = camtwin("package", program, *CUT, "-o", tmp_path / "slot.camtwin")
+    called = here("package", program, *CUT, "-o", tmp_path / "slot.camtwin")
     assert called.code == 0, called.err
     package = load_package(tmp_path / "slot.camtwin")
     assert package.toolpath_hash in called.out
@@ -25,7 +25,7 @@ def test_a_program_is_its_own_package(program, tmp_path):
 
 
 def test_a_document_is_posted_and_every_line_of_that_program_is_known(panel, tmp_path):
-    called = camtwin(
+    called = here(
         "package", panel, "--job=CAM_coverglass", "--cell=0.5", "--machine=linuxcnc_sim", "--post=linuxcnc",
         "--gcode", tmp_path / "cover.ngc", "-o", tmp_path / "cover.camtwin",
     )  # fmt: skip
@@ -44,7 +44,7 @@ def test_what_is_not_of_the_job_is_named(program, tmp_path):
     other = tmp_path / "posted.ngc"
     other.write_text(program.read_text().replace("G0 Z20", "G1 X45\nG0 Z20").replace("G1 Y3\nG1 X-10", "G1 Y3"))
     (tmp_path / "map.toml").write_text(MAP)
-    called = camtwin(
+    called = here(
         "package", program, *CUT, "--program", other, "--signals", tmp_path / "map.toml", "-o", tmp_path / "s.camtwin"
     )
     assert called.code == 0, called.err
@@ -63,15 +63,16 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("words", "sentence"), REFUSED)
-def test_what_cannot_be_packaged_is_one_sentence_and_leaves_nothing(program, tmp_path, words, sentence):
+def test_what_cannot_be_packaged_is_one_sentence_and_leaves_nothing(program, tmp_path, monkeypatch, words, sentence):
     (tmp_path / "elsewhere.ngc").write_text("G21 G90\nT1 M6\nS8000 M3\nG0 X500 Y500 Z5\nG1 X600 F900\nM2\n")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     words = words if "-o" in words else (*words, "-o", "slot.camtwin")
-    assert sentence in one_sentence(camtwin("package", program, *CUT, *words, cwd=tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert sentence in one_sentence(here("package", program, *CUT, *words))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_program_is_not_posted(program, tmp_path):
-    called = camtwin("package", program, *CUT, "--gcode", tmp_path / "x.ngc", "-o", tmp_path / "slot.camtwin")
+    called = here("package", program, *CUT, "--gcode", tmp_path / "x.ngc", "-o", tmp_path / "slot.camtwin")
     assert called.code == 2
     assert "are for documents" in called.err
