@@ -10,7 +10,8 @@ import math
 import re
 from typing import Any
 
-from freecad_camtwin.twin.tool import Shape, Tool
+from freecad_camtwin.errors import ToolError
+from freecad_camtwin.twin.tool import Profile, Shape, Tool, read_profile, tapered_ball
 
 #: FreeCAD's words for the shapes we know, without case and signs.
 _SHAPES = {
@@ -41,6 +42,9 @@ def read_tool(controller: Any) -> Tool | None:
         return None
     shape, word = _shape(bit)
     dc = _length(bit, "Diameter", zero_counts=True)
+    profile = _profile(bit, word) if shape is None else ()
+    if profile:
+        shape, dc = Shape.PROFILE, 2 * max(radius for radius, _ in profile)
     return Tool(
         dc=dc,
         shape=shape,
@@ -54,6 +58,7 @@ def read_tool(controller: Any) -> Tool | None:
         zefp=_flutes(bit),
         dmm=_length(bit, "ShankDiameter"),
         material=_material(bit),
+        profile=profile,
     )
 
 
@@ -78,7 +83,10 @@ def fingerprint(controller: Any) -> str:
         shape, word = _shape(bit)
         dc = _length(bit, "Diameter", zero_counts=True)
         parts |= {"dc": dc or 0.0, "z": _flutes(bit) or 0, "re": _corner_radius(bit, shape, dc) or 0.0}
-        return " ".join(f"{key}={value:g}" for key, value in parts.items()) + f" {shape.value if shape else word}"
+        drawn = f" {bit.Profile}" if isinstance(getattr(bit, "Profile", None), str) and bit.Profile else ""
+        return (
+            " ".join(f"{key}={value:g}" for key, value in parts.items()) + f" {shape.value if shape else word}{drawn}"
+        )
     return " ".join(f"{key}={value:g}" for key, value in parts.items())
 
 
@@ -149,6 +157,22 @@ def _tip_diameter(bit: Any, shape: Shape | None) -> float | None:
         return stored
     flat = _number(bit, "FlatRadius")
     return None if flat is None else 2 * flat
+
+
+def _profile(bit: Any, word: str) -> Profile:
+    """The outline of a shape that is none of the plain ones: its text property Profile, or a ball on a cone."""
+    text = getattr(bit, "Profile", "")
+    if isinstance(text, str) and text.strip():
+        try:
+            return read_profile(text)
+        except ValueError as error:
+            raise ToolError(
+                f"{getattr(bit, 'Label', '') or 'a tool'} has a Profile that cannot be read: {error}"
+            ) from None
+    angle, tip = _angle(bit, "TaperAngle"), _length(bit, "Diameter")
+    if word.lower() != "taperedballnose" or angle is None or not tip:
+        return ()
+    return tapered_ball(tip, angle, _length(bit, "TaperDiameter"), _length(bit, "CuttingEdgeHeight"))
 
 
 def _flutes(bit: Any) -> int | None:

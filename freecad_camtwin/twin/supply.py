@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from freecad_camtwin.twin.job import Job, Stock
-from freecad_camtwin.twin.tool import Shape, Tool
+from freecad_camtwin.twin.tool import Shape, Tool, read_profile
 from freecad_camtwin.twin.toolpath import MoveKind
 
 #: Name in ``--tool`` → (field of Tool, factor to its unit).
@@ -39,6 +39,7 @@ _IN_WORDS = {
     "fha": "helix angle",
     "zefp": "number of flutes",
     "material": "tool material",
+    "profile": "profile",
 }
 
 
@@ -55,22 +56,11 @@ class ToolWords:
 
         Raises ToolError for dimensions that cannot be.
         """
-        known: dict[str, object] = {}
-        for name, text in words.items():
-            if name in _NUMBERS:
-                field, factor = _NUMBERS[name]
-                known[field] = number(text) * factor
-            elif name in _WHOLE:
-                if number(text) != int(number(text)):
-                    raise ValueError(f"{name}={text} is not a whole number")
-                known[_WHOLE[name]] = int(number(text))
-            elif name == "shape":
-                known["shape"] = _shape(text)
-            elif name in {"label", "material"}:
-                known[name] = text
-            else:
-                names = ", ".join([*_WHOLE, *_NUMBERS, "shape", "label", "material"])
-                raise ValueError(f"a tool has no '{name}'; it has {names}")
+        known = dict(_said(name, text, number) for name, text in words.items())
+        if "profile" in known:
+            known.setdefault("shape", Shape.PROFILE)
+        if ("profile" in known) is not (known.get("shape") is Shape.PROFILE):
+            raise ValueError("shape=profile goes with profile=radius:height …, and with no other shape")
         which = known.pop("number", None)
         words_of = cls(which if isinstance(which, int) else None, known)
         words_of.tool(which if isinstance(which, int) else 1)  # refuses dimensions that cannot be
@@ -85,11 +75,30 @@ class ToolWords:
         return Tool(number=number, **given)  # type: ignore[arg-type]
 
 
+def _said(name: str, text: str, number: Callable[[str], float]) -> tuple[str, object]:
+    """Return the field of Tool that a word names, and its value."""
+    if name in _NUMBERS:
+        field, factor = _NUMBERS[name]
+        return field, number(text) * factor
+    if name in _WHOLE:
+        if number(text) != int(number(text)):
+            raise ValueError(f"{name}={text} is not a whole number")
+        return _WHOLE[name], int(number(text))
+    if name == "shape":
+        return name, _shape(text)
+    if name == "profile":
+        return name, read_profile(text, number)
+    if name in {"label", "material"}:
+        return name, text
+    names = ", ".join([*_WHOLE, *_NUMBERS, "shape", "profile", "label", "material"])
+    raise ValueError(f"a tool has no '{name}'; it has {names}")
+
+
 def _shape(word: str) -> Shape:
     try:
         return Shape(word.lower())
     except ValueError:
-        known = ", ".join(shape.value for shape in Shape if shape is not Shape.PROFILE)
+        known = ", ".join(shape.value for shape in Shape)
         raise ValueError(f"'{word}' is not a tool shape; known are {known}") from None
 
 
@@ -132,6 +141,8 @@ def _with_words(tool: Tool, words: tuple[ToolWords, ...], told: dict[str, list[s
         if said.number is not None and said.number != tool.number:
             continue
         new = {name: value for name, value in said.known.items() if getattr(tool, name, "") is None}
+        if new.get("shape") is Shape.PROFILE:
+            new["profile"] = said.known["profile"]
         if new:
             tool = replace(tool, **new)  # type: ignore[arg-type]
             for name in filter(new.__contains__, _IN_WORDS):

@@ -9,6 +9,9 @@ from itertools import pairwise
 
 from freecad_camtwin.errors import ToolError
 
+#: A cutter's outline: (radius, height above the tip) [mm] from the axis outwards.
+Profile = tuple[tuple[float, float], ...]
+
 
 class Shape(Enum):
     """The solids of revolution that the engagement kernel cuts with."""
@@ -42,7 +45,7 @@ class Tool:
     lpr: float | None = None  #: protruding length LPR, holder to tip [mm]
     dmm: float | None = None  #: shank diameter DMM [mm]
     material: str | None = None  #: "HSS", "Carbide", as the source says
-    profile: tuple[tuple[float, float], ...] = ()  #: (radius, height above tip) [mm] from the axis outwards
+    profile: Profile = ()  #: (radius, height above tip) [mm] from the axis outwards
 
     def __post_init__(self) -> None:
         name = self.label or f"tool {self.number}"
@@ -80,7 +83,7 @@ class Tool:
         return self.label or (f"T{self.number}" if self.number is not None else "the tool")
 
 
-def undercut(profile: tuple[tuple[float, float], ...]) -> str:
+def undercut(profile: Profile) -> str:
     """Say where an outline turns back, "" where it does not: such a tool cuts below itself, which no height shows."""
     for (r0, h0), (r1, h1) in pairwise(profile):
         if r1 < r0:
@@ -90,7 +93,7 @@ def undercut(profile: tuple[tuple[float, float], ...]) -> str:
     return ""
 
 
-def read_profile(text: str, number: Callable[[str], float] = float) -> tuple[tuple[float, float], ...]:
+def read_profile(text: str, number: Callable[[str], float] = float) -> Profile:
     """Read ``"0:0 3:0 5:2.5"``: radius and height above the tip of each point, from the axis outwards, blanks between.
 
     Raises ValueError where it is none; ``number`` reads one length [mm].
@@ -99,3 +102,19 @@ def read_profile(text: str, number: Callable[[str], float] = float) -> tuple[tup
     if len(points) < 2 or any(len(point) != 2 for point in points):
         raise ValueError(f"'{text}' is no profile: give two points or more as radius:height, as in '0:0 3:0 5:2.5'")
     return tuple((number(radius), number(height)) for radius, height in points)
+
+
+def tapered_ball(tip: float, angle: float, top: float | None, height: float | None, pieces: int = 12) -> Profile:
+    """Draw a ball of diameter ``tip`` that goes over into a cone, as wide as ``top`` or as high as ``height`` [mm].
+
+    angle: between the cone's sides [rad]. The ball's straight pieces lie at most tip/2·(1 - cos(π/4/pieces)) inside it.
+    """
+    ball, lean = tip / 2, angle / 2
+    turns = [(math.pi / 2 - lean) * n / pieces for n in range(pieces + 1)]
+    points = [(ball * math.sin(turn), ball * (1 - math.cos(turn))) for turn in turns]
+    radius, rise = points[-1]
+    grown = math.tan(lean) * max((height or math.inf) - rise, 0.0)
+    widest = min(max(top / 2, radius) if top else math.inf, radius + grown)
+    if math.isfinite(widest) and widest > radius:
+        points.append((widest, rise + (widest - radius) / math.tan(lean)))
+    return tuple(points)
