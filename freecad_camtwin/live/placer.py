@@ -12,6 +12,7 @@ import numpy as np
 
 from freecad_camtwin.twin.alignment import Aligner, Alignment
 from freecad_camtwin.twin.columns import Columns, joined
+from freecad_camtwin.twin.lesson import AFTER
 from freecad_camtwin.twin.package import Package
 from freecad_camtwin.twin.toolpath import Floats, Ints
 
@@ -69,11 +70,20 @@ class PathPlacer:
 
 
 def _warm_up(package: Package) -> None:
-    """Have the kernels compiled now: at their first use that takes seconds, for which a machine would not wait."""
-    rows = 8
-    points = dict.fromkeys("xyz", np.linspace(0.0, 1.0, rows))
+    """Have the kernels compiled now, on a run as it is predicted: at their first use that takes seconds.
+
+    A machine does not wait for that. The run is as long as it takes an aligner to learn its first correction.
+    """
     aligner = Aligner(package)
-    aligner.take(Columns(np.arange(rows) / 100, {**points, "line": np.ones(rows)}))
+    places = aligner.places
+    if not len(places.line.segments):
+        return
+    time = np.arange(0.0, AFTER[0] + 0.5, 0.01)
+    clock = np.linspace(0.0, float(package.start[-1] + package.time[-1]), len(time))
+    segment = np.clip(np.searchsorted(places.line.clock, clock, side="right") - 1, 0, None)
+    points = places.line.points(segment.astype(np.int32), places.way_at(clock))
+    line = package.lines.program.line[places.line.move[segment]]
+    aligner.take(Columns(time, dict(zip("xyz", points.T, strict=True)) | {"line": line.astype(np.float64)}))
     aligner.rest()
 
 

@@ -109,3 +109,16 @@ def test_a_recording_is_copied_for_other_tools(table):
         assert ended.exit_code == 3
         assert sentence in ended.stderr
     assert called("export", "run").exit_code == 2
+
+
+def test_a_child_whose_reader_has_gone_ends():
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "kernels")])}
+    with subprocess.Popen(
+        [sys.executable, "-m", "freecad_camtwin.cli.main", "watch", "replay:mill.csv?speed=0.001", "--pipe"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    ) as child:
+        assert child.stdout.read(1)
+        child.stdout.close()
+        assert child.wait(60) == 0
