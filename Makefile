@@ -8,13 +8,17 @@ MATRIX ?= 1.0 1.1
 export LC_ALL := C.UTF-8
 python := .venv/bin/python
 
-.PHONY: help demo test test-matrix bench faults lint format compatibility roots clean
+.PHONY: help demo demo-live test test-matrix bench faults lint format compatibility roots clean
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' Makefile | sed -E 's/^([a-z%-]+):.*## (.*)/\1\t\2/; s/%/NAME/' | expand -t 16
 
 demo: .venv/ready ## analyse a real panel, mend its feeds, post it before and after: build/demo
 	@.ci/system freecad
 	@examples/demo
+
+demo-live: .venv/ready ## run a job on LinuxCNC, record it through a broker, compare: build/demo-live
+	@.ci/system freecad controller broker
+	@.venv/bin/camtwin demo --live
 
 test: .venv/ready ## all tests: without FreeCAD, and inside this machine's FreeCAD, headless and windowed
 	@.ci/system freecad controller store broker certificates

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -24,10 +25,16 @@ from freecad_camtwin.twin.words import clock
 ROOT = Path(__file__).resolve().parents[2]
 PANEL = ROOT / "examples" / "lathe_els_panel.FCStd"
 #: What is cut, on what, with what: the job of the panel's cover glass.
-JOB = "--job CAM_coverglass --post linuxcnc --material 6061 --machine hobby_mill --tool reach=20"
+JOB = "--job CAM_coverglass --post linuxcnc --material 6061 --tool reach=20"
+#: A program that runs a package's program on a LinuxCNC without a machine.
+ON_LINUXCNC = ROOT / "examples" / "on_linuxcnc.py"
+#: LinuxCNC's own clock may run so many times as fast as life, on a computer that does other things, too.
+MOST_SPEED = 8.0
 #: What the machine hides. The cut is light, so its sensor has to be a fine one.
 HIDDEN = "--material-factor 1.15 --noise 0.0003 --lag 0.05 --seed 7"
 PATIENCE = 30.0
+#: How long a recorder may need to notice that the machine has ended [s].
+SETTLED = 3.0
 _MOSQUITTO = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"])
 
 
@@ -42,13 +49,18 @@ _MOSQUITTO = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/loc
     metavar="S",
     help="With --live: how long the program shall take here.",
 )
+@click.option(
+    "--on",
+    type=click.Choice(["linuxcnc", "virtual"]),
+    help="With --live: the controller (default: linuxcnc where it is installed).",
+)
 @common
 @click.pass_obj
-def demo(settings: Settings, /, live: bool, output: Path | None, seconds: float) -> None:
+def demo(settings: Settings, /, live: bool, output: Path | None, seconds: float, on: str | None) -> None:
     """Show on a real panel what CAM Twin does. Needs the examples of a checkout, and FreeCAD.
 
     Without --live: analyse the document, mend its feeds, post before and after, compare. With --live: package a job,
-    let a virtual machine run it many times as fast as life, record that through a broker (mosquitto if it is
+    let LinuxCNC or a virtual machine run it faster than life, record that through a broker (mosquitto if it is
     installed, else our own small one), and hold what was measured against what was predicted.
     """
     if not PANEL.is_file():
@@ -59,46 +71,79 @@ def demo(settings: Settings, /, live: bool, output: Path | None, seconds: float)
             subprocess.run([sys.executable, str(ROOT / "examples" / "demo.py"), str(folder)], check=False).returncode
         )
     began = time.monotonic()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    asyncio.run(_live(folder, seconds, settings))
+    if output is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{output} is not empty; name a folder that is new")
+    folder.mkdir(parents=True, exist_ok=True)
+    why_not = _why_no_linuxcnc() if on != "virtual" else "asked for"
+    if why_not and on == "linuxcnc":
+        raise InputError(why_not)
+    asyncio.run(_live(folder, seconds, "virtual" if why_not else "linuxcnc", settings))
     if not settings.quiet:
         say(f"\nThe picture: {_name(folder / 'overlay.png')}; the page: {_name(folder / 'compare.html')}.")
-        say(f"This demo took {clock(time.monotonic() - began)}. Everything measured in it is simulated.")
+        what = "Everything measured" if why_not else "LinuxCNC moved for real; the power that was measured"
+        say(f"This demo took {clock(time.monotonic() - began)}. {what} in it is simulated.")
 
 
-async def _live(folder: Path, seconds: float, settings: Settings) -> None:
-    from freecad_camtwin.live.virtual.machine import ITEMS
-    from freecad_camtwin.twin.discovery import propose
-    from freecad_camtwin.twin.signals import encode_signals
+def _why_no_linuxcnc() -> str:
+    """Return in a sentence why LinuxCNC cannot run here, nothing if it can."""
+    asked = subprocess.run([sys.executable, str(ON_LINUXCNC)], capture_output=True, text=True, check=False)
+    return asked.stdout.strip() if asked.returncode == 0 else f"{_name(ON_LINUXCNC)} does not work here"
 
-    package, run, signals = (_name(folder / name) for name in ("panel.camtwin", "run", "signals.toml"))
-    (folder / "signals.toml").write_bytes(encode_signals(propose(ITEMS, name="the demo's machine").signals))
+
+async def _live(folder: Path, seconds: float, on: str, settings: Settings) -> None:
+    package, run, signals, program = (
+        _name(folder / name) for name in ("panel.camtwin", "run", "signals.toml", "panel.ngc")
+    )
+    _write_signals(folder / "signals.toml", on)
+    machine = "linuxcnc_sim" if on == "linuxcnc" else "hobby_mill"
     _heading("Package a job: its path, the posted program, the load of every step", settings)
-    await _call(f"package {_name(PANEL)} {JOB} -o {package} --gcode {_name(folder / 'panel.ngc')}", settings)
+    await _call(f"package {_name(PANEL)} {JOB} --machine {machine} -o {package} --gcode {program}", settings)
     speed = max(1.0, round(_predicted(folder / "panel.camtwin") / seconds, 1))
     async with AsyncExitStack() as stack:
         port, broker = await _broker(stack)
-        _heading(f"Run it on a virtual machine, and record that through {broker}", settings)
         topic = f"mqtt://127.0.0.1:{port}/demo/mill"
-        calls = [
-            f"record '{topic}/#' --job {package} --signals {signals} -o {run} --operator demo",
-            f"virtual-machine {package} --publish {topic} --speed {speed:g} --lead 4 {HIDDEN}",
-        ]
-        await _together(calls, settings)
+        record = f"record '{topic}/#' --job {package} --signals {signals} -o {run} --operator demo"
+        if on == "linuxcnc":
+            _heading(f"Run it on LinuxCNC, and record that through a bridge and {broker}", settings)
+            words = [_name(ON_LINUXCNC), package, program, topic, f"{min(speed, MOST_SPEED):g}"]
+            # It moves to its start by itself, which is a program to LinuxCNC: the end of that one is not waited for.
+            await _beside(_call(f"{record} --until stopped", settings), _python(" ".join(words), settings))
+        else:
+            _heading(f"Run it on a virtual machine, and record that through {broker}", settings)
+            words = ["virtual-machine", package, "--publish", topic, f"--speed {speed:g} --lead 4 {HIDDEN}"]
+            await _beside(_call(record, settings), _call(" ".join(words), settings))
     _heading("Hold what was measured against what was predicted", settings)
     page = _name(folder / "compare.html")
     await _call(f"compare {run} --job {package} --html {page} --png {_name(folder / 'toolpath.png')}", settings)
     _overlay(folder, settings)
 
 
-async def _together(calls: list[str], settings: Settings) -> None:
-    """Make calls beside each other; when one fails the others end, too."""
-    running = [asyncio.create_task(_call(words, settings)) for words in calls]
+def _write_signals(path: Path, on: str) -> None:
+    """Write down what the items of the controller mean."""
+    from freecad_camtwin.connectors.linuxcnc import controller
+    from freecad_camtwin.live.virtual import machine
+    from freecad_camtwin.twin.discovery import propose
+    from freecad_camtwin.twin.signals import encode_signals
+
+    items = (*controller.ITEMS, controller.ROLES["spindle_power"]) if on == "linuxcnc" else machine.ITEMS
+    path.write_bytes(encode_signals(propose(items, name=f"the demo's {on} machine").signals))
+
+
+async def _beside(recorder: Coroutine[Any, Any, None], machine: Coroutine[Any, Any, None]) -> None:
+    """Let a machine run while it is recorded; when either fails the other ends, too."""
+    running = [asyncio.create_task(recorder), asyncio.create_task(machine)]
     try:
-        await asyncio.gather(*running)
-    finally:
+        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         for task in running:
+            if task.done():
+                task.result()
+        await asyncio.wait(running[1:])
+        running[1].result()
+        await asyncio.wait(running[:1], timeout=SETTLED)
+    finally:
+        for task in running:  # a recorder that is told to end closes its file
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
@@ -130,12 +175,24 @@ async def _call(words: str, settings: Settings) -> None:
     if not settings.quiet:
         click.secho(f"$ camtwin {words}", fg="cyan")
     freecad = ["--freecad", settings.freecad] if settings.freecad else []
+    more = [*freecad, *(["--quiet"] if settings.quiet else [])]
+    await _run(["-m", "freecad_camtwin.cli.main", *shlex.split(words), *more])
+
+
+async def _python(words: str, settings: Settings) -> None:
+    """Print and run one Python program."""
+    if not settings.quiet:
+        click.secho(f"$ python {words}", fg="cyan")
+    await _run(shlex.split(words))
+
+
+async def _run(words: list[str]) -> None:
+    paths = [str(ROOT), str(ROOT / "kernels"), os.environ.get("PYTHONPATH", "")]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "freecad_camtwin.cli.main", *shlex.split(words), *freecad, *(["--quiet"] if settings.quiet else [])),
+        *words,
         stdin=asyncio.subprocess.DEVNULL,
-        env=os.environ
-        | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "kernels"), os.environ.get("PYTHONPATH", "")])},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
     )
     try:
         code = await process.wait()
@@ -144,7 +201,7 @@ async def _call(words: str, settings: Settings) -> None:
             process.terminate()
             await process.wait()
     if code:
-        raise OutputError(f"the demo ends here: camtwin {words.split()[0]} failed, as it says above")
+        raise OutputError("the demo ends here: one of its calls failed, as it says above")
 
 
 async def _broker(stack: AsyncExitStack) -> tuple[int, str]:

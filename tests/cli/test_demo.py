@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 
-from calling import ROOT, camtwin
+from calling import ROOT, camtwin, one_sentence
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.twin.compare import compare
 from freecad_camtwin.twin.program import read_program
@@ -36,7 +36,7 @@ def test_the_demo_goes_the_whole_way(tmp_path):
 
 def test_the_live_demo_ends_with_the_hidden_material_found(tmp_path):
     folder = tmp_path / "live"
-    called = camtwin("demo", "--live", "-o", folder, "--seconds", "4")
+    called = camtwin("demo", "--live", "--on", "virtual", "-o", folder, "--seconds", "4")
     assert called.code == 0, called.out + called.err
     assert {path.name for path in folder.iterdir()} == {
         "panel.camtwin", "panel.ngc", "signals.toml", "run", "compare.html", "toolpath.png", "overlay.png",
@@ -49,3 +49,16 @@ def test_the_live_demo_ends_with_the_hidden_material_found(tmp_path):
     assert found["quality"]["seen"] > 0.98
     assert found["quality"]["method"] == "position and line"
     assert 1.12 < found["figures"]["loads"]["power"]["ratio"] < 1.22  # 1.15 hidden, and the tool's wear
+
+
+def test_the_live_demo_leaves_a_folder_alone_that_holds_something(tmp_path):
+    (tmp_path / "thesis.txt").write_text("irreplaceable")
+    assert "is not empty" in one_sentence(camtwin("demo", "--live", "-o", tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_linuxcnc_can_be_had_for_the_live_demo():
+    asked = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "on_linuxcnc.py")], capture_output=True, text=True, check=False
+    )
+    assert (asked.returncode, asked.stdout) == (0, "")
