@@ -161,6 +161,8 @@ def _execution(
 ) -> Execution:
     told = loads(package, run, found, passage)
     sums = kpi.Sums(package, passage)
+    if found.method == "power":
+        notes = (*notes, "Its load alone tells where it was: moves are told roughly, and standing not at all.")
     if not told:
         notes = (*notes, "The run tells no load: only its times can be compared.")
     elif not any(load.is_predicted for load in told.values()):

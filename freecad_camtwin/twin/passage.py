@@ -185,6 +185,8 @@ def _spent(
     window = max(STANDS_FOR, 2 * usual)
     ahead, behind = np.interp(time + window, time, way), np.interp(time - window, time, way)
     stands = (ahead - way < STANDS)[:-1] | (way - behind < STANDS)[1:]
+    if found.method == "power":  # a load laid over another waits where they differ, and not where the machine does
+        stands[:] = False
     spent[stands] = Spent.STOPPED
     is_silent = interval > max(SILENT, 5 * usual)
     between = np.diff(rows) > 1

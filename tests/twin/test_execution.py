@@ -140,6 +140,16 @@ def test_without_positions_the_line_numbers_tell(package):
         assert figures.loads["power"].ratio == pytest.approx(gain, rel=0.05)
 
 
+def test_by_the_load_alone_operations_are_told_and_standing_is_not(package):
+    told = runs.columns(package, every=20, x=None, y=None, z=None, line=None)
+    found = make_execution(package, runs.run(package, told))
+    assert found.quality.method == "power"
+    assert found.figures.breakdown["stopped"] == 0.0
+    assert any("tells where it was" in note for note in found.notes)
+    for figures, gain in zip(found.operations, runs.GAIN, strict=True):
+        assert figures.loads["power"].ratio == pytest.approx(gain, rel=0.05)
+
+
 REFUSED = [
     ({"toolpath_hash": "f" * 64}, "was recorded along another path (ffffffffffff…)"),
     ({"toolpath_hash": None, "program_hash": "e" * 64}, "ran the program ? (eeeeeeeeeeee…)"),
