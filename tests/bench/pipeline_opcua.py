@@ -3,11 +3,14 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from bench.report import Row
-from controllers.opcua import Peer
+from controllers.opcua import Certificates, Peer
 from controllers.opcua_server import NUMBERS
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.twin.observation import Event, Samples
@@ -17,21 +20,48 @@ ROWS, RATE = 6000, 1000
 
 def rows() -> list[Row]:
     """Measure, and return what is reported."""
-    with Peer.python("publisher").running() as shown:
-        delivered, late, spent = asyncio.run(_measured(shown))
-    published = ROWS * len(NUMBERS)
-    load = published / ROWS
+    plain, encrypted = _plain(), _encrypted()
+    unit = f"of {len(NUMBERS)} values at {RATE} Hz"
     return [
-        Row("opcua_delivered_ratio", delivered / published, f"of {load:g} values at {RATE} Hz", "higher", required=1.0),
-        Row("opcua_p50_ms", float(np.percentile(late, 50)), "ms from source time to row", "lower"),
-        Row("opcua_p99_ms", float(np.percentile(late, 99)), "ms from source time to row", "lower"),
-        Row("opcua_client_core", spent, "of a core", "lower"),
+        Row("opcua_delivered_ratio", plain.delivered, unit, "higher", required=1.0),
+        Row("opcua_p50_ms", plain.late(50), "ms from source time to row", "lower"),
+        Row("opcua_p99_ms", plain.late(99), "ms from source time to row", "lower"),
+        Row("opcua_client_core", plain.spent, "of a core", "lower"),
+        Row("opcua_encrypted_delivered_ratio", encrypted.delivered, unit, "higher", aim=1.0),
+        Row("opcua_encrypted_p99_ms", encrypted.late(99), "ms from source time to row", "lower"),
+        Row("opcua_encrypted_client_core", encrypted.spent, "of a core", "lower"),
     ]
 
 
-async def _measured(shown: Peer) -> tuple[int, np.ndarray, float]:
-    """Return the number of values that came, how late each row came [ms], and the share of a core that this took."""
-    connector = open_connector(shown.address, Options(patience=60))
+@dataclass(frozen=True)
+class _Heard:
+    """What came."""
+
+    delivered: float  #: share of the published values
+    lateness: np.ndarray  #: of each row [ms]
+    spent: float  #: of a core
+
+    def late(self, percent: float) -> float:
+        return float(np.percentile(self.lateness, percent))
+
+
+def _plain() -> _Heard:
+    with Peer.python("publisher").running() as shown:
+        return asyncio.run(_measured(shown, Options(patience=60)))
+
+
+def _encrypted() -> _Heard:
+    """Aes256Sha256RsaPss, signed and encrypted."""
+    with TemporaryDirectory() as folder:
+        made = Certificates(Path(folder))
+        (theirs, their_key), (ours, our_key) = made.make("machine"), made.make("recorder")
+        options = Options(patience=60, certificate=ours, key=our_key, authority=theirs)
+        with Peer.python("publisher", certificate=theirs, key=their_key, authority=ours).running() as shown:
+            return asyncio.run(_measured(shown, options))
+
+
+async def _measured(shown: Peer, options: Options) -> _Heard:
+    connector = open_connector(shown.address, options)
     delivered, late = 0, []
     ready, over = asyncio.Event(), asyncio.Event()
 
@@ -56,4 +86,4 @@ async def _measured(shown: Peer) -> tuple[int, np.ndarray, float]:
     share = (time.process_time() - spent) / (time.perf_counter() - began)
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
-    return delivered, np.concatenate(late), share
+    return _Heard(delivered / (ROWS * len(NUMBERS)), np.concatenate(late), share)

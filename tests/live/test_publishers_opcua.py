@@ -17,7 +17,7 @@ from freecad_camtwin.connectors.opcua.certificates import read_certificates, rea
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.live.publishers import PublisherOptions, Spoken, open_publisher
 from freecad_camtwin.twin.discovery import propose
-from freecad_camtwin.twin.observation import GAP, Samples
+from freecad_camtwin.twin.observation import GAP, Event, Samples
 from freecad_camtwin.twin.signals import Meaning
 from observing import numbers, until, words
 
@@ -247,6 +247,23 @@ def test_an_operator_without_a_certificate_is_refused_at_the_start():
     spoken = Spoken("Mill", "1", ITEMS, simulated=True)
     with pytest.raises(InputError, match="would be sent in the clear"):
         open_publisher("opc.tcp://127.0.0.1:0", spoken, PublisherOptions(user="setter", password="secret"))
+
+
+def test_what_cannot_be_told_is_counted():
+    async def run():
+        spoken = Spoken("Mill", "1", ITEMS[:1], simulated=True)
+        async with open_publisher("opc.tcp://127.0.0.1:0", spoken) as shown:
+            await shown.tell(Samples(np.array([np.nan, 1e300, 1.7e9]), ("x", "other"), np.ones((3, 2))))
+            await shown.tell(Event(1.7e9, "program", "1001"))
+        await shown.tell(Samples.row(1.7e9, {"x": 1.0}))
+        return shown.dropped
+
+    assert asyncio.run(run()) == {
+        "a time that no clock says": 2,
+        "numbers of an item that was not announced": 1,
+        "words of an item that was not announced": 1,
+        "told while nobody was served": 1,
+    }
 
 
 def test_the_types_of_the_specifications_are_the_foundations():

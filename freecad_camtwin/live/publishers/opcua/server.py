@@ -84,13 +84,17 @@ class Presenter:
 
     async def tell(self, observation: Observation) -> None:
         """Tell a block of rows or a word; see ``protocol.Publisher``."""
-        if isinstance(observation, Samples):
+        if self._server is None:
+            self.dropped["told while nobody was served"] += 1
+        elif isinstance(observation, Samples):
             await self._rows(observation)
+        elif (moment := self._moment(observation.time)) is None:
+            return
         elif observation.item == GAP:
             for node in self._space.nodes.values():
-                await self._write(node, Value(StatusCode=_UNKNOWN, SourceTimestamp=_moment(observation.time)))
+                await self._write(node, Value(StatusCode=_UNKNOWN, SourceTimestamp=moment))
         else:
-            await self._word(observation)
+            await self._word(observation, moment)
 
     async def commands(self) -> AsyncIterator[Command]:
         """Yield what operators ask for."""
@@ -128,11 +132,15 @@ class Presenter:
 
     async def _rows(self, samples: Samples) -> None:
         columns = [(at, self._space.nodes[item]) for at, item in enumerate(samples.items) if item in self._space.nodes]
+        if len(columns) < len(samples.items):
+            self.dropped["numbers of an item that was not announced"] += len(samples.items) - len(columns)
         heard = [(at, node) for at, node in columns if self._listeners(node)]
         last = len(samples.time) - 1
         for row, (time, values) in enumerate(zip(samples.time.tolist(), samples.values.tolist(), strict=True)):
             # Who only asks now and then sees the last row; the others are for those who subscribed.
-            await self._row(_moment(time), values, columns if row == last else heard)
+            moment = self._moment(time)
+            if moment is not None:
+                await self._row(moment, values, columns if row == last else heard)
             if row % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
 
@@ -144,12 +152,11 @@ class Presenter:
                 said = ua.Variant(value, ua.VariantType.Double)
                 await self._write(node, Value(said, StatusCode=_GOOD, SourceTimestamp=moment))
 
-    async def _word(self, event: Event) -> None:
+    async def _word(self, event: Event, moment: datetime) -> None:
         node = self._space.nodes.get(event.item)
         if node is None:
             self.dropped["words of an item that was not announced"] += 1
             return
-        moment = _moment(event.time)
         if event.item == self._space.execution and self._space.channel_state is not None:
             state = ua.Variant(self._space.channel(event.value), ua.VariantType.Int32)
             await self._write(self._space.channel_state, Value(state, StatusCode=_GOOD, SourceTimestamp=moment))
@@ -169,12 +176,19 @@ class Presenter:
             return Value(StatusCode=_UNKNOWN, SourceTimestamp=moment)
 
     def _listeners(self, node: ua.NodeId) -> bool:
-        assert self._server is not None
-        return bool(self._server.iserver.aspace[node].attributes[_VALUE].datachange_callbacks)
+        server = self._server
+        return server is not None and bool(server.iserver.aspace[node].attributes[_VALUE].datachange_callbacks)
 
     async def _write(self, node: ua.NodeId, value: Value) -> None:
         if self._server is not None:
             await self._server.iserver.aspace.write_attribute_value(node, _VALUE, value)
+
+    def _moment(self, time: float) -> datetime | None:
+        try:
+            return datetime.fromtimestamp(time, UTC)
+        except (ValueError, OverflowError, OSError):
+            self.dropped["a time that no clock says"] += 1
+            return None
 
     def _wish(self, node: ua.NodeId, value: object, sender: str) -> int | None:
         """Pass on that an operator wants another override; the machine tells when it has it."""
@@ -188,7 +202,3 @@ class Presenter:
             return int(ua.StatusCodes.BadTooManyOperations)
         self._wishes.put_nowait(Command("feed_override", float(value), sender))
         return int(ua.StatusCodes.GoodCompletesAsynchronously)
-
-
-def _moment(time: float) -> datetime:
-    return datetime.fromtimestamp(time, UTC)
