@@ -17,7 +17,7 @@ from freecad_camtwin.errors import StockError
 from freecad_camtwin.twin.cuts import Steps, cut
 from freecad_camtwin.twin.cutter_table import cutters_of as _cutters
 from freecad_camtwin.twin.job import Job
-from freecad_camtwin.twin.stock import QUANTUM, HeightField
+from freecad_camtwin.twin.stock import QUANTUM, HeightField, hidden_hollow
 from freecad_camtwin.twin.tool import Shape
 from freecad_camtwin.twin.toolpath import PLANE_AXES, EventKind, MoveKind, Toolpath
 
@@ -93,6 +93,7 @@ def engage(
         field = stock.copy()
     elif job.stock is not None:
         field = HeightField.of(job.stock, default_cell(job) if cell is None else cell)
+        warnings += filter(None, [hidden_hollow(job.stock, field)])
     else:
         raise StockError(f"{job.label or 'the job'} has no stock: give its two corners")
     if any(event.kind is EventKind.SPINDLE and event.value < 0 for event in path.events):

@@ -20,6 +20,9 @@ QUANTUM = 2.0**-14
 #: Taller stock would overflow the sum over a tile [mm].
 TALLEST = 1000.0
 
+#: Of a solid's volume: less that is hidden from above is not told.
+HOLLOW_SHARE = 0.01
+
 _FORMAT = "camtwin.stock/1"
 
 
@@ -166,3 +169,29 @@ class HeightField:
         if height.shape != (rows * columns, kernel.CELLS):
             raise StockError(f"{path} is not a whole saved stock")
         return cls(height, rows, columns, lower, upper, cell)
+
+
+def solid_volume(triangles: NDArray[np.float64]) -> float:
+    """Return what a closed surface (triangles, 3, 3) encloses [mm³], NaN where it is open: a sum of tetrahedra."""
+    a, b, c = np.moveaxis(triangles - triangles.reshape(-1, 3).min(axis=0), 1, 0)
+    areas = np.cross(b - a, c - a)
+    if np.linalg.norm(areas.sum(axis=0)) > 1e-6 * np.linalg.norm(areas, axis=1).sum():
+        return math.nan
+    return abs(float(np.einsum("ij,ij->", a, np.cross(b, c)))) / 6
+
+
+def hidden_hollow(stock: Stock, field: HeightField) -> str:
+    """Say how much of a solid is hollow below its own upper surface, where a height field has material; "" for none.
+
+    Less than a hundredth of the solid is within what its cells can tell.
+    """
+    if stock.kind != "solid" or stock.triangles is None:
+        return ""
+    solid = solid_volume(np.asarray(stock.triangles, np.float64))
+    hollow = field.volume - solid
+    if not hollow > HOLLOW_SHARE * solid:
+        return ""
+    return (
+        f"the stock is hollow below its upper surface by {hollow:.3g} mm³, {hollow / solid:.0%} of its volume: "
+        "that is taken as full of material, as it cannot be seen from above"
+    )
