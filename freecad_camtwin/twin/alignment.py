@@ -16,7 +16,7 @@ from freecad_camtwin.twin import signature
 from freecad_camtwin.twin.columns import Columns, joined
 from freecad_camtwin.twin.lag import Correction, Rate
 from freecad_camtwin.twin.lesson import Lesson
-from freecad_camtwin.twin.matching import SILENCE, Track, follow, fresh, is_lost, memory, spread
+from freecad_camtwin.twin.matching import SILENCE, Track, doubts_lines, follow, fresh, is_lost, memory, spread
 from freecad_camtwin.twin.package import Package
 from freecad_camtwin.twin.places import Alignment, ByLine, NewLine, Places, line_state
 from freecad_camtwin.twin.toolpath import Floats, Ints
@@ -64,7 +64,10 @@ def _by_position(
         return follow(places.line, t, p, span[window], limit, memory())
 
     found = given or lags.estimate(places.line, t, p, match)
-    _, way, distance = match(t, found.of(t, p), slice(None), found.limit)
+    held = memory()
+    _, way, distance = follow(places.line, t, found.of(t, p), span, found.limit, held)
+    if doubts_lines(held):
+        by_line = ByLine.nothing(len(time))
     if by_line.tells and given is None:
         found = replace(found, delay=places.lateness(t, way, by_line.moves if is_all else by_line.moves[rows]))
     if not is_all or found.delay or np.isnan(way).any():
@@ -155,6 +158,8 @@ class Aligner:
 
     def _placed(self, time: Floats, moves: Ints) -> Alignment:
         track, line = self._track, self.places.line
+        if doubts_lines(self._memory):
+            moves = ByLine.nothing(len(time)).moves
         tells = bool((moves >= 0).any())
         if not len(track.time):
             way, self._newest = self.places.way_by_line(time, moves, self._newest)

@@ -7,7 +7,7 @@ import numpy as np
 
 from freecad_camtwin.twin import lag as lags
 from freecad_camtwin.twin.lag import Correction
-from freecad_camtwin.twin.matching import STANDING, follow, memory
+from freecad_camtwin.twin.matching import STANDING, doubts_lines, follow, memory
 from freecad_camtwin.twin.places import Places
 from freecad_camtwin.twin.toolpath import Floats, Ints
 
@@ -62,5 +62,8 @@ class Lesson:
         found = lags.estimate(line, time, points, match)
         if not (moves >= 0).any():
             return found
-        _, way, _ = match(time, found.of(time, points), slice(None), found.limit)
+        held = memory()
+        _, way, _ = follow(line, time, found.of(time, points), span, found.limit, held)
+        if doubts_lines(held):
+            return found
         return replace(found, delay=self.places.lateness(time, way, moves))

@@ -22,8 +22,14 @@ _WEIGHT, _SLACK = 0.05, 0.03
 def memory() -> Floats:
     """Return what ``follow`` carries from block to block, at the start of a run."""
     start = np.full(kernels.MEMORY, math.nan)
-    start[kernels.OFF], start[kernels.RETRY], start[kernels.HELD] = 0.0, -math.inf, -1.0
+    start[kernels.OFF], start[kernels.DOUBT] = 0.0, 0.0
+    start[kernels.RETRY], start[kernels.HELD] = -math.inf, -1.0
     return start
+
+
+def doubts_lines(memory: Floats) -> bool:
+    """Whether positions have shown that the reported lines are not those of this program."""
+    return bool(memory[kernels.DOUBT] != 0.0)
 
 
 def is_lost(memory: Floats, time: float) -> bool:

@@ -55,6 +55,11 @@ class ByLine:
     moves: Ints  #: (n, 2) first and last move, -1 where the line says nothing
     span: Floats  #: (n, 2) least and greatest way [mm], or (0, 2) where no line says anything
 
+    @staticmethod
+    def nothing(samples: int) -> "ByLine":
+        """Return what no line at all allows."""
+        return ByLine(np.full((samples, 2), -1, np.int32), np.empty((0, 2)))
+
     @property
     def tells(self) -> bool:
         """Whether any line says anything."""
@@ -94,10 +99,9 @@ class Places:
 
     def by_line(self, line: Floats, state: NDArray[np.int64]) -> ByLine:
         """Return what the line of every sample allows; ``state`` is carried from block to block."""
-        moves = np.full((len(line), 2), -1, np.int32)
         if not self.has_lines or (len(line) and np.isnan(line).all()):
-            return ByLine(moves, np.empty((0, 2)))
-        span = np.empty((len(line), 2))
+            return ByLine.nothing(len(line))
+        moves, span = np.empty((len(line), 2), np.int32), np.empty((len(line), 2))
         late = self.line.speed * LATE + 2.0
         told = kernels.follow_lines(line, *self._lines, self.line.way, late, MERGED, state, moves, span)
         return ByLine(moves, span if told else np.empty((0, 2)))

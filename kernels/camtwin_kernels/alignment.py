@@ -33,9 +33,9 @@ from camtwin_kernels.jit import lean_kernel, lean_part
 X, Y, Z, UX, UY, UZ, LENGTH, WAY = 0, 1, 2, 3, 4, 5, 6, 7
 SEGMENT = 8
 #: What a follower remembers between calls: way, time and position of the last sample, seconds off the path, when to
-#: search again, the segment (-1 while lost), the greatest way since it was found.
-AT, TIME, LAST_X, LAST_Y, LAST_Z, OFF, RETRY, HELD, FARTHEST = 0, 1, 2, 3, 4, 5, 6, 7, 8
-MEMORY = 9
+#: search again, the segment (-1 while lost), the greatest way since it was found, 1 if the lines are of something else.
+AT, TIME, LAST_X, LAST_Y, LAST_Z, OFF, RETRY, HELD, FARTHEST, DOUBT = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+MEMORY = 10
 #: Parameters of ``follow``: farthest from the path [mm], longest silence [s], greatest speed [mm/s], λ, slack and
 #: back [mm].
 LIMIT, SILENCE, SPEED, WEIGHT, SLACK, BACK = 0, 1, 2, 3, 4, 5
@@ -197,7 +197,11 @@ def recover(
     found: Any,
     parameters: Any,
 ) -> int:
-    """Find a lost machine: after a silence ahead of where it was, else anywhere that its line allows."""
+    """Find a lost machine: after a silence ahead of where it was, else anywhere that its line allows.
+
+    Where it is on the path, but not where its line says, the lines are doubted from then on: they may be numbers that
+    somebody wrote into the program, or those of another one.
+    """
     due, best = math.nan, -1
     silence = time[i] - memory[TIME]
     if memory[AT] >= 0.0 and silence > parameters[SILENCE]:
@@ -207,6 +211,9 @@ def recover(
         best = search(segments, clock, time, points, i, span, due, found, parameters)
     if best < 0:
         best = search(segments, clock, time, points, i, bounds, due, found, parameters)
+    if best < 0 and (bounds[0] > 0.0 or bounds[1] < segments[segments.shape[0] - 1, WAY]):
+        best = search(segments, clock, time, points, i, (0.0, math.inf), due, found, parameters)
+        memory[DOUBT] = 1.0 if best >= 0 else memory[DOUBT]
     if best >= 0:
         memory[AT], memory[FARTHEST], memory[HELD] = found[best, 1], found[best, 1], found[best, 0]
         memory[OFF], memory[RETRY] = 0.0, -math.inf
@@ -263,7 +270,7 @@ def follow(
 
     segments: (s, SEGMENT); clock: (s,) predicted time at the start of each [s]; time: (n,) [s], rising;
     points: (n, 3) [mm], NaN unknown; spans: (n, 2) least and greatest way that the line allows, or (0, 2);
-    memory: (MEMORY,) NaN at the start but for OFF 0, RETRY -inf and HELD -1, carried from call to call;
+    memory: (MEMORY,) NaN at the start but for OFF 0, DOUBT 0, RETRY -inf and HELD -1, carried from call to call;
     found: (CANDIDATES, 3) scratch
     """
     whole = segments[segments.shape[0] - 1, WAY] + segments[segments.shape[0] - 1, LENGTH]
@@ -273,7 +280,7 @@ def follow(
         if math.isnan(p[0] + p[1] + p[2]) or strays(time[i], p, memory, parameters):
             continue
         bounds = (0.0, whole)
-        if spans.shape[0] > 0:
+        if spans.shape[0] > 0 and memory[DOUBT] == 0.0:
             bounds = (spans[i, 0], spans[i, 1])
         silence = time[i] - memory[TIME]
         off, is_lost = 0.0, memory[HELD] < 0.0 or not silence <= parameters[SILENCE]

@@ -116,6 +116,17 @@ def test_a_source_slower_than_its_rows_is_no_machine_that_stands():
     assert found.correction.lag == pytest.approx(0.02, abs=0.005)
 
 
+@pytest.mark.parametrize("wrong", [lambda line: 10 * line, lambda line: line + 100, lambda line: 0 * line + 20])
+def test_lines_of_something_else_do_no_harm(wrong):
+    package, run = recorded("panel_P0.01", **FAULTS)
+    columns = run.columns(line=True)
+    columns.values["line"][:] = wrong(run.line)
+    for found in (align(package, columns), live(package, columns, KNOWN)):
+        assert run.within_1_percent(package, found) >= 99.0
+        assert found.method == "position"
+        assert np.median(found.confidence) > 0.9
+
+
 def test_lines_alone_place_a_running_machine():
     package, run = recorded("zigzag_P0.01")
     followed = live(package, run.columns(points=False, line=True), block=5)
