@@ -29,11 +29,11 @@ test-matrix: .venv/ready ## the tests inside the other FreeCADs, headless and wi
 	@.ci/test $(MATRIX)
 
 bench: .venv/ready ## every benchmark, each with its table and its build/bench/NAME.json
-	@.ci/system freecad controller
+	@.ci/system freecad controller broker certificates
 	@$(python) tests/bench/run.py
 
 bench-%: .venv/ready ## one benchmark: tests/bench/NAME.py
-	@.ci/system freecad controller
+	@.ci/system freecad controller broker certificates
 	@$(python) tests/bench/run.py $*
 
 lint: .venv/ready ## formatting, style, types and the layers
