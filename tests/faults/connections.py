@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
@@ -32,8 +33,8 @@ def broker_restart(folder):
     return Outcome(
         "mosquitto stopped for 2 s, started again",
         f"{len(rows):,} rows, {len(gaps)} gap of {gaps[0].stop - gaps[0].start:.1f} s" if gaps else "no gap",
-        f"{len(gone)} rows that the broker had taken when it stopped, inside the gap; outside {len(outside)}",
-        len(gaps) == 1 and not outside and len(gone) < 200,
+        f"{len(gone)} rows that the broker took while we were not connected: inside the gap; outside it {len(outside)}",
+        len(gaps) == 1 and not outside,
     )
 
 
@@ -225,9 +226,10 @@ def no_permission(folder):
     """The broker refuses the subscription."""
     access = {"publishClientSend": True, "publishClientReceive": True, "subscribe": False, "unsubscribe": True}
     (folder / "security.json").write_text(json.dumps({"defaultACLAccess": access, "clients": [], "roles": []}))
+    (plugin,) = Path("/usr/lib").glob("*/mosquitto_dynamic_security.so")
     lines = [
         "allow_anonymous true",
-        "plugin /usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so",
+        f"plugin {plugin}",
         f"plugin_opt_config_file {folder / 'security.json'}",
     ]
     with Mosquitto(folder, lines).running() as broker:
