@@ -10,9 +10,11 @@ import time
 from contextlib import suppress
 
 import pytest
+from asyncua import ua
 
 from controllers.opcua import Peer
 from freecad_camtwin.connectors import Options, open_connector
+from freecad_camtwin.connectors.opcua.nodes import Variable
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.twin.discovery import propose
 from freecad_camtwin.twin.observation import GAP
@@ -201,6 +203,46 @@ def test_what_is_no_server_is_left_before_it_fills_the_memory(answer):
     with server, pytest.raises(ConnectorError, match=r"cannot be reached.*tried for 0\.5 s"):
         asyncio.run(until(open_connector(address, Options(patience=0.5, quiet=1)), lambda seen: False))
     assert sum(sent) < 50e6
+
+
+class Grudging:
+    """A session with a server that revises all that it is asked for, and knows no filters."""
+
+    def __init__(self):
+        self.uaclient = self
+        self.session = self
+
+    async def create_subscription(self, _asked, _callback):
+        return ua.CreateSubscriptionResult(SubscriptionId=7, RevisedPublishingInterval=100.0)
+
+    async def update_subscription(self, asked):
+        self.sign_of_life = asked.RequestedPublishingInterval * asked.RequestedMaxKeepAliveCount
+
+    async def create_monitored_items(self, asked):
+        return [self.answer(item) for item in asked.ItemsToCreate]
+
+    @staticmethod
+    def answer(item):
+        if item.ItemToMonitor.NodeId.Identifier == "hidden":
+            return ua.MonitoredItemCreateResult(StatusCode=ua.StatusCode(ua.StatusCodes.BadTooManyMonitoredItems))
+        if isinstance(item.RequestedParameters.Filter, ua.DataChangeFilter):
+            return ua.MonitoredItemCreateResult(StatusCode=ua.StatusCode(ua.StatusCodes.BadFilterNotAllowed))
+        return ua.MonitoredItemCreateResult(RevisedSamplingInterval=20.0, RevisedQueueSize=1)
+
+
+def test_what_a_server_revises_is_said_with_its_figures():
+    connector = open_connector("opc.tcp://mill", Options(quiet=30))
+    session = Grudging()
+    variables = [Variable(ua.NodeId(name, 2), name, ("Mill", name)) for name in ("load", "hidden")]
+    asyncio.run(connector._subscribe(session, variables, asyncio.Queue()))
+    assert [warning.removeprefix("the server mill:4840 ") for warning in connector.told.warnings] == [
+        "sends every 100 ms, not every 10 ms",
+        "does not tell us hidden (BadTooManyMonitoredItems)",
+        "does not tell values that stay the same: they are taken to be as they were",
+        "looks at variables every 20 ms only, not every 10 ms; what they are in between is not seen",
+        "keeps 1 values of a variable and may have 5 before it sends them; some may be lost",
+    ]
+    assert session.sign_of_life == pytest.approx(10_000, rel=0.01)  # [ms] a third of what counts as silence
 
 
 async def spoiling(port, seed):

@@ -228,8 +228,8 @@ class Machine:
             return False
         if status.name in _NO_FILTER:
             return True
-        if status.name in _HIDDEN and variable.path:
-            self.told.warn(f"{self._name} does not let us read {variable.name}")
+        if variable.path:  # nobody asked for it by name
+            self.told.warn(f"{self._name} does not tell us {variable.name} ({status.name})")
             return False
         if status.name in _HIDDEN:
             raise self._hidden(variable.name)
