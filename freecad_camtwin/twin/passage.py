@@ -51,6 +51,7 @@ class Passage:
     time: Floats  #: (n,) [s] since the epoch
     way: Floats  #: (n,) length of the program's path up to there [mm], never falling
     spent: NDArray[np.int8]  #: (n - 1,) Spent
+    is_vague: NDArray[np.bool_]  #: (n - 1,) whether its place is too vague to say what load was predicted there
 
     @cached_property
     def interval(self) -> Floats:
@@ -60,7 +61,7 @@ class Passage:
     @cached_property
     def weight(self) -> Floats:
         """How long each sample stands for while the machine moved, (n,) [s]: half the intervals beside it."""
-        moving = np.where(self.spent <= Spent.RAPID, self.interval, 0.0) / 2
+        moving = np.where((self.spent <= Spent.RAPID) & ~self.is_vague, self.interval, 0.0) / 2
         return np.asarray(np.concatenate([moving, [0.0]]) + np.concatenate([[0.0], moving]))
 
     def is_spent(self, *kinds: Spent) -> NDArray[np.bool_]:
@@ -170,23 +171,34 @@ def _passage(package: Package, run: Run, found: Alignment, rows: NDArray[np.intp
     if len(rows) < 2:
         return None
     time = found.time[rows]
-    return Passage(rows, time, way, _spent(package, run, found, rows, time, way))
+    stands = _stands(time, way)
+    # A load laid over another waits where the two differ, and not where the machine does.
+    is_vague = stands if found.method == "power" else np.zeros(len(stands), bool)
+    return Passage(rows, time, way, _spent(package, run, found, rows, (time, way, stands & ~is_vague)), is_vague)
+
+
+def _stands(time: Floats, way: Floats) -> NDArray[np.bool_]:
+    """Which intervals belong to a while in which the way hardly grows, (n - 1,)."""
+    window = max(STANDS_FOR, 2 * float(np.median(np.diff(time))))
+    ahead, behind = np.interp(time + window, time, way), np.interp(time - window, time, way)
+    return np.asarray((ahead - way < STANDS)[:-1] | (way - behind < STANDS)[1:])
 
 
 def _spent(
-    package: Package, run: Run, found: Alignment, rows: NDArray[np.intp], time: Floats, way: Floats
+    package: Package,
+    run: Run,
+    found: Alignment,
+    rows: NDArray[np.intp],
+    course: tuple[Floats, Floats, NDArray[np.bool_]],
 ) -> NDArray[np.int8]:
+    """Say what every interval went into; ``course``: time, way, and which intervals stand."""
+    time, way, stands = course
     interval = np.diff(time)
     usual = float(np.median(interval))
     executed, step = found.executed[rows[:-1]], found.step[rows[:-1]]
     takes = (step >= 0) & (package.steps.volume[np.maximum(step, 0)] > 0) if len(package.steps.volume) else step > 0
     is_rapid = package.lines.program.kind[executed] == MoveKind.RAPID
     spent = np.where(takes, Spent.CUTTING, np.where(is_rapid, Spent.RAPID, Spent.AIR))
-    window = max(STANDS_FOR, 2 * usual)
-    ahead, behind = np.interp(time + window, time, way), np.interp(time - window, time, way)
-    stands = (ahead - way < STANDS)[:-1] | (way - behind < STANDS)[1:]
-    if found.method == "power":  # a load laid over another waits where they differ, and not where the machine does
-        stands[:] = False
     spent[stands] = Spent.STOPPED
     is_silent = interval > max(SILENT, 5 * usual)
     between = np.diff(rows) > 1
