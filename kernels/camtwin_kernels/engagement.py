@@ -19,8 +19,8 @@ maximum. A stroke visits tiles, not cells::
 
         ┌──────┬──────┬──────┬──────┐
         │ low  │ ░░▒▒▓│▓▓    │      │   low    its maximum is not above the cutter's tip
-        ├──────┼──────┼──────┼──────┤   behind a contiguous stroke cannot change what lies behind its
-        │behind│inside│▓▓▓▓▓▓│ far  │          start: the stroke before has cut it
+        ├──────┼──────┼──────┼──────┤   behind a contiguous stroke cannot change what lies behind the curve along
+        │behind│inside│▓▓▓▓▓▓│ far  │          which it is lowest at its start: the stroke before has cut it
         ├──────┼──────┼──────┼──────┤   inside likewise within the disc of a flat cutter at its start
         │ low  │ ░░▒▒▓│▓▓    │      │   far    beyond the cutter, or below its flank there
         └──────┴──────┴──────┴──────┘   ▓      the few that are left
@@ -248,7 +248,8 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
         return
 
     inside2 = radius * radius if is_contiguous and SHAPE == FLAT and slope >= 0.0 else -1.0
-    ahead = -back - 1e-5 if is_contiguous else -1e30
+    behind = back if is_contiguous else 1e30
+    per_r2 = 1.0 / (radius * radius)
     # A tile's half extents along and across the motion.
     half_u = half_x * abs(ex) + half_y * abs(ey)
     half_w = half_x * abs(ey) + half_y * abs(ex)
@@ -267,7 +268,9 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
         reach = min(reach, radius)
         far_x, far_y = abs(cx) + half_x, abs(cy) + half_y
         is_near = du * du + dw * dw <= reach * reach
-        is_ahead = (u + half_u >= ahead) & (far_x * far_x + far_y * far_y >= inside2)
+        # Behind the motion the cutter is lowest along a curve, at most ``behind`` away: an ellipse bounds it.
+        curve = behind * math.sqrt(max(1.0 - dw * dw * per_r2, 0.0)) + 1e-5
+        is_ahead = (u + half_u >= -curve) & (far_x * far_x + far_y * far_y >= inside2)
         list_top[k] = I(is_near & is_ahead)
     work = 0
     for k in range(U(count)):

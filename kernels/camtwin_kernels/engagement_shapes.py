@@ -21,10 +21,10 @@ k·q/√(w² + q²) = s. Both are elementary; derived here.)
 
 **Bull nose.** Its lower half is a torus. At azimuth ψ from the motion and at angle θ of its corner it touches where
 ``tan θ · cos ψ = |s|``, with ``r = tip + corner·sin θ``, ``w = r·sin ψ``, ``q = r·cos ψ``: a curve with parameter ψ
-that cannot be solved for q(w). So each stroke lays a polyline through ten points of its curve: five evenly in ψ, five
-evenly in sin θ, which is where it bends when the slope is small. It is a polyline of the ratio q / √(R² - w²) over w²,
-which is smooth even where q vanishes, written as a sum of hinges ``a·max(w², b)``: no search, no table, no branch.
-As the cutter is lowest there, an error δ of q changes the height by the order of δ² only; and any q is a place
+that cannot be solved for q(w). So each stroke lays a polyline through seven points of its curve: four evenly in ψ,
+three evenly in sin θ, which is where it bends when the slope is small. It is a polyline of the ratio q / √(R² - w²)
+over w², which is smooth even where q vanishes, written as a sum of hinges ``a·max(w², b)``: no search, no table, no
+branch. As the cutter is lowest there, an error δ of q changes the height by the order of δ² only; and any q is a place
 where the cutter has been, so nothing is ever cut too deep.
 
 **Shavings.** Two strokes that meet give the same cell the same height but for rounding, and but for the polyline of
@@ -43,6 +43,7 @@ from typing import Any
 
 import numpy as np
 
+from camtwin_kernels.engagement_moves import QUANTA
 from camtwin_kernels.jit import lean_part
 from camtwin_kernels.stock import CELLS, XS, YS
 
@@ -53,8 +54,9 @@ F = np.float32
 U = np.uint64
 ZERO = np.float32(0.0)
 BIG, SMALL = np.int32(2**30), np.int32(-(2**30))
-HINGES = 9  #: of a bull nose's polyline
-EVEN_COSINES = np.append(np.cos(np.arange(5) / 5 * math.pi / 2), 0.0)
+IN_PSI, IN_THETA = 4, 3  #: points of a bull nose's polyline that lie evenly in ψ and in sin θ
+HINGES = IN_PSI + IN_THETA - 1
+EVEN_COSINES = np.append(np.cos(np.arange(IN_PSI) / IN_PSI * math.pi / 2), 0.0)
 
 
 @lean_part
@@ -65,7 +67,10 @@ def _clamp(t: Any, length: Any) -> Any:
 
 @lean_part
 def bend_row(size: Any, slope: float, row: Any) -> None:
-    """Fill ``row`` (2·HINGES + 1,) with a bull nose's contact ratio on a slope: its first value, then (b, a) pairs."""
+    """Fill ``row`` (2·HINGES + 1,) with a bull nose's contact ratio on a slope: its first value, then (b, a) pairs.
+
+    The ratio is one over w² in quanta, and has the sign of the slope.
+    """
     tip, corner = size[1], size[2]
     steep = abs(slope)
     if steep < 1e-6:
@@ -76,10 +81,10 @@ def bend_row(size: Any, slope: float, row: Any) -> None:
     i, j = 0, 1
     last_x, last_ratio, last_rise = 0.0, 0.0, 0.0
     for n in range(HINGES + 1):
-        sine = least + (1.0 - least) * j / 5.0
+        sine = least + (1.0 - least) * j / IN_THETA
         even_in_psi = EVEN_COSINES[i]
-        even_in_theta = 0.0 if j >= 5 else steep * math.sqrt(1.0 - sine * sine) / sine
-        if i < 5 and (even_in_psi >= even_in_theta or j > 5):
+        even_in_theta = 0.0 if j >= IN_THETA else steep * math.sqrt(1.0 - sine * sine) / sine
+        if i < IN_PSI and (even_in_psi >= even_in_theta or j > IN_THETA):
             cosine = even_in_psi
             i += 1
         else:
@@ -100,6 +105,12 @@ def bend_row(size: Any, slope: float, row: Any) -> None:
             row[0] -= (rise - last_rise) * last_x
             last_rise = rise
         last_x, last_ratio = x, ratio
+    # From shares of R² to w², from a share of the rim to one with the slope's sign.
+    sign, square = math.copysign(1.0, slope), (radius * QUANTA) ** 2
+    row[0] *= sign
+    for n in range(HINGES):
+        row[2 * n + 1] *= square
+        row[2 * n + 2] *= sign / square
 
 
 @lean_part
@@ -148,22 +159,18 @@ def _hinge(x: Any, bend: Any, rise: Any) -> Any:
 
 @lean_part
 def _bull(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, bend: Any) -> Any:
-    near = u - _clamp(u, length)
-    w2 = w * w
-    rest = r2 - w2
+    x = w * w
+    rest = r2 - x
     rest0 = rest if rest > ZERO else ZERO
-    x = F(1.0) - rest / r2
     # Written out: an inner loop would keep LLVM from making vector code of the outer one.
     ratio = bend[0] + bend[2] * x + _hinge(x, bend[3], bend[4]) + _hinge(x, bend[5], bend[6])
     ratio += _hinge(x, bend[7], bend[8]) + _hinge(x, bend[9], bend[10]) + _hinge(x, bend[11], bend[12])
-    ratio += _hinge(x, bend[13], bend[14]) + _hinge(x, bend[15], bend[16]) + _hinge(x, bend[17], bend[18])
-    q = ratio * math.sqrt(rest0)
-    t = _clamp(u - q if slope > ZERO else u + q, length)
+    t = _clamp(u - ratio * math.sqrt(rest0), length)
     q = u - t
-    beyond = math.sqrt(w2 + q * q) - tip
+    beyond = math.sqrt(x + q * q) - tip
     beyond = beyond if beyond > ZERO else ZERO
     under = corner * corner - beyond * beyond
-    return rest - near * near, corner + slope * t - math.sqrt(under if under > ZERO else ZERO)
+    return rest - q * q, corner + slope * t - math.sqrt(under if under > ZERO else ZERO)
 
 
 @lean_part
@@ -192,9 +199,8 @@ def _straight(row: Any) -> Any:
 @lean_part
 def _bent(row: Any) -> Any:
     # In registers: the loop stores heights, and as far as LLVM knows the row could lie among them.
-    early = (row[U(0)], row[U(1)], row[U(2)], row[U(3)], row[U(4)], row[U(5)], row[U(6)], row[U(7)])
-    late = (row[U(8)], row[U(9)], row[U(10)], row[U(11)], row[U(12)], row[U(13)], row[U(14)], row[U(15)])
-    return early + late + (row[U(16)], row[U(17)], row[U(18)])
+    first = (row[U(0)], row[U(1)], row[U(2)], row[U(3)], row[U(4)], row[U(5)])
+    return (*first, row[U(6)], row[U(7)], row[U(8)], row[U(9)], row[U(10)], row[U(11)], row[U(12)])
 
 
 def _tile_cutter(

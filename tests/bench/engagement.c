@@ -87,7 +87,7 @@ void engage(int32_t *height, int32_t *tops, int64_t rows, int64_t columns, doubl
                 }
             if (!count) continue;
             double inside2 = contiguous && !ball && slope >= 0 ? radius * radius : -1;
-            double ahead = contiguous ? -back - 1e-5 : -1e30;
+            double behind_it = contiguous ? back : 1e30;
             double hu = hx * fabs(ex) + hy * fabs(ey), hw = hx * fabs(ey) + hy * fabs(ex);
             for (int64_t k = 0; k < count; k++) {
                 double cx = (li[k] + 0.5) * width - x0, cy = (lj[k] + 0.5) * depth - y0;
@@ -95,7 +95,7 @@ void engage(int32_t *height, int32_t *tops, int64_t rows, int64_t columns, doubl
                 double du = dmax(fabs(u - dmin(dmax(u, 0), length)) - hu, 0), dw = dmax(fabs(w) - hw, 0);
                 double deep = dmin((lt[k] - low) / Q, corner), reach = ball ? sqrt(deep * (2 * corner - deep)) : radius;
                 double fx = fabs(cx) + hx, fy = fabs(cy) + hy;
-                lt[k] = (du * du + dw * dw <= reach * reach) & (u + hu >= ahead) & (fx * fx + fy * fy >= inside2);
+                lt[k] = (du * du + dw * dw <= reach * reach) & (u + hu >= -behind_it * sqrt(dmax(1 - dw * dw / (radius * radius), 0)) - 1e-5) & (fx * fx + fy * fy >= inside2);
             }
             for (int64_t k = 0; k < count; k++) { li[work] = li[k]; lj[work] = lj[k]; work += lt[k]; }
             float along = ex * cell * Q, across = ey * cell * Q, r2 = radius * radius * (1 + 1e-6) * Q * Q;
