@@ -40,6 +40,9 @@ class Gatherer:
         self._fresh: list[Reading] = []  # that wait for the rest of their rows
         self._state: list[Event] = []
         self._last = -math.inf  # time of the last row
+        self._newest: dict[int, float] = {}  # item → time of its last number that waits
+        self._times = [-math.inf] * len(names)  # of each item's last value
+        self._overflowed: tuple[float, str] | None = None  # when, and which item first
         self._sequence: int | None = None  # of the next message
 
     def take(self, message: ua.NotificationMessage, *, more: bool = False) -> Iterator[Observation]:
@@ -56,8 +59,11 @@ class Gatherer:
             return
         fresh, self._fresh = self._fresh, []
         state, self._state = self._state, []
+        if self._overflowed is not None:
+            yield Event(self._overflowed[0], GAP, f"the server's queue of {self._overflowed[1]} overflowed")
         yield from sorted(state, key=lambda event: event.time)
-        self._last = max((at for at, _, word in fresh if isinstance(word, float)), default=self._last)
+        self._last = max(self._newest.values(), default=self._last)
+        self._newest, self._overflowed = {}, None
         yield from observations(fresh)
 
     def _missing(self, message: ua.NotificationMessage) -> Iterator[Event]:
@@ -76,18 +82,23 @@ class Gatherer:
         at = self._time(value, code)
         if code & _OVERFLOW == _OVERFLOW:
             self._told.drop("overflow of the server's queue")
-            self._state.append(Event(at, GAP, f"the server's queue of {name} overflowed"))
+            self._overflowed = self._overflowed or (at, name)
         readings = list(self._readings(name, value, code))
         known = any(word is not None for _, word in readings)
         begins = not self._begun[handle]
         if not known and not begins and not self._known[handle]:
             return  # still unknown
         self._begun[handle], self._known[handle] = True, known
+        if at < self._times[handle]:
+            self._last = -math.inf  # its source's clock was set back: what comes now is no older than what came
+        self._times[handle] = at
         for item, word in readings:
             if begins or (isinstance(word, float) and at <= self._last):
                 self._state.append(Event(at, item, repr(word) if isinstance(word, float) else word))
             else:
                 self._fresh.append((at, item, word))
+                if isinstance(word, float):
+                    self._newest[handle] = at
 
     def _time(self, value: ua.DataValue, code: int) -> float:
         said: datetime | None = value.SourceTimestamp or value.ServerTimestamp
