@@ -112,5 +112,7 @@ def _summary(ended: Recorded) -> None:
     gaps = f", {state.gaps} gap{'s' if state.gaps != 1 else ''}" if state.gaps else ""
     simulated = "; all of it simulated" if state.simulated else ""
     say(f"{ended.path}: {ended.rows:,} rows{gaps}; {ended.reason}{simulated}.")
+    if state.unplaced:
+        say(f"  {state.unplaced:,} of them without a place on the path")
     for reason, number in sorted(state.dropped.items()):
         say(f"  {number:,} dropped: {reason}")

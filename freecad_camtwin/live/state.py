@@ -57,6 +57,8 @@ class Keeper:
         state = self.state
         state.time = float(columns.time[-1])
         state.rows += columns.rows
+        if self._labels:
+            state.unplaced += int(np.isnan(columns.column("way")).sum())
         for name in _NUMBERS:
             setattr(state, name, _last(columns.values, name))
         for name in _INDICES:

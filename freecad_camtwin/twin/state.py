@@ -32,6 +32,7 @@ class State(Struct, kw_only=True, omit_defaults=True):
     rapid_override: float | None = None
     spindle_override: float | None = None
     rows: int = 0
+    unplaced: int = 0  #: of these, without a place on the package's path
     rate: float = 0.0  #: rows a second
     gaps: int = 0
     lost: str | None = None  #: why nothing comes now

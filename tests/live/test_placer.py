@@ -56,6 +56,7 @@ def test_a_recorded_row_knows_its_operation_its_move_and_what_was_predicted(pack
     predicted = rows.columns["predicted_power"]
     assert np.nanmax(predicted) == pytest.approx(np.nanmax(package.steps.power))
     assert (np.diff(rows.columns["way"][np.isfinite(rows.columns["way"])]) > -0.5).all()
+    assert ended.state.unplaced == np.isnan(rows.columns["way"]).sum()
     assert ended.state.label == package.job.operations[0].label
     assert ended.state.progress == pytest.approx(1.0, abs=0.01)
 
