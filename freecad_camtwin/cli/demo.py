@@ -33,6 +33,8 @@ MOST_SPEED = 8.0
 #: What the machine hides. The cut is light, so its sensor has to be a fine one.
 HIDDEN = "--material-factor 1.15 --noise 0.0003 --lag 0.05 --seed 7"
 PATIENCE = 30.0
+#: How long it may take until a recorder listens: it may have to compile its kernels first [s].
+LISTENS = 300.0
 #: How long a recorder may need to notice that the machine has ended [s].
 SETTLED = 3.0
 _MOSQUITTO = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"])
@@ -97,10 +99,11 @@ async def _live(folder: Path, seconds: float, on: str, settings: Settings) -> No
         _name(folder / name) for name in ("panel.camtwin", "run", "signals.toml", "panel.ngc")
     )
     _write_signals(folder / "signals.toml", on)
-    machine = "linuxcnc_sim" if on == "linuxcnc" else "hobby_mill"
+    profile = "linuxcnc_sim" if on == "linuxcnc" else "hobby_mill"
     _heading("Package a job: its path, the posted program, the load of every step", settings)
-    await _call(f"package {_name(PANEL)} {JOB} --machine {machine} -o {package} --gcode {program}", settings)
-    speed = max(1.0, round(_predicted(folder / "panel.camtwin") / seconds, 1))
+    await _call(f"package {_name(PANEL)} {JOB} --machine {profile} -o {package} --gcode {program}", settings)
+    predicted = _predicted(folder / "panel.camtwin")
+    speed = max(1.0, round(predicted / seconds, 1))
     async with AsyncExitStack() as stack:
         port, broker = await _broker(stack)
         topic = f"mqtt://127.0.0.1:{port}/demo/mill"
@@ -109,11 +112,14 @@ async def _live(folder: Path, seconds: float, on: str, settings: Settings) -> No
             _heading(f"Run it on LinuxCNC, and record that through a bridge and {broker}", settings)
             words = [_name(ON_LINUXCNC), package, program, topic, f"{min(speed, MOST_SPEED):g}"]
             # It moves to its start by itself, which is a program to LinuxCNC: the end of that one is not waited for.
-            await _beside(_call(f"{record} --until stopped", settings), _python(" ".join(words), settings))
+            recorder, machine = _call(f"{record} --until stopped", settings), _python(" ".join(words), settings)
         else:
             _heading(f"Run it on a virtual machine, and record that through {broker}", settings)
-            words = ["virtual-machine", package, "--publish", topic, f"--speed {speed:g} --lead 4 {HIDDEN}"]
-            await _beside(_call(record, settings), _call(" ".join(words), settings))
+            words = ["virtual-machine", package, "--publish", topic, f"--speed {speed:g} --lead 1 {HIDDEN}"]
+            recorder, machine = _call(record, settings), _call(" ".join(words), settings)
+        # The virtual machine's clock begins in the past, so that it ends now.
+        await _announce(topic, time.time() - (0 if on == "linuxcnc" else predicted))
+        await _beside(recorder, machine, folder / "run")
     _heading("Hold what was measured against what was predicted", settings)
     page = _name(folder / "compare.html")
     await _call(f"compare {run} --job {package} --html {page} --png {_name(folder / 'toolpath.png')}", settings)
@@ -131,10 +137,23 @@ def _write_signals(path: Path, on: str) -> None:
     path.write_bytes(encode_signals(propose(items, name=f"the demo's {on} machine").signals))
 
 
-async def _beside(recorder: Coroutine[Any, Any, None], machine: Coroutine[Any, Any, None]) -> None:
-    """Let a machine run while it is recorded; when either fails the other ends, too."""
-    running = [asyncio.create_task(recorder), asyncio.create_task(machine)]
+async def _announce(topic: str, at: float) -> None:
+    """Let the broker keep a word, so that a recorder has something to begin its file with as soon as it listens."""
+    from freecad_camtwin.live.publishers import Spoken, open_publisher
+    from freecad_camtwin.twin.observation import Event
+
+    async with open_publisher(topic, Spoken("demo", "demo", (), simulated=True)) as publisher:
+        await publisher.tell(Event(at, "availability", None))
+
+
+async def _beside(recorder: Coroutine[Any, Any, None], machine: Coroutine[Any, Any, None], run: Path) -> None:
+    """Let a machine run as soon as it is recorded; when either fails the other ends, too."""
+    running = [asyncio.create_task(recorder)]
     try:
+        async with asyncio.timeout(LISTENS):
+            while not run.exists() and not running[0].done():
+                await asyncio.sleep(0.05)
+        running.append(asyncio.create_task(machine))
         await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         for task in running:
             if task.done():
@@ -142,9 +161,13 @@ async def _beside(recorder: Coroutine[Any, Any, None], machine: Coroutine[Any, A
         await asyncio.wait(running[1:])
         running[1].result()
         await asyncio.wait(running[:1], timeout=SETTLED)
+    except TimeoutError as error:
+        raise OutputError(f"the recorder did not listen within {LISTENS:g} s") from error
     finally:
         for task in running:  # a recorder that is told to end closes its file
             task.cancel()
+        if len(running) == 1:
+            machine.close()
         await asyncio.gather(*running, return_exceptions=True)
 
 
