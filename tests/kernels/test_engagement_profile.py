@@ -43,7 +43,7 @@ def test_a_table_that_draws_a_known_shape_cuts_and_is_loaded_as_it(name):
     works = [job(toolpath(PATH), tool) for tool in (KNOWN[name], drawn)]
     (known, left), (found, left_drawn) = (engage(work, cell=0.1, slices=1) for work in works)
     assert drawn.dc == pytest.approx(6.0)
-    np.testing.assert_allclose(heights(left_drawn), heights(left), atol=0.004)  # a bull nose leaves 2 µm, and its polyline 3
+    np.testing.assert_allclose(heights(left_drawn), heights(left), atol=0.004)  # a bull nose's slack and its polyline
     np.testing.assert_allclose(found.volume, known.volume, rtol=4e-3, atol=0.02)
     cuts = known.ap > 0.3
     # At a step or two another cell of the edge is the outermost that counts.
