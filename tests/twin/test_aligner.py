@@ -8,8 +8,10 @@ import pytest
 
 from aligning import EPOCH, made_up, package_of, recomposed, recorded, trochoid
 from freecad_camtwin.twin.alignment import Aligner, align
-from freecad_camtwin.twin.columns import Columns, joined
+from freecad_camtwin.twin.columns import Columns, apply, joined
 from freecad_camtwin.twin.lag import Correction
+from freecad_camtwin.twin.observation import Samples
+from freecad_camtwin.twin.signals import Meaning, Signal, SignalMap
 
 BIAS = (0.03, -0.03, 0.03)
 FAULTS = dict(lag=0.02, bias=BIAS, noise=0.002)
@@ -139,3 +141,19 @@ def test_a_load_alone_places_a_run_only_afterwards():
     followed = live(package, Columns(EPOCH + run.time, {"power": np.ones(len(run.time))}))
     assert (followed.executed == -1).all()
     assert followed.most <= 50
+
+
+def test_work_offsets_shifts_and_tool_lengths_are_taken_out_as_they_change():
+    package, run = recorded("panel_P0.01")
+    later = (run.time > 60).astype(float)  # G55, G92 and another tool, all at once
+    offset, shift, length = np.array([100.0, -50.0, -200.0]), np.array([1.5, 0.0, -2.0]), 80.0 + 12.5 * later
+    machine = run.points + np.outer(1 + later, offset) + np.outer(later, shift)
+    machine[:, 2] += length
+    meanings = [f"{kind}_{axis}" for kind in ("POSITION", "WORK_OFFSET", "WORK_SHIFT") for axis in "XYZ"]
+    signals = SignalMap(
+        tuple(Signal(name, Meaning[name]) for name in [*meanings, "TOOL_LENGTH"]), coordinates="machine"
+    )
+    told = np.column_stack([machine, np.outer(1 + later, offset), np.outer(later, shift), length])
+    columns = apply(signals, [Samples(EPOCH + run.time, (*meanings, "TOOL_LENGTH"), told)])
+    for found in (align(package, columns), live(package, columns, Correction())):
+        assert run.within_1_percent(package, found) >= 99.5
