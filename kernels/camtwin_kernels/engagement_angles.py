@@ -18,7 +18,7 @@ it, the material is taken to reach the side itself.
 import math
 from typing import Any
 
-from camtwin_kernels.engagement import Cut
+from camtwin_kernels.engagement import NOTHING_LEFT, Cut
 from camtwin_kernels.engagement_moves import CORNER, QUANTA, RADIUS, STEEPNESS, TIP_RADIUS, Cutters, position
 from camtwin_kernels.engagement_shapes import CONE, FLAT
 from camtwin_kernels.jit import lean_kernel, lean_part
@@ -96,9 +96,7 @@ def widen(cut: Cut, start: Any, end: Any, cutter: Any, run: Any, window: float) 
             length += run[last]
             last += 1
         if last - first > 1:
-            _share_sides(cut.right, cut.left, first, last)
-            for k in range(cut.slice_right.shape[1]):
-                _share_sides(cut.slice_right[:, k], cut.slice_left[:, k], first, last)
+            _share_sides(cut, first, last)
         first = last
 
 
@@ -109,12 +107,18 @@ def _is_joined(start: Any, end: Any, cutter: Any, s: int) -> bool:
 
 
 @lean_part
-def _share_sides(right: Any, left: Any, first: int, last: int) -> None:
-    least, greatest = right[first], left[first]
-    for s in range(first + 1, last):
-        least, greatest = min(least, right[s]), max(greatest, left[s])
-    for s in range(first, last):
-        right[s], left[s] = least, greatest
+def _share_sides(cut: Cut, first: int, last: int) -> None:
+    slices = cut.slice_right.shape[1]
+    for k in range(slices + 1):  # the last one: the whole steps
+        least, greatest = -NOTHING_LEFT, NOTHING_LEFT
+        for s in range(first, last):
+            least = min(least, cut.slice_right[s, k] if k < slices else cut.right[s])
+            greatest = max(greatest, cut.slice_left[s, k] if k < slices else cut.left[s])
+        for s in range(first, last):
+            if k < slices:
+                cut.slice_right[s, k], cut.slice_left[s, k] = least, greatest
+            else:
+                cut.right[s], cut.left[s] = least, greatest
 
 
 @lean_part

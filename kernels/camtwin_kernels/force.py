@@ -93,31 +93,29 @@ def mean_forces(elements: Floats, motion: Floats, teeth: float, ratios: Floats, 
     shear, edge: (steps, 4), force in x, force in y, pull, per N/mm; torque, mm per N/mm
     """
     for i in range(elements.shape[0]):
-        for c in range(4):
-            shear[i, c] = 0.0
-            edge[i, c] = 0.0
+        for column in range(4):
+            shear[i, column] = 0.0
+            edge[i, column] = 0.0
         for j in range(elements.shape[1]):
             e = elements[i, j]
             if not _is_cutting(e, motion[i]):
                 continue
-            span = e[PHI_EX] - e[PHI_ST]
-            h_side = motion[i, 0] * e[HEIGHT] / e[LENGTH]
-            h_end = motion[i, 1] * e[WIDTH] / e[LENGTH]
-            ss, sc, s, c_ = _stretch(
-                math.sin(e[PHI_ST]), math.cos(e[PHI_ST]), math.sin(e[PHI_EX]), math.cos(e[PHI_EX]), span
-            )
-            inward, pull = _directions(e[HEIGHT] / e[LENGTH], e[WIDTH] / e[LENGTH], ratios[0], ratios[1])
-            weight = teeth * e[LENGTH] / (2.0 * math.pi)
-            chip = h_side * s + h_end * span
-            shear[i, 0] += weight * (-(h_side * sc + h_end * c_) - inward * (h_side * ss + h_end * s))
-            shear[i, 1] += weight * ((h_side * ss + h_end * s) - inward * (h_side * sc + h_end * c_))
+            length, radius, st, ex = e[LENGTH], e[RADIUS], e[PHI_ST], e[PHI_EX]
+            sin_k, cos_k, span = e[HEIGHT] / length, e[WIDTH] / length, ex - st
+            h_side, h_end = motion[i, 0] * sin_k, motion[i, 1] * cos_k
+            ss, sc, s, c = _stretch(math.sin(st), math.cos(st), math.sin(ex), math.cos(ex), span)
+            along, across, chip = h_side * sc + h_end * c, h_side * ss + h_end * s, h_side * s + h_end * span
+            weight = teeth * length / (2.0 * math.pi)
+            inward, pull = _directions(sin_k, cos_k, ratios[0], ratios[1])
+            shear[i, 0] += weight * (-along - inward * across)
+            shear[i, 1] += weight * (across - inward * along)
             shear[i, 2] += weight * pull * chip
-            shear[i, 3] += weight * e[RADIUS] * chip
-            inward, pull = _directions(e[HEIGHT] / e[LENGTH], e[WIDTH] / e[LENGTH], ratios[2], ratios[3])
-            edge[i, 0] += weight * (-c_ - inward * s)
-            edge[i, 1] += weight * (s - inward * c_)
+            shear[i, 3] += weight * radius * chip
+            inward, pull = _directions(sin_k, cos_k, ratios[2], ratios[3])
+            edge[i, 0] += weight * (-c - inward * s)
+            edge[i, 1] += weight * (s - inward * c)
             edge[i, 2] += weight * pull * span
-            edge[i, 3] += weight * e[RADIUS] * span
+            edge[i, 3] += weight * radius * span
 
 
 @lean_part
@@ -128,11 +126,12 @@ def _turn(e: Floats, motion: Floats, ratios: Floats, anchor: float, bins: Floats
     Only the angles at which the tooth cuts are visited; sines advance by rotation, not by calls.
     """
     st, ex, low, high = e[PHI_ST], e[PHI_EX], e[LAG_LOW], e[LAG_HIGH]
-    h_side = motion[0] * e[HEIGHT] / e[LENGTH]
-    h_end = motion[1] * e[WIDTH] / e[LENGTH]
-    inward_c, _ = _directions(e[HEIGHT] / e[LENGTH], e[WIDTH] / e[LENGTH], ratios[0], ratios[1])
-    inward_e, _ = _directions(e[HEIGHT] / e[LENGTH], e[WIDTH] / e[LENGTH], ratios[2], ratios[3])
-    density = e[LENGTH] / (high - low)
+    length, radius = e[LENGTH], e[RADIUS]
+    sin_k, cos_k = e[HEIGHT] / length, e[WIDTH] / length
+    h_side, h_end = motion[0] * sin_k, motion[1] * cos_k
+    inward_c, _ = _directions(sin_k, cos_k, ratios[0], ratios[1])
+    inward_e, _ = _directions(sin_k, cos_k, ratios[2], ratios[3])
+    density = length / (high - low)
     count = bins.shape[0]
     delta = 2.0 * math.pi / (teeth * count)
     first = math.ceil((st + low - anchor) / delta - 1e-9)
@@ -157,10 +156,10 @@ def _turn(e: Floats, motion: Floats, ratios: Floats, anchor: float, bins: Floats
             across = h_side * ss + h_end * s
             bins[row, 0] += density * (-along - inward_c * across)
             bins[row, 1] += density * (across - inward_c * along)
-            bins[row, 2] += density * e[RADIUS] * (h_side * s + h_end * (hi - lo))
+            bins[row, 2] += density * radius * (h_side * s + h_end * (hi - lo))
             bins[row, 3] += density * (-c - inward_e * s)
             bins[row, 4] += density * (s - inward_e * c)
-            bins[row, 5] += density * e[RADIUS] * (hi - lo)
+            bins[row, 5] += density * radius * (hi - lo)
         sin_a, cos_a = sin_a * cos_d + cos_a * sin_d, cos_a * cos_d - sin_a * sin_d
         sin_b, cos_b = sin_b * cos_d + cos_b * sin_d, cos_b * cos_d - sin_b * sin_d
         row += 1
