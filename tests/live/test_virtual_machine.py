@@ -49,7 +49,7 @@ def run(package, truth=CLEAN, commands=(), rate=100.0):
     while not machine.is_over:
         while waiting and machine.time - BEGIN >= waiting[0][0]:
             _, name, value = waiting.pop(0)
-            machine.obey(Command(name, value, "test"))
+            told.append(machine.obey(Command(name, value, "test")))
         told += machine.advance()
         assert machine.time - BEGIN < 1000
     return told, machine
@@ -139,11 +139,14 @@ def test_it_obeys_a_feed_override_and_refuses_what_it_cannot_do(package):
     assert set(column(told, "feed_override")[1]) == {100.0, 50.0, 0.0}
     assert words(told, "execution") == ["READY", "ACTIVE", "FEED_HOLD", "ACTIVE", "PROGRAM_COMPLETED"]
     assert len(machine.refused) == 2
+    heard = words(told, "command")
+    assert heard[0] == "feed_override 50 by test: done"
+    assert heard[4] == "spindle 1 by test: it has no spindle"
 
 
 def test_what_it_says_means_itself():
     found = propose(ITEMS)
-    assert {signal.item for signal in found.signals.signals} == {item.name for item in ITEMS}
+    assert {signal.item for signal in found.signals.signals} == {item.name for item in ITEMS} - {"command"}
     bare = propose([replace(item, type="", unit="", sub_type="", component="") for item in ITEMS]).signals
     meanings = {signal.item: signal.meaning for signal in found.signals.signals}
     for signal in bare.signals:  # as a listener hears it over MQTT, where only names are told

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from freecad_camtwin.errors import InputError
+from freecad_camtwin.live.bridge import COMMAND, FEED_OVERRIDE
 from freecad_camtwin.live.publishers.protocol import Command, Spoken
 from freecad_camtwin.live.virtual.motion import LEAST, MOST, Progress
 from freecad_camtwin.live.virtual.truth import Truth
@@ -44,6 +45,7 @@ ITEMS = (
     Item("execution", "EXECUTION", "", "", "Path"),
     Item("mode", "CONTROLLER_MODE", "", "", "Controller"),
     Item("availability", "AVAILABILITY", "", "", "Device"),
+    Item(COMMAND),
 )
 _NUMBERS = tuple(item.name for item in ITEMS[:9])
 
@@ -102,14 +104,18 @@ class VirtualMachine:
         """Press the start button."""
         self._runs = True
 
-    def obey(self, command: Command) -> None:
-        """Follow a command, or note why not."""
-        if command.name != "feed_override":
-            self.refused.append(f"it has no {command.name}")
+    def obey(self, command: Command) -> Event:
+        """Follow a command, or note why not; return the word that tells all what became of it, as a bridge does."""
+        why = ""
+        if command.name != FEED_OVERRIDE:
+            why = f"it has no {command.name}"
         elif not 100 * LEAST <= command.value <= 100 * MOST:
-            self.refused.append(f"a feed override of {command.value:g} % is not between {LEAST:.0%} and {MOST:.0%}")
+            why = f"a feed override of {command.value:g} % is not between {LEAST:.0%} and {MOST:.0%}"
         elif command.value != 100 * self.progress.override:
             self.progress.turn(command.value / 100)
+        self.refused += [why] if why else []
+        by = f" by {command.sender}" if command.sender else ""
+        return Event(self.time, COMMAND, f"{command.name} {command.value:g}{by}: {why or 'done'}")
 
     def advance(self) -> list[Observation]:
         """Return the next block of rows, after the words that hold from it on."""

@@ -62,7 +62,7 @@ class Show:
                 await stack.enter_async_context(publisher)
             if ready is not None:
                 await ready()
-            asked = [asyncio.create_task(self._obey(publisher)) for publisher in publishers]
+            asked = [asyncio.create_task(self._obey(publisher, publishers)) for publisher in publishers]
             try:
                 await self._play(publishers)
             finally:
@@ -100,8 +100,8 @@ class Show:
         if isinstance(observation, Samples):
             self.shown.rows += len(observation.time)
 
-    async def _obey(self, publisher: Publisher) -> None:
+    async def _obey(self, publisher: Publisher, publishers: list[Publisher]) -> None:
         async for command in publisher.commands():
             if command.expires is None or command.expires > time.time():
-                self.machine.obey(command)
+                await self._tell(publishers, self.machine.obey(command))
                 self.shown.commands += 1
