@@ -23,8 +23,8 @@ from freecad_camtwin.twin.signals import SignalMap
 
 #: A silent source gives an empty block as often [s].
 TICK = 0.1
-#: Numbers that wait in the box before the source is asked for no more (32 MB), and what a block has at least of them.
-MOST_CELLS = 2**22
+#: Numbers that wait in the box before the source is asked for no more (16 MB), and what a block has at least of them.
+MOST_CELLS = 2**21
 _LEAST_CELLS = 16
 #: Rows of a longer time are not merged: a clock that was set back is noticed between blocks [s].
 MERGED_S = 0.5

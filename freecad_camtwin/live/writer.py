@@ -14,8 +14,8 @@ from threading import Condition, Thread
 
 from freecad_camtwin.store.recording import Recording
 
-#: Numbers that wait to be written (64 MB).
-MOST_CELLS = 2**23
+#: Numbers that wait to be written (32 MB).
+MOST_CELLS = 2**22
 #: Between two times that all is brought to the disk [s].
 SYNC_S = 0.4
 
