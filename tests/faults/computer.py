@@ -30,8 +30,8 @@ from freecad_camtwin.connectors.mqtt.payload import encode_batch
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.twin.frames import Frames
 
-#: What a flood may add to a process: its queues, and what is worked on [MB].
-MEMORY = 250
+#: What a flood may add to a process: its queues, one of them while it is emptied and filled again, and copies [MB].
+MEMORY = 400
 
 
 def killed(folder, times=3):
