@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -97,9 +97,13 @@ class Proof:
         """The program's move of every servo cycle."""
         return true_moves(self.package.lines.program, self.run.line, self.run.position)
 
-    def within_1_percent(self, found: Alignment) -> float:
-        """Return how many of the samples in feed moves are within one move of the truth [%]."""
-        true = self.moves[np.clip(self.cycles(found.time), 0, len(self.moves) - 1)]
+    def within_1_percent(self, found: Alignment, cycles: np.ndarray | None = None) -> float:
+        """Return how many of the samples in feed moves are within one move of the truth [%].
+
+        cycles: the servo cycle of every sample; None: what its time says
+        """
+        cycles = self.cycles(found.time) if cycles is None else cycles
+        true = self.moves[np.clip(cycles, 0, len(self.moves) - 1)]
         cutting = (true >= 0) & self.package.lines.program.is_cutting[np.maximum(true, 0)]
         return 100.0 * float((np.abs(found.executed - true)[cutting] <= 1).mean())
 
@@ -108,16 +112,19 @@ class Proof:
         tried = np.arange(0.0, 0.021, 0.0005)
         return float(min(tried, key=lambda age: np.abs(self.positions(columns, age) - columns.points).mean()))
 
-    def positions(self, columns: Columns, age: float, lag: float = 0.0) -> np.ndarray:
-        """Return where the controller had its axes ``age`` before every row, if they lagged, (n, 3) [mm]."""
-        true = lagged(self.run.position, lag)
+    def positions(self, columns: Columns, age: float) -> np.ndarray:
+        """Return where the controller had its axes ``age`` before every row, (n, 3) [mm]."""
         at = self.clock(columns.time) - age
-        return np.stack([np.interp(at, self.run.clock, true[:, axis]) for axis in range(3)], axis=1)
+        return np.stack([np.interp(at, self.run.clock, self.run.position[:, axis]) for axis in range(3)], axis=1)
 
-    def worse(self, columns: Columns, lag: float, bias: tuple[float, float, float]) -> Columns:
-        """Return rows as axes that lag, with a work zero that is off, would have told them."""
-        points = self.positions(columns, self.age(columns), lag) + np.array(bias)
-        return replace(columns, values={**columns.values, **dict(zip("xyz", points.T, strict=True))})
+    def lagging(self, lag: float, bias: tuple[float, float, float], *, line: bool) -> tuple[Columns, np.ndarray]:
+        """Return what axes that lag, with a work zero that is off, would have told 100 times a second; and when."""
+        cycles = np.arange(0, len(self.run.line), 10)
+        points = lagged(self.run.position, lag)[cycles] + np.array(bias)
+        values = dict(zip("xyz", points.T, strict=True))
+        if line:
+            values["line"] = self.run.line[cycles].astype(float)
+        return Columns(self.told.time[0] + self.run.clock[cycles], values), cycles
 
     def boundary_errors(self, found: Alignment) -> list[float]:
         """Return by how much an alignment misses the first and the last cut of each operation [s].

@@ -58,19 +58,19 @@ def test_the_recorder_places_rows_while_they_come(proof, way):
         assert reader.header.simulated
     found = align(proof.package, proof.columns(way))
     moves = dict(zip(rows.time, rows.columns["move"], strict=True))
-    same = [abs(moves[time] - move) <= 1 for time, move in zip(found.time, found.move, strict=True) if move >= 0]
-    assert sum(same) / len(same) >= 0.97
+    both = [(moves[time], move) for time, move in zip(found.time, found.move, strict=True) if move >= 0]
+    placed = [abs(live - later) <= 1 for live, later in both if live == live]
+    assert len(placed) >= 0.5 * len(both)  # a row waits 0.3 s at most for its place: on a busy machine some get none
+    assert sum(placed) / len(placed) >= 0.99
 
 
 @pytest.mark.parametrize("has_line", [True, False])
 def test_a_lag_of_50_ms_and_a_bias_of_30_um_are_found_and_taken_out(proof, has_line):
-    worse = proof.worse(proof.columns("mqtt"), LAG, BIAS)
-    if not has_line:
-        worse = replace(worse, values={name: column for name, column in worse.values.items() if name != "line"})
-    found = align(proof.package, worse)
+    columns, cycles = proof.lagging(LAG, BIAS, line=has_line)
+    found = align(proof.package, columns)
     assert found.correction.lag == pytest.approx(LAG, abs=0.003)
     assert found.correction.bias == pytest.approx(BIAS, abs=0.002)
-    assert proof.within_1_percent(found) >= 99.5
+    assert proof.within_1_percent(found, cycles) >= 99.5
 
 
 def test_the_power_alone_tells_where_cutting_begins_and_ends(proof):

@@ -245,6 +245,7 @@ class Poller:
             if item not in self.said or self.said[item] != value:
                 self.said[item] = value
                 self.tell({"word": [now, item, value]})
+        now = time.time()
         self.tell({"row": [now, *self.machine.numbers()]})
 
     def follow_until(self, due: float) -> bool:
