@@ -31,7 +31,7 @@ from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.twin.frames import Frames
 
 #: What a flood may add to a process: its queues, one of them while it is emptied and filled again, and copies [MB].
-MEMORY = 400
+MEMORY = 500
 
 
 def killed(folder, times=3):
