@@ -59,7 +59,7 @@ async def _bridge(
 
     with until_interrupted(stop):
         await asyncio.wait([running])
-    if not settings.quiet:
+    if crossing.told and not settings.quiet:
         _summary(crossing)
     if not running.cancelled():
         running.result()
