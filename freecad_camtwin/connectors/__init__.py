@@ -8,10 +8,10 @@ of its protocol only when it is chosen.
 import math
 import re
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote
 
+from freecad_camtwin.connectors.address import made, parsed
 from freecad_camtwin.connectors.protocol import Connector, Options, Told
 from freecad_camtwin.errors import InputError
 
@@ -30,18 +30,8 @@ def open_connector(url: str, options: Options | None = None) -> Connector:
 
     InputError where the address is none that we know.
     """
-    try:
-        parts = urlsplit(url, allow_fragments=False)  # "#" is a wildcard in MQTT's topics
-        port = parts.port
-    except ValueError as error:
-        raise InputError(f"the address {url!r} cannot be understood: {error}") from error
-    if parts.password is not None:
-        raise InputError(f"the address of {parts.hostname} holds a password; leave it out, and give it as an option")
-    options = options or Options()
-    opener = _OPENERS.get(parts.scheme)
-    if opener is None:
-        raise InputError(f"{url!r} begins with none of {', '.join(f'{scheme}:' for scheme in _OPENERS)}")
-    return opener(parts, port, options)
+    parts, port = parsed(url, _OPENERS)
+    return _OPENERS[parts.scheme](parts, port, options or Options())
 
 
 def _path(parts: SplitResult) -> Path:
@@ -134,15 +124,7 @@ def _opcua(parts: SplitResult, port: int | None, options: Options) -> Connector:
 
 def _made(module: str, name: str, *arguments: object) -> Connector:
     """Make a connector of a module, which is imported now."""
-    try:
-        found = import_module(f"freecad_camtwin.connectors.{module}")
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("freecad_camtwin"):
-            raise
-        raise InputError(
-            f"{error.name} is not installed, which this address needs; pip install 'freecad-camtwin[live]'"
-        ) from error
-    connector: Connector = getattr(found, name)(*arguments)
+    connector: Connector = made(f"freecad_camtwin.connectors.{module}", name, *arguments)
     return connector
 
 

@@ -6,9 +6,9 @@ The virtual machine and the bridge of a controller without an interface of its o
 """
 
 from collections.abc import Callable
-from importlib import import_module
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote
 
+from freecad_camtwin.connectors.address import made, parsed
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.live.publishers.protocol import Command, Publisher, PublisherOptions, Spoken
 
@@ -23,17 +23,8 @@ def open_publisher(url: str, spoken: Spoken, options: PublisherOptions | None = 
 
     InputError where the address is none that we know.
     """
-    try:
-        parts = urlsplit(url, allow_fragments=False)
-        port = parts.port
-    except ValueError as error:
-        raise InputError(f"the address {url!r} cannot be understood: {error}") from error
-    if parts.password is not None:
-        raise InputError(f"the address of {parts.hostname} holds a password; leave it out, and give it as an option")
-    opener = _OPENERS.get(parts.scheme)
-    if opener is None:
-        raise InputError(f"{url!r} begins with none of {', '.join(f'{scheme}:' for scheme in _OPENERS)}")
-    return opener(parts, port, spoken, options or PublisherOptions())
+    parts, port = parsed(url, _OPENERS)
+    return _OPENERS[parts.scheme](parts, port, spoken, options or PublisherOptions())
 
 
 def _mqtt(parts: SplitResult, port: int | None, spoken: Spoken, options: PublisherOptions) -> Publisher:
@@ -62,15 +53,7 @@ def _opcua(parts: SplitResult, port: int | None, spoken: Spoken, options: Publis
 
 def _made(module: str, name: str, *arguments: object) -> Publisher:
     """Make a publisher of a module, which is imported now."""
-    try:
-        found = import_module(f"freecad_camtwin.live.publishers.{module}")
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("freecad_camtwin"):
-            raise
-        raise InputError(
-            f"{error.name} is not installed, which this address needs; pip install 'freecad-camtwin[live]'"
-        ) from error
-    publisher: Publisher = getattr(found, name)(*arguments)
+    publisher: Publisher = made(f"freecad_camtwin.live.publishers.{module}", name, *arguments)
     return publisher
 
 
