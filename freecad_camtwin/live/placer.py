@@ -2,11 +2,13 @@
 """The places of rows on the path of a package, as further columns, while the rows come.
 
 Finding the place of a machine that was lost takes some seconds of its motion. A recording cannot wait for that: a kill
-would lose them. So a row whose place is not known after ``UNPLACED`` seconds goes on without one.
+would lose them. So a row whose place is not known after ``UNPLACED`` seconds goes on without one. What the run teaches
+of its lag is learned in a thread, for the same reason.
 """
 
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -25,7 +27,8 @@ class PathPlacer:
 
     def __init__(self, package: Package) -> None:
         _warm_up(package)
-        self._aligner = Aligner(package)
+        self._teacher = ThreadPoolExecutor(1, "camtwin-teacher")
+        self._aligner = Aligner(package, teacher=self._teacher)
         self._waiting: deque[tuple[float, Columns]] = deque()  # what the aligner has, and since when
         self._ahead = 0  # rows that it still has and that have gone on without it
 
@@ -45,6 +48,7 @@ class PathPlacer:
 
     def rest(self) -> Columns:
         """Return all that waited, when no more will come."""
+        self._teacher.shutdown(wait=False, cancel_futures=True)
         return self._placed(*self._aligner.rest())
 
     def _placed(self, columns: Columns, alignment: Alignment) -> Columns:

@@ -6,6 +6,7 @@ nothing but a power clamp on the spindle's cable, by the signature of the load i
 """
 
 import math
+from concurrent.futures import Executor
 from dataclasses import replace
 
 import numpy as np
@@ -79,16 +80,19 @@ def _by_position(
 class Aligner:
     """Places the samples of a running machine as they come; ``align`` does a whole run at once.
 
-    Without a given correction it learns lag, bias and delay from the first minute of motion. Rows come out when their
-    place is known: while the machine is lost that may take ``PATIENCE`` seconds, with a lag the few samples that
-    velocities are taken from, with a delay so long. What is held is bounded by that.
+    Without a given correction it learns lag, bias and delay from the first minute of motion, beside it where there is a
+    ``teacher`` (a thread: see ``twin.lesson``). Rows come out when their place is known: while the machine is lost that
+    may take ``PATIENCE`` seconds, with a lag the few samples that velocities are taken from, with a delay so long. What
+    is held is bounded by that.
     """
 
-    def __init__(self, package: Package, correction: Correction | None = None) -> None:
+    def __init__(
+        self, package: Package, correction: Correction | None = None, *, teacher: Executor | None = None
+    ) -> None:
         self.package = package
         self.correction = correction or Correction()
         self.places = Places(package)
-        self._lesson = Lesson(self.places) if correction is None else None
+        self._lesson = Lesson(self.places, teacher) if correction is None else None
         self._rate = Rate(0, 0.0)
         self._lines = line_state()
         self._memory = memory()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a running machine teaches of its own lag, bias and delay, while it runs."""
 
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 
 import numpy as np
@@ -18,40 +19,59 @@ APART = 1e-3
 
 
 class Lesson:
-    """Collects positions until there are enough to learn from; at most one a millisecond for a minute of motion."""
+    """Collects positions until there are enough to learn from; at most one a millisecond for a minute of motion.
 
-    def __init__(self, places: Places) -> None:
+    Learning takes up to 0.3 s. Who must not wait for that gives a ``teacher`` that does it beside: a correction then
+    comes with the positions that are taken after it was found.
+    """
+
+    def __init__(self, places: Places, teacher: Executor | None = None) -> None:
         self.places = places
+        self._teacher = teacher
         self._due = list(AFTER)
         self._seconds = 0.0
         self._last = -np.inf
         self._parts: list[tuple[Floats, Floats, Floats, Ints]] = []
+        self._learning: Future[Correction] | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether there is no more to learn."""
-        return not self._due
+        return not self._due and self._learning is None
 
     def take(self, time: Floats, points: Floats, span: Floats, moves: Ints) -> Correction | None:
-        """Add positions; return a correction when it is time for one.
+        """Add positions; return a correction when there is one.
 
         span, moves: (n, 2) least and greatest way [mm], and first and last move, that the line allows
         """
+        if self._due:
+            self._keep(time, points, span, moves)
+        if self._learning is not None:
+            return self._learned() if self._learning.done() else None
+        if not self._due or self._seconds < self._due[0]:
+            return None
+        self._due.pop(0)
+        known = [np.concatenate(column) for column in zip(*self._parts, strict=True)]
+        if not self._due:
+            self._parts.clear()
+        if self._teacher is None:
+            return self._learn(*known)
+        self._learning = self._teacher.submit(self._learn, *known)
+        return None
+
+    def _keep(self, time: Floats, points: Floats, span: Floats, moves: Ints) -> None:
         rows = np.flatnonzero(np.diff(np.floor(time / APART), prepend=np.floor(self._last / APART)) > 0)
         if not len(rows):
-            return None
+            return
         time = time[rows]
         gaps = np.diff(time, prepend=self._last)
         self._seconds += float(gaps[gaps < 0.9 * STANDING].sum())
         self._last = float(time[-1])
         self._parts.append((time, points[rows], span[rows], moves[rows]))
-        if self._seconds < self._due[0]:
-            return None
-        self._due.pop(0)
-        found = self._learn(*(np.concatenate(column) for column in zip(*self._parts, strict=True)))
-        if self.is_over:
-            self._parts.clear()
-        return found
+
+    def _learned(self) -> Correction | None:
+        learning, self._learning = self._learning, None
+        return learning.result() if learning is not None else None
 
     def _learn(self, time: Floats, points: Floats, span: Floats, moves: Ints) -> Correction:
         line = self.places.line

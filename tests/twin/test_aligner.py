@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A running machine is placed as it goes, whatever its operator does to it, as well as a whole run afterwards."""
 
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -80,6 +81,17 @@ def test_a_machine_teaches_its_lag_bias_and_delay_within_a_minute():
     late = run.time > 20
     known = run.columns(line=True, rows=late)
     assert run.within_1_percent(package, live(package, known, followed.correction), late) >= 99.5
+
+
+def test_what_is_learned_beside_is_what_is_learned_at_once():
+    package, run = recorded("panel_P0.01", **FAULTS)
+    columns = run.columns(line=True)
+    with ThreadPoolExecutor(1) as teacher:
+        aligner = Aligner(package, teacher=teacher)
+        for at in range(0, columns.rows, 50):
+            aligner.take(columns.part(slice(at, at + 50)))
+            teacher.submit(int).result()  # what was to be learned is learned
+    assert aligner.correction == live(package, columns).correction != Correction()
 
 
 def test_a_silence_of_30_seconds_loses_only_itself():

@@ -93,7 +93,8 @@ class Speaker:
             raise ConnectorError(f"{self._name} cannot be reached: {error.strerror or error}") from error
         client.loop_start()
         try:
-            await asyncio.wait_for(self._entered, PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await self._entered
         except BaseException as error:
             await self._leave()
             if isinstance(error, TimeoutError):

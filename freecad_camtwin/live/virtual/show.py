@@ -92,7 +92,8 @@ class Show:
             self.shown.behind = max(self.shown.behind, clock() - start - spent)
             over = over or (clock() if machine.is_over else 0.0)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), TICK)
+                async with asyncio.timeout(TICK):
+                    await self._stop.wait()
 
     async def _tell(self, publishers: list[Publisher], observation: Observation) -> None:
         for publisher in publishers:
