@@ -323,18 +323,19 @@ def test_a_simulated_pass_loads_the_tool_as_its_closed_form(ae):
     ("tool", "tolerance"),
     [
         (cuts.end_mill(), 1e-5),
-        (cuts.end_mill(shape=Shape.BULL, re=1.0), 0.03),
-        (cuts.end_mill(shape=Shape.BALL), 0.03),
-        (cuts.end_mill(shape=Shape.CHAMFER, sig=math.radians(90)), 0.03),
+        (cuts.end_mill(shape=Shape.BULL, re=1.0), 0.005),
+        (cuts.end_mill(shape=Shape.BALL), 0.005),
+        (cuts.end_mill(shape=Shape.CHAMFER, sig=math.radians(90)), 0.005),
     ],
 )
 def test_the_reduced_order_model_gives_the_same_mean_forces(tool, tolerance):
     """Two programs, one engagement: the integrals that travel with a package, and the kernel behind the load.
 
-    Of a curved edge the former takes the lean at mid slice, the latter the exact length.
+    Of a curved edge the former takes the lean at mid slice, the latter the exact length: 3 % apart in the torque of a
+    ball in four slices, and the less the more slices there are.
     """
     job = cuts.job(tool, [(-10, -1, 6), (70, -1, 6)], stock=cuts.box())
-    simulated, _ = engage(job, cell=0.1)
+    simulated, _ = engage(job, cell=0.1, slices=16)
     middle = (simulated.start[:, 0] > 15) & (simulated.start[:, 0] < 45)
     matrix, got = reduce(simulated, job), LoadModel(simulated, job, LINEAR).at()
     shear, edge = matrix[:, :, :3] @ [796.0, 168.0, 222.0], matrix[:, :, 3:] @ [27.7, 30.8, 1.4]
