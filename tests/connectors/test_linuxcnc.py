@@ -184,6 +184,14 @@ def test_a_pin_that_does_not_exist_is_named(fenced):
         heard(connector, bool)
 
 
+def test_who_has_another_home_than_the_controller_is_told(fenced):
+    started = fenced.poller()
+    elsewhere = ["/usr/bin/env", "HOME=/nowhere", *started[-2:]]
+    connector = Controller(Wanted(), Options(patience=0.0), [*started[:-2], *elsewhere])
+    with pytest.raises(ConnectorError, match=r"tool table is not in /nowhere: run as who runs LinuxCNC"):
+        heard(connector, bool)
+
+
 def test_where_no_controller_runs_that_is_said():
     connector = Controller(Wanted(), Options(patience=0.0))
     with pytest.raises(ConnectorError, match=r"LinuxCNC does not run here|has no LinuxCNC modules|cannot be started"):

@@ -8,6 +8,7 @@ The module has full precision (``gcode_module.py``).
 
 import json
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -57,6 +58,7 @@ def run(text: bytes) -> CanonicalRun:
         done = subprocess.run(
             [PROGRAM, "-g", "-v", str(variables), "-t", str(tools), str(source)],
             capture_output=True, stdin=subprocess.DEVNULL, cwd=folder, timeout=120, check=False,
+            env=os.environ | {"HOME": folder},  # where it leaves a tool table
         )  # fmt: skip
     result = _follow(done.stdout.decode("latin-1"))
     if done.returncode != 0:
@@ -75,6 +77,7 @@ def run_precisely(text: bytes) -> CanonicalRun:
         done = subprocess.run(
             [SYSTEM_PYTHON, str(Path(__file__).with_name("gcode_module.py")), str(source), folder],
             capture_output=True, stdin=subprocess.DEVNULL, cwd=folder, timeout=120, check=False,
+            env=os.environ | {"HOME": folder},  # where it leaves a tool table
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode()
         answer = json.loads(Path(folder, "moves.json").read_text())

@@ -72,6 +72,7 @@ class Machine:
             self.status.poll()
         except linuxcnc.error as error:
             raise GoneError("LinuxCNC does not run here") from error
+        self.poll()  # the first one finds out whether there is a tool table, the second one says so
         settings = linuxcnc.ini(self.status.ini_filename)
         self.name = settings.find("EMC", "MACHINE") or "LinuxCNC"
         self.most = 100.0 * float(settings.find("DISPLAY", "MAX_FEED_OVERRIDE") or 1.0)
@@ -105,6 +106,11 @@ class Machine:
             self.status.poll()
         except self.linuxcnc.error as error:
             raise GoneError("LinuxCNC does not answer any more") from error
+        except SystemError as error:  # its module fails without saying why
+            home = os.environ.get("HOME", "/tmp")
+            raise GoneError(
+                f"LinuxCNC's tool table is not in {home}: run as who runs LinuxCNC, with the same HOME"
+            ) from error
 
     def is_alive(self) -> bool:
         """Whether the task that writes the status still runs; its shared memory would outlive it."""

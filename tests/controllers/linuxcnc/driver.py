@@ -50,6 +50,7 @@ class Controller:
     def start(self):
         """Start, release the emergency stop, switch on, home."""
         os.environ["INI_FILE_NAME"] = str(HERE / "mill.ini")
+        os.environ["HOME"] = self.env["HOME"]  # LinuxCNC's tool table in memory is a file there
         self.process = subprocess.Popen(
             ["/usr/bin/linuxcnc", "mill.ini"],
             env=self.fast, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, cwd=HERE,

@@ -167,7 +167,8 @@ class Controller:
             raise ControllerError("the controller is not running")
         number = self._process.pid
         child = Path(f"/proc/{number}/task/{number}/children").read_text().split()[0]
-        clock = ["env", *(f"{name}={value}" for name, value in faster(self.speed).items())]
+        world = {"HOME": "/tmp", **faster(self.speed)}
+        clock = ["env", *(f"{name}={value}" for name, value in world.items())]
         return ["nsenter", "--target", child, *fences, *clock, *command]
 
     def poller(self) -> list[str]:
