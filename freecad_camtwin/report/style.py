@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.transforms import Bbox
 
 INK = "#1c2733"
 QUIET = "#66727f"
@@ -77,10 +78,19 @@ def figure(width: float, height: float) -> Figure:
 
 def rendered(drawn: Figure, kind: Literal["svg", "png"], dpi: int = 150) -> bytes:
     """Return the bytes of a picture; the same figure gives the same bytes."""
+    _settle(drawn)
     buffer = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
     drawn.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
     return buffer.getvalue()
+
+
+def _settle(drawn: Figure) -> None:
+    """Lay the figure out, and round it: the solver's last digits depend on where its objects lie in memory."""
+    drawn.draw_without_rendering()
+    drawn.set_layout_engine("none")
+    for axes in drawn.axes:
+        axes.set_position(Bbox(axes.get_position(original=True).get_points().round(6)))
 
 
 def unknown_band(axes: Axes, reason: str) -> None:

@@ -101,3 +101,17 @@ def test_pictures_are_the_same_bytes_each_time(known):
             )
 
     assert drawn() == drawn()
+
+
+def test_a_picture_is_the_same_wherever_its_objects_lie_in_memory():
+    elsewhere, pictures = [], set()
+    for turn in range(20):
+        elsewhere.append([object() for _ in range(1000 * (turn * 7 % 20))])
+        del elsewhere[: turn % 2]
+        with style.styled():
+            drawn = style.figure(12.0, 6.4)
+            for row, axes in enumerate(drawn.subplots(3, 1, sharex=True, height_ratios=[1.7, 1.0, 1.0])):
+                axes.plot([0, 1], [0, 3**row])
+                axes.set_ylabel("load")
+            pictures.add(style.rendered(drawn, "svg"))
+    assert len(pictures) == 1
