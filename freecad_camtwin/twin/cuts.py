@@ -17,7 +17,7 @@ from camtwin_kernels import engagement_profile as profile
 from camtwin_kernels import engagement_shapes as shapes
 from camtwin_kernels import stock as stock_kernel
 from camtwin_kernels.engagement_moves import RADIUS, Cutters, Moves
-from freecad_camtwin.twin.stock import QUANTUM, HeightField
+from freecad_camtwin.twin.stock import HeightField
 
 Floats = NDArray[np.float64]
 
@@ -63,24 +63,17 @@ def cut(
         for m0, m1 in _stretches(moves, cutters):
             cut_moves, level, measure = _kernels(int(cutters.shape[moves.cutter[m0]]))
             part = slice(int(moves.first[m0]), int(moves.first[m1]))
-            low = np.minimum(steps.start[part, 2], steps.end[part, 2]) - field.lower[2]
-            cutter = moves.cutter[steps.move[part]]
-            levels = np.zeros((len(low), slices + 1), np.int32)
+            start, end, cutter = steps.start[part], steps.end[part], moves.cutter[steps.move[part]]
+            levels = np.zeros((len(cutter), slices + 1), np.int32)
             if slices:
+                low = np.minimum(start[:, 2], end[:, 2]) - field.lower[2]
                 level(cutters, cutter, low, field.upper[2] - field.lower[2], levels)
             cuts = [empty_cut(levels) for _ in range(threads)]
             own = zip(cuts, scratches, shares, strict=True)
             _together(pool, cut_moves, [(view, cutters, moves, m0, m1, *parts) for parts in own])
             taken = _join(cuts)
-            span = steps.end[part] - steps.start[part]
-            run, rise = np.hypot(span[:, 0], span[:, 1]), span[:, 2].copy()
-            window = CELLS_PER_WINDOW * field.cell
-            if (run < window).any():
-                angles.widen(taken, steps.start[part], steps.end[part], cutter, run, window)
-            low_quanta = np.maximum(np.floor(low / QUANTUM + 0.5), 0).astype(np.int32)
-            _measure(
-                pool, measure, threads, field.cell, cutters, taken, (cutter, low_quanta, run, rise), steps.of(part)
-            )
+            angles.widen(taken, start, end, cutter, CELLS_PER_WINDOW * field.cell)
+            _measure(pool, measure, threads, field, cutters, taken, (cutter, start, end), steps.of(part))
             removed += int(taken.volume.sum())
             if progress is not None:
                 progress(m1 / len(moves.is_arc))
@@ -91,7 +84,7 @@ def _measure(
     pool: ThreadPoolExecutor,
     measure: Callable[..., None],
     threads: int,
-    cell: float,
+    field: HeightField,
     cutters: Cutters,
     taken: kernel.Cut,
     columns: tuple[NDArray[Any], ...],
@@ -103,7 +96,9 @@ def _measure(
     for first, last in pairwise(bounds):
         own = slice(first, last)
         part = kernel.Cut._make(column[own] for column in taken)
-        calls.append((part, cutters, *(c[own] for c in columns), cell, *(f[:, own] for f in found)))
+        calls.append(
+            (part, cutters, *(c[own] for c in columns), field.lower[2], field.cell, *(f[:, own] for f in found))
+        )
     _together(pool, measure, calls)
 
 
@@ -125,13 +120,17 @@ def _kernels(shape: int) -> tuple[Callable[..., None], Callable[..., None], Call
 
 def scratch(tiles: int, row: int = 0) -> kernel.Scratch:
     """Return one thread's own memory; ``row`` is how many numbers a table's cones take."""
-    lists = np.empty((3, tiles + 1), np.int32)
+    lists = np.zeros((3, tiles + kernel.LANES), np.int32)
+    cells = stock_kernel.CELLS
     return kernel.Scratch(
-        np.empty(stock_kernel.CELLS, np.int32),
-        np.zeros(max(2 * shapes.HINGES + 1, row), np.float32),
-        lists[0],
-        lists[1],
-        lists[2],
+        right=np.empty(cells, np.float32),
+        left=np.empty(cells, np.float32),
+        highest=np.empty(cells, np.int32),
+        old=np.empty(cells, np.int32),
+        row=np.zeros(max(2 * shapes.HINGES + 1, row), np.float32),
+        i=lists[0],
+        j=lists[1],
+        top=lists[2],
     )
 
 

@@ -26,9 +26,10 @@ maximum. A stroke visits tiles, not cells::
         └──────┴──────┴──────┴──────┘   ▓      the few that are left
 
 What is left goes through one loop of 64 iterations without a branch. Heights are int32 quanta of 2⁻¹⁴ mm, so its
-five reductions (removed sum, leftmost, rightmost and highest cell cut, new maximum) are integer reductions: these
-LLVM turns into vector code, which it refuses for the minimum of floats; and the volume is exact: the sum over all
-steps *is* the difference of the stock, whatever the order, and for any number of threads.
+two reductions (removed sum, new maximum) are integer reductions: these LLVM turns into vector code, which it refuses
+for the minimum of floats; and the volume is exact: the sum over all steps *is* the difference of the stock, whatever
+the order, and for any number of threads. What only the whole stroke must know, its outermost and highest cells cut, is
+kept for each of the 64 places by itself and reduced once: a reduction across a vector costs as much as its arithmetic.
 
 **Samples.** A cell's height is not that of its centre but of a point within it: rows are shifted along x and
 columns along y by eighths of a cell, in bit-reversed order. With plain centres the edge of a pass along an
@@ -65,6 +66,7 @@ from camtwin_kernels.engagement_shapes import (
     BALL,
     BULL,
     CONE,
+    FAR,
     FLAT,
     PROFILE,
     bend_row,
@@ -83,7 +85,9 @@ I = np.int32  # noqa: E741
 F = np.float32
 U = np.uint64
 NOTHING_LEFT = np.int32(-(2**30))  #: `left` and `right` of a step that cut nothing: left is its negative
-LOWEST = np.int32(-(2**31) + 1)
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
+NEARLY = np.float32(1e-4)  #: what single precision may be wrong by where tiles are chosen, and more [mm]
+LANES = 16  #: tiles that are looked at together
 
 
 class Cut(NamedTuple):
@@ -114,11 +118,14 @@ ALONE = Share(0, 1, 30)
 class Scratch(NamedTuple):
     """What one thread writes its intermediate results to."""
 
+    right: NDArray[np.float32]  #: (64,) of all cells cut at this place of their tile: least side,
+    left: NDArray[np.float32]  #: (64,) greatest side,
+    highest: NDArray[np.int32]  #: (64,) highest material
     old: NDArray[np.int32]  #: (64,) a tile as it was
     row: NDArray[np.float32]  #: a bull nose's contact, or a table's cones, at the present slope
-    i: NDArray[np.int32]  #: (tiles + 1,) tiles under a stroke: column,
-    j: NDArray[np.int32]  #: (tiles + 1,) row,
-    top: NDArray[np.int32]  #: (tiles + 1,) maximum
+    i: NDArray[np.int32]  #: (tiles + LANES,) tiles under a stroke: column,
+    j: NDArray[np.int32]  #: (tiles + LANES,) row,
+    top: NDArray[np.int32]  #: (tiles + LANES,) maximum
 
 
 @lean_part
@@ -191,6 +198,7 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
     share: Share,
 ) -> None:
     """Cut one straight stroke from ``p0`` to ``p1`` into the tiles of ``share``."""
+    ends = (scratch.right, scratch.left, scratch.highest)
     old, row, list_i, list_j, list_top = scratch.old, scratch.row, scratch.i, scratch.j, scratch.top
     height, tops, columns = field.height, field.top, field.columns
     x0, y0 = p0[0] - field.x0, p0[1] - field.y0
@@ -247,35 +255,44 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
     if count == 0:
         return
 
-    inside2 = radius * radius if is_contiguous and SHAPE == FLAT and slope >= 0.0 else -1.0
-    behind = back if is_contiguous else 1e30
-    per_r2 = 1.0 / (radius * radius)
-    # A tile's half extents along and across the motion.
-    half_u = half_x * abs(ex) + half_y * abs(ey)
-    half_w = half_x * abs(ey) + half_y * abs(ex)
-    tip_radius, corner_radius = size[TIP_RADIUS], size[CORNER]
-    widening = 1.0 / size[STEEPNESS] if SHAPE == CONE else 0.0
-    for k in range(U(count)):
-        cx = (list_i[k] + 0.5) * width - x0
-        cy = (list_j[k] + 0.5) * depth - y0
-        u = cx * ex + cy * ey
-        w = cy * ex - cx * ey
-        du = max(abs(u - min(max(u, 0.0), length)) - half_u, 0.0)
-        dw = max(abs(w) - half_w, 0.0)
-        deep = (list_top[k] - low) / QUANTA
-        round_deep = min(deep, corner_radius)
-        reach = tip_radius + math.sqrt(round_deep * (2.0 * corner_radius - round_deep)) + deep * widening
-        reach = min(reach, radius)
-        far_x, far_y = abs(cx) + half_x, abs(cy) + half_y
-        is_near = du * du + dw * dw <= reach * reach
-        # Behind the motion the cutter is lowest along a curve, at most ``behind`` away: an ellipse bounds it.
-        curve = behind * math.sqrt(max(1.0 - dw * dw * per_r2, 0.0)) + 1e-5
-        is_ahead = (u + half_u >= -curve) & (far_x * far_x + far_y * far_y >= inside2)
-        list_top[k] = I(is_near & is_ahead)
+    # In single precision and LANES at a time: what lies in the lists beyond their end is looked at, too, and ignored.
+    first_x, first_y = F((i0 + 0.5) * width - x0), F((j0 + 0.5) * depth - y0)
+    tile_x, tile_y, to_x, to_y, far_end = F(width), F(depth), F(ex), F(ey), F(length)
+    inside2 = F(radius * radius) if is_contiguous and SHAPE == FLAT and slope >= 0.0 else F(-1.0)
+    behind = F(back if is_contiguous else 1e30)
+    per_r2 = F(1.0 / (radius * radius))
+    # A tile's half extents, along the axes, and along and across the motion.
+    side_x, side_y = F(half_x), F(half_y)
+    half_u = F(half_x * abs(ex) + half_y * abs(ey))
+    half_w = F(half_x * abs(ey) + half_y * abs(ex))
+    tip_radius, corner_radius, widest = F(size[TIP_RADIUS]), F(size[CORNER]), F(radius)
+    widening = F(1.0 / size[STEEPNESS] if SHAPE == CONE else 0.0)
+    per_quantum = F(1.0 / QUANTA)
+    for block in range(U((count + LANES - 1) // LANES)):
+        for lane in range(U(LANES)):
+            at = block * U(LANES) + lane
+            cx = first_x + F(list_i[at] - I(i0)) * tile_x
+            cy = first_y + F(list_j[at] - I(j0)) * tile_y
+            u = cx * to_x + cy * to_y
+            w = cy * to_x - cx * to_y
+            du = max(abs(u - min(max(u, ZERO), far_end)) - half_u, ZERO)
+            dw = max(abs(w) - half_w, ZERO)
+            deep = F(I(list_top[at] - low)) * per_quantum
+            round_deep = min(deep, corner_radius)
+            reach = tip_radius + math.sqrt(round_deep * (corner_radius + corner_radius - round_deep)) + deep * widening
+            reach = min(reach, widest) + NEARLY
+            far_x, far_y = abs(cx) + side_x + NEARLY, abs(cy) + side_y + NEARLY
+            is_near = du * du + dw * dw <= reach * reach
+            # Behind the motion the cutter is lowest along a curve, at most ``behind`` away: an ellipse bounds it.
+            curve = behind * math.sqrt(max(ONE - dw * dw * per_r2, ZERO)) + NEARLY
+            is_ahead = (u + half_u >= -curve) & (far_x * far_x + far_y * far_y >= inside2)
+            list_top[at] = I(is_near & is_ahead)
     work = 0
     for k in range(U(count)):
         list_i[U(work)], list_j[U(work)] = list_i[k], list_j[k]
         work += list_top[k]
+    if work == 0:
+        return
 
     is_sliced = cut.slice_volume.shape[1] > 0
     along, across = F(ex * field.cell * QUANTA), F(ey * field.cell * QUANTA)
@@ -289,6 +306,9 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
     elif SHAPE == CONE and slope != 0.0:
         tangent = size[STEEPNESS] ** 2 - slope * slope
         corner = F(abs(slope) / math.sqrt(tangent)) if tangent > 0.0 else F(1e6)
+    for e in range(U(CELLS)):
+        scratch.right[e], scratch.left[e], scratch.highest[e] = FAR, -FAR, NOTHING_LEFT
+    lost = 0
     for k in range(U(work)):
         i, j = list_i[k], list_j[k]
         t = U(j * columns + i)
@@ -304,19 +324,25 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
             for e in range(U(CELLS)):
                 old[e] = height[t, e]
         if is_still:
-            got = cut_still(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
+            got = cut_still(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row, ends)
         else:
-            got = cut_sloped(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row)
-        total, right, left, highest_cut, new_top = got
-        if total == 0:
-            continue
+            got = cut_sloped(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row, ends)
+        total, new_top = got
+        lost += total
+        if is_sliced and total > 0:
+            _slice_tile(height, t, old, w0, along, across, step, tops[t], cut)
         tops[t] = new_top
-        cut.volume[step] += total
-        cut.right[step] = min(cut.right[step], right)
-        cut.left[step] = max(cut.left[step], left)
-        cut.top[step] = max(cut.top[step], highest_cut)
-        if is_sliced:
-            _slice_tile(height, t, old, w0, along, across, step, highest_cut, cut)
+    if lost == 0:
+        return
+    right, left, highest = I(-NOTHING_LEFT), NOTHING_LEFT, NOTHING_LEFT
+    for e in range(U(CELLS)):
+        right = min(right, I(scratch.right[e]))
+        left = max(left, I(scratch.left[e]))
+        highest = max(highest, scratch.highest[e])
+    cut.volume[step] += lost
+    cut.right[step] = min(cut.right[step], right)
+    cut.left[step] = max(cut.left[step], left)
+    cut.top[step] = max(cut.top[step], highest)
 
 
 def _cut_moves(

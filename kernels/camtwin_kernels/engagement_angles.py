@@ -80,24 +80,30 @@ def level(cutters: Cutters, cutter: Any, low: Any, tall: float, levels: Any) -> 
 
 
 @lean_kernel
-def widen(cut: Cut, start: Any, end: Any, cutter: Any, run: Any, window: float) -> None:
+def widen(cut: Cut, start: Any, end: Any, cutter: Any, window: float) -> None:
     """Give steps shorter than ``window`` [mm] the sides of the stretch of joined steps that is as long as that.
 
     A move of one cell cuts so few cells that their outermost says little; its neighbours say the rest.
 
     Joined are steps of one cutter of which each goes on where the one before it ended.
 
-    start, end: (steps, 3) [mm]; cutter, run: (steps,) length in the plane [mm]
+    start, end: (steps, 3) [mm]; cutter: (steps,)
     """
     first = 0
-    while first < run.size:
-        last, length = first + 1, run[first]
-        while last < run.size and length < window and _is_joined(start, end, cutter, last):
-            length += run[last]
+    while first < cutter.size:
+        last, length = first + 1, _run(start, end, first)
+        while last < cutter.size and length < window and _is_joined(start, end, cutter, last):
+            length += _run(start, end, last)
             last += 1
         if last - first > 1:
             _share_sides(cut, first, last)
         first = last
+
+
+@lean_part
+def _run(start: Any, end: Any, s: int) -> float:
+    """Return how long a step is in the plane [mm]."""
+    return math.sqrt((end[s, 0] - start[s, 0]) ** 2 + (end[s, 1] - start[s, 1]) ** 2)
 
 
 @lean_part
@@ -137,11 +143,11 @@ def _share(
 
 @lean_kernel
 def measure(
-    cut: Cut, cutters: Cutters, cutter: Any, low: Any, run: Any, rise: Any, cell: float, whole: Any, sliced: Any
+    cut: Cut, cutters: Cutters, cutter: Any, start: Any, end: Any, floor: float, cell: float, whole: Any, sliced: Any
 ) -> None:
     """Fill what each step took; the only slice of an unsliced cut is the whole step.
 
-    cutter, low, run, rise: (steps,) cutter, lowest tip [quanta over the underside], length in the plane, dz [mm]
+    cutter: (steps,); start, end: (steps, 3) [mm]; floor: z of the stock's underside [mm]
     whole: (5, steps) volume [mm³], ap, ae [mm], phi_st, phi_ex [rad]
     sliced: (4, steps, slices) z, ap [mm], phi_st, phi_ex [rad]
     """
@@ -153,18 +159,22 @@ def measure(
         whole[0, s] = volume
         if volume <= 0.0:
             continue
-        ap = max((cut.top[s] - low[s]) / QUANTA, 1.0 / QUANTA)
+        run = _run(start, end, s)
+        low = max(math.floor((min(start[s, 2], end[s, 2]) - floor) * QUANTA + 0.5), 0.0)
+        ap = max((cut.top[s] - low) / QUANTA, 1.0 / QUANTA)
         right, left = cut.right[s] / QUANTA, cut.left[s] / QUANTA
         whole[1, s] = ap
-        if run[s] <= 1e-9:
-            whole[2, s] = min(2.0 * math.sqrt(volume / (math.pi * max(-rise[s], 1e-9))), 2.0 * size[RADIUS])
+        if run <= 1e-9:
+            whole[2, s] = min(
+                2.0 * math.sqrt(volume / (math.pi * max(start[s, 2] - end[s, 2], 1e-9))), 2.0 * size[RADIUS]
+            )
             whole[3, s], whole[4, s] = 0.0, 2.0 * math.pi
         else:
-            whole[2, s] = volume / (ap * run[s])
+            whole[2, s] = volume / (ap * run)
             whole[3, s], whole[4, s] = _angles(right, left, radius_at(shape, size, ap), cell)
         if cut.slice_volume.shape[1] == 0:
             sliced[0, s, 0], sliced[1, s, 0], sliced[2, s, 0], sliced[3, s, 0] = _share(
-                shape, size, volume, right, left, 0.0, ap, run[s], cell
+                shape, size, volume, right, left, 0.0, ap, run, cell
             )
         last_right, last_left, last_taken, last_ap, last_st, last_ex = math.nan, math.nan, 1.0, 0.0, 0.0, 0.0
         for k in range(cut.slice_volume.shape[1]):
@@ -172,14 +182,14 @@ def measure(
             if taken <= 0.0:
                 continue
             right, left = cut.slice_right[s, k] / QUANTA, cut.slice_left[s, k] / QUANTA
-            bottom = (cut.levels[s, k] - low[s]) / QUANTA
-            top = min((cut.levels[s, k + 1] - low[s]) / QUANTA, ap)
-            if shape == FLAT and k > 0 and right == last_right and left == last_left and run[s] > 1e-9:
+            bottom = (cut.levels[s, k] - low) / QUANTA
+            top = min((cut.levels[s, k + 1] - low) / QUANTA, ap)
+            if shape == FLAT and k > 0 and right == last_right and left == last_left and run > 1e-9:
                 # Of a flat cutter most slices are alike; their arc cosines are most of the cost.
                 sliced[0, s, k], sliced[1, s, k] = 0.5 * (bottom + top), last_ap * taken / last_taken
                 sliced[2, s, k], sliced[3, s, k] = last_st, last_ex
                 continue
-            z, slice_ap, last_st, last_ex = _share(shape, size, taken, right, left, bottom, top, run[s], cell)
+            z, slice_ap, last_st, last_ex = _share(shape, size, taken, right, left, bottom, top, run, cell)
             sliced[0, s, k], sliced[1, s, k], sliced[2, s, k], sliced[3, s, k] = z, slice_ap, last_st, last_ex
             last_right, last_left, last_taken, last_ap = right, left, taken, slice_ap
 

@@ -24,7 +24,7 @@ steepness m_k, its tip at height h_k::
 
 That is exact, for any slope and any number of points. A ledge, where the height stays, is a disc; a wall, where the
 radius stays, needs no cone. A tile is cut by one cone after the other, with the same loop as a cone's; its
-lost volume, sides and highest material are sums and extremes over them. What a stroke's slope does to each cone
+lost volume is their sum. What a stroke's slope does to each cone
 (``lay_cones``) is worked out once per slope.
 
 For forces, the edge's mean lean over a slice is that of its straight pieces, weighted by their height; a ledge adds
@@ -40,7 +40,7 @@ import numpy as np
 
 from camtwin_kernels import engagement, engagement_angles, reduced
 from camtwin_kernels.engagement_moves import QUANTA, Cutters
-from camtwin_kernels.engagement_shapes import BIG, PROFILE, SMALL, F, I, U, cut_cone
+from camtwin_kernels.engagement_shapes import PROFILE, SMALL, F, I, U, cut_cone
 from camtwin_kernels.jit import lean_kernel, lean_part, variant
 
 #: The table's columns in a cutter's sizes: (radius, height) of each point follow the four sizes of every cutter.
@@ -76,19 +76,18 @@ def lay_cones(size: Any, slope: float, row: Any) -> None:
 @lean_part
 def cut_cones(
     height: Any, t: Any, u0: Any, w0: Any, along: Any, across: Any, length: Any, r2: Any,
-    lift: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any,
+    lift: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any, ends: Any,
 ) -> Any:  # fmt: skip
     """Cut one tile by each cone of ``row``: arguments and results as in ``engagement_shapes``."""
-    total, right, left, highest, top = I(0), BIG, SMALL, SMALL, SMALL
+    total, top = I(0), SMALL
     for k in range(U(row[U(0)])):
         at = U(1) + U(PER_CONE) * k
-        lost, least, greatest, most, top = cut_cone(
+        lost, top = cut_cone(
             height, t, u0, w0, along, across, length, row[at], lift + row[at + U(1)], slope,
-            row[at + U(2)], row[at + U(3)], row[at + U(4)], row,
+            row[at + U(2)], row[at + U(3)], row[at + U(4)], row, ends,
         )  # fmt: skip
         total = I(total + lost)
-        right, left, highest = min(right, least), max(left, greatest), max(highest, most)
-    return total, right, left, highest, top
+    return total, top
 
 
 @lean_part

@@ -33,8 +33,8 @@ the cutter, would count as material on all its sides.
 
 Every cutter of tiles has the same arguments: the heights and the tile ``t``; u and w of the tile's corner; the
 motion's x and y for one cell, ``along`` and ``across``; L; R²; the height ``lift`` of the stroke's start; the slope;
-three sizes; and a bull nose's polyline. Lengths are in quanta. All return the removed sum, the least and greatest
-side, the highest height cut and the tile's new maximum, in quanta.
+three sizes; a bull nose's polyline; and three arrays of 64 cells, in which the least and the greatest side and the
+highest material of what is cut are kept. Lengths are in quanta. All return the removed sum and the tile's new maximum.
 """
 
 import math
@@ -53,7 +53,8 @@ I = np.int32  # noqa: E741
 F = np.float32
 U = np.uint64
 ZERO = np.float32(0.0)
-BIG, SMALL = np.int32(2**30), np.int32(-(2**30))
+FAR = np.float32(2.0**30)  #: beyond any side [quanta]
+SMALL = np.int32(-(2**30))
 IN_PSI, IN_THETA = 4, 3  #: points of a bull nose's polyline that lie evenly in ψ and in sin θ
 HINGES = IN_PSI + IN_THETA - 1
 EVEN_COSINES = np.append(np.cos(np.arange(IN_PSI) / IN_PSI * math.pi / 2), 0.0)
@@ -212,9 +213,10 @@ def _tile_cutter(
     @lean_part
     def cut(
         height: Any, t: Any, u0: Any, w0: Any, along: Any, across: Any, length: Any, r2: Any,
-        lift: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any,
+        lift: Any, slope: Any, tip: Any, corner: Any, third: Any, row: Any, ends: Any,
     ) -> Any:  # fmt: skip
-        total, right, left, highest, top = I(0), BIG, SMALL, SMALL, SMALL
+        total, top = I(0), SMALL
+        right, left, highest = ends
         bend = bent(row)
         for i in range(U(CELLS)):
             u = u0 + (XS[i] * along + YS[i] * across)  # in brackets: once per stroke
@@ -227,13 +229,12 @@ def _tile_cutter(
             lost = I(before - z) if is_cut else I(0)
             after = I(before - lost)
             height[t, i] = after
-            side = I(w)
             total = I(total + lost)
-            right = min(right, side if is_cut else BIG)
-            left = max(left, side if is_cut else SMALL)
-            highest = max(highest, before if is_cut else SMALL)
+            right[i] = min(right[i], w if is_cut else FAR)
+            left[i] = max(left[i], w if is_cut else -FAR)
+            highest[i] = max(highest[i], before if is_cut else SMALL)
             top = max(top, after)
-        return total, right, left, highest, top
+        return total, top
 
     return cut
 
