@@ -129,11 +129,19 @@ _BUILT_IN: Any = BaseFunction  # what numba calls a function of its own, such as
 _FLAGS: Any = ConfigStack  # those that something is being compiled with
 _asked = _BUILT_IN.get_call_type
 _answers: dict[Any, Any] = {}
+_summaries: dict[int, tuple[Any, str]] = {}  # by identity: flags are compared option by option, a twentieth of all time
+
+
+def _summary(flags: Any) -> str:
+    """Return what flags say; none is changed once something is compiled with it."""
+    if id(flags) not in _summaries:
+        _summaries[id(flags)] = flags, flags.summary() if flags else ""
+    return _summaries[id(flags)][1]
 
 
 def _remembered(function: Any, context: Any, arguments: Any, named: Any) -> Any:
     """Return the signature of a call of ``function``, as numba found it for these types and flags before."""
-    question = function, context, tuple(arguments), tuple(named.items()), _FLAGS.top_or_none()
+    question = function, context, tuple(arguments), tuple(named.items()), _summary(_FLAGS.top_or_none())
     if question not in _answers:
         _answers[question] = _asked(function, context, arguments, named)
     return _answers[question]
