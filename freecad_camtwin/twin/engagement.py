@@ -107,14 +107,13 @@ def engage(
     before = field.quanta
     steps = int(moves.first[-1])
     move, start, end = np.empty(steps, np.int32), np.empty((steps, 3)), np.empty((steps, 3))
-    angles.lay(moves, move, start, end)
+    length, plunge = np.empty(steps), np.empty(steps)
+    angles.lay(moves, path.length, move, start, end, length, plunge)
     slices = max(slices, 1)
     whole, sliced = np.zeros((5, steps)), np.zeros((4, steps, slices), np.float32)
     removed = cut(field, cutters, moves, Steps(move, start, end, whole, sliced), threads, progress)
-    length = (path.length / np.maximum(np.diff(moves.first), 1))[move]
-    dz = end[:, 2] - start[:, 2]
     is_kept = path.is_cutting[move] | (whole[0] > 0)
-    contacts = _rapid_contacts(path, move, whole[0])
+    contacts = _rapid_contacts(path, move, whole[0]) if np.diff(moves.first)[rapids].any() else ()
     if contacts:
         warnings.append(
             f"{path.where(contacts[0][0])} is a rapid that goes through {contacts[0][1]:.3g} mm³ of material"
@@ -122,7 +121,7 @@ def engage(
     if removed == 0:
         warnings.append("no move cuts anything: the stock has been cut already, or the path stays above it")
     if not is_kept.all():
-        move, start, end, length, dz = (column[is_kept] for column in (move, start, end, length, dz))
+        move, start, end, length, plunge = (column[is_kept] for column in (move, start, end, length, plunge))
         whole, sliced = whole[:, is_kept], sliced[:, is_kept]
     engagement = Engagement(
         move=move,
@@ -138,7 +137,7 @@ def engage(
         slice_ap=sliced[1],
         slice_phi_st=sliced[2],
         slice_phi_ex=sliced[3],
-        plunge=np.divide(-dz, length, out=np.zeros_like(dz), where=length > 0),
+        plunge=plunge,
         cell=field.cell,
         slices=slices,
         stock_volume=before * QUANTUM * field.cell**2,

@@ -277,7 +277,7 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
             w = cy * to_x - cx * to_y
             du = max(abs(u - min(max(u, ZERO), far_end)) - half_u, ZERO)
             dw = max(abs(w) - half_w, ZERO)
-            deep = F(I(list_top[at] - low)) * per_quantum
+            deep = max(F(I(list_top[at] - low)) * per_quantum, ZERO)
             round_deep = min(deep, corner_radius)
             reach = tip_radius + math.sqrt(round_deep * (corner_radius + corner_radius - round_deep)) + deep * widening
             reach = min(reach, widest) + NEARLY

@@ -195,8 +195,11 @@ def measure(
 
 
 @lean_kernel
-def lay(moves: Any, move: Any, start: Any, end: Any) -> None:
-    """Fill ``move`` (steps,) with each step's move, and ``start`` and ``end`` (steps, 3) with its ends [mm]."""
+def lay(moves: Any, long: Any, move: Any, start: Any, end: Any, length: Any, plunge: Any) -> None:
+    """Fill in where each step lies, of moves that are ``long`` (moves,) [mm].
+
+    move: (steps,); start, end: (steps, 3) [mm]; length: (steps,) [mm]; plunge: (steps,) share that goes down
+    """
     for m in range(moves.start.shape[0]):
         first = moves.first[m]
         steps = moves.first[m + 1] - first
@@ -207,3 +210,5 @@ def lay(moves: Any, move: Any, start: Any, end: Any) -> None:
             for i in range(3):
                 start[first + s, i] = begin[i]
                 end[first + s, i] = stop[i]
+            length[first + s] = long[m] / steps
+            plunge[first + s] = (begin[2] - stop[2]) * steps / long[m] if long[m] > 0.0 else 0.0

@@ -73,6 +73,12 @@ class _Wide(JITCodeLibrary):
                 set.add(function.attributes, '"prefer-vector-width"="512"')  # its own ``add`` knows no such pairs
         cast("Any", super()).add_ir_module(module)
 
+    def _optimize_final_module(self) -> None:
+        # Once. numba would do it roughly before, to find reference counts that cancel out: we have none.
+        library: Any = self
+        passes, builder = library._codegen._module_pass_manager()
+        passes.run(library._final_module, builder)
+
 
 class _PartCompiler(Compiler):
     """Compiles a part as far as its kernel needs it."""
