@@ -77,6 +77,7 @@ from camtwin_kernels.engagement_shapes import (
     cut_ramp,
     cut_sphere,
     cut_torus,
+    reach_behind,
 )
 from camtwin_kernels.jit import lean_kernel, lean_part, variant
 from camtwin_kernels.stock import CELLS, COLUMNS, ROWS, XS, YS, Field
@@ -126,16 +127,6 @@ class Scratch(NamedTuple):
     i: NDArray[np.int32]  #: (tiles + LANES,) tiles under a stroke: column,
     j: NDArray[np.int32]  #: (tiles + LANES,) row,
     top: NDArray[np.int32]  #: (tiles + LANES,) maximum
-
-
-@lean_part
-def _behind(shape: int, size: NDArray[np.float64], slope: float) -> float:
-    """Return how far behind its start, along the motion, a contiguous stroke can still cut [mm]."""
-    if slope >= 0.0:
-        return 0.0
-    if shape in (FLAT, CONE, PROFILE):
-        return float(size[RADIUS])
-    return float(size[TIP_RADIUS] - size[CORNER] * slope / math.sqrt(1.0 + slope * slope))
 
 
 @lean_part
@@ -225,7 +216,7 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
     half_x, half_y = 0.5 * width, 0.5 * depth
 
     # The tiles under the stroke: all around a cutter that comes from nowhere, else those before its start.
-    back = min(_behind(SHAPE, size, slope), radius) if is_contiguous else radius
+    back = min(reach_behind(SHAPE, size, slope), radius) if is_contiguous else radius
     west = x0 + min(dx, 0.0) - _side(radius, back, -ex, ey)
     east = x0 + max(dx, 0.0) + _side(radius, back, ex, ey)
     south = y0 + min(dy, 0.0) - _side(radius, back, -ey, ex)
@@ -298,7 +289,7 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
     along, across = F(ex * field.cell * QUANTA), F(ey * field.cell * QUANTA)
     rise = F(slope)
     r2 = F(radius * radius * (1.0 + 1e-6) * QUANTA * QUANTA)
-    end = length + (_behind(SHAPE, size, -slope) if SHAPE not in (CONE, PROFILE) else 1e30)
+    end = length + (reach_behind(SHAPE, size, -slope) if SHAPE not in (CONE, PROFILE) else 1e30)
     tip, corner = F(size[TIP_RADIUS] * QUANTA), F(size[CORNER] * QUANTA)
     third = F(size[STEEPNESS])
     if SHAPE == BALL:

@@ -43,7 +43,7 @@ from typing import Any
 
 import numpy as np
 
-from camtwin_kernels.engagement_moves import QUANTA
+from camtwin_kernels.engagement_moves import CORNER, QUANTA, RADIUS, TIP_RADIUS
 from camtwin_kernels.jit import lean_part
 from camtwin_kernels.stock import CELLS, XS, YS
 
@@ -64,6 +64,16 @@ EVEN_COSINES = np.append(np.cos(np.arange(IN_PSI) / IN_PSI * math.pi / 2), 0.0)
 def _clamp(t: Any, length: Any) -> Any:
     t = t if t > ZERO else ZERO
     return t if t < length else length
+
+
+@lean_part
+def reach_behind(shape: int, size: Any, slope: float) -> float:
+    """Return how far behind its start, along the motion, a contiguous stroke can still cut [mm]."""
+    if slope >= 0.0:
+        return 0.0
+    if shape in (FLAT, CONE, PROFILE):
+        return float(size[RADIUS])
+    return float(size[TIP_RADIUS] - size[CORNER] * slope / math.sqrt(1.0 + slope * slope))
 
 
 @lean_part
