@@ -132,11 +132,12 @@ def _join_short(
     for i in range(len(begin)):
         joins = kept and not bound[i]
         left = least[kept[-1]] if joins else np.inf
-        if kept and not bound[i] and size[kept[-1]] < enough[kept[-1]] and least[i] <= left:
-            # The short one before is not slower than this: it ends here.
-            fresh[begin[i]] = False
-            size[kept[-1]] += size[i]
-            least[kept[-1]] = least[i]
+        if joins and _ends(kept[-1], i, size, enough, least):
+            # The short one before is not slower than this: it ends here. As it is slower now, so may the one before it.
+            _swallow(kept[-1], i, fresh, begin, size, least)
+            while len(kept) > 1 and _ends(kept[-2], kept[-1], size, enough, least) and not bound[kept[-1]]:
+                last = kept.pop()
+                _swallow(kept[-1], last, fresh, begin, size, least)
             continue
         right = least[i + 1] if i + 1 < len(begin) and not bound[i + 1] else np.inf
         if joins and size[i] < enough[i] and left <= least[i] and not left < right <= least[i]:
@@ -144,6 +145,20 @@ def _join_short(
             size[kept[-1]] += size[i]
             continue
         kept.append(i)
+
+
+def _ends(run: int, following: int, size: list[float], enough: list[float], least: list[float]) -> bool:
+    """Whether a run is too short, and not slower than the one that follows."""
+    return size[run] < enough[run] and least[following] <= least[run]
+
+
+def _swallow(
+    run: int, following: int, fresh: NDArray[np.bool_], begin: Indices, size: list[float], least: list[float]
+) -> None:
+    """Let a run go on to the end of the one that follows, which is not faster."""
+    fresh[begin[following]] = False
+    size[run] += size[following]
+    least[run] = least[following]
 
 
 def quantise(feed: Floats) -> Floats:

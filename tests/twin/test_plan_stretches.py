@@ -80,6 +80,11 @@ def test_a_run_stays_in_its_band_and_only_valleys_are_short(value, shortest, dat
             assert group.size >= shortest
 
 
+def test_a_run_that_becomes_slower_ends_the_short_one_before_it():
+    value = np.array([1.0, 3.0, 2.0, 4.0, 3.0, 1.0])
+    assert not runs(value, np.ones(6), np.zeros(6, bool), 0.08, np.full(6, 3.0)).any()
+
+
 @given(st.floats(0.01, 400.0))
 def test_rounding_is_down_by_little_and_done_once(feed):
     once = quantise(np.array([feed]))
