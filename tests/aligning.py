@@ -90,8 +90,8 @@ def made_up(package: Package, *, every=10, **faults) -> TrueRun:
     return TrueRun(time[::every], points[::every], move[::every], move[::every], line[::every])
 
 
-def recorded(name: str, *, every=10, **faults) -> tuple[Package, TrueRun]:
-    """Return a trace of LinuxCNC and the package of its program.
+def recorded(name: str, *, begin=0, every=10, **faults) -> tuple[Package, TrueRun]:
+    """Return a trace of LinuxCNC, from the cycle ``begin`` every so many, and the package of its program.
 
     The truth is LinuxCNC's own ``motion.program-line`` at every servo cycle: the move that its planner was executing.
     It is an interval where the planner had joined moves: the reported line and those that were passed over before it.
@@ -103,7 +103,8 @@ def recorded(name: str, *, every=10, **faults) -> tuple[Package, TrueRun]:
         package = package_of(read_program(program, start=traces.START, machine=ZERO))
     first, last = true_moves(trace.line, package.lines.program.line)
     points = measured(trace.position, **faults)
-    return package, TrueRun(trace.time[::every], points[::every], first[::every], last[::every], trace.line[::every])
+    kept = slice(begin, None, every)
+    return package, TrueRun(trace.time[kept], points[kept], first[kept], last[kept], trace.line[kept])
 
 
 def recomposed(name: str, pieces, *, every=10, **faults) -> tuple[Package, TrueRun]:

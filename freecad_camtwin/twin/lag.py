@@ -18,6 +18,9 @@ instrument, which knows the motion as well but not the same noise.
 
 From far off the match itself is wrong, so a few lags are tried first and that with the nearest path is refined. A
 mere delay, p(t) = P(t - δ), leaves p on the path and cannot be seen here: the reported line tells it (``delay``).
+A line that is new in a row became so since the row before: δ lies in an interval as long as the time between both.
+The δ in most of the intervals is taken, as clocks are compared (Marzullo and Owicki, 1983): rows in step with the
+moves have all their middles on one side, and lines that the control reports elsewhere lie far off.
 """
 
 import math
@@ -42,9 +45,12 @@ HALF = 0.008
 LEAST, GREATEST = 0.001, 0.3
 _BOUND, _FAR = 1.0, 0.3  # so far from the path counts in the first round, and later [mm]
 _ROUNDS = 2
+_BETTER = 0.99  # a greater lag has to fit so much better to be believed
 _ENOUGH = 50  # samples for a round
 _FEWEST, _LINES = 8, 400  # so many lines at least, and at most, tell a delay
 _LATEST = 0.5  # positions are looked for so long before and after a new line [s]
+_SURE = 0.004  # no line tells a delay better than within this [s]
+_MOST_OF = 0.95  # what nearly as many lines allow is as likely
 _NEAR = 0.3  # samples farther apart do not tell when something happened [s]
 _MOVING = 0.02  # nor do those between which the tool has come less than this [mm]
 
@@ -94,13 +100,13 @@ class Rate:
 def estimate(line: Polyline, time: Floats, points: Floats, match: Match) -> Correction:
     """Return lag and bias of a run; zeros where it is too short or never on the path."""
     rounds = _Rounds(line, time, points, match)
-    best, least = Correction(), math.inf
+    best, least = Correction(), math.inf  # the least lag that fits, as rounded corners look like some lag
     for lag in TRIED:
         found = Correction(lag=lag)
         for limit in (_BOUND, _FAR):
             found, _ = rounds.refined(found, limit)
         found, miss = rounds.refined(found, _FAR)
-        if miss < least:
+        if miss < _BETTER * least:
             best, least = found, miss
     for _ in range(_ROUNDS):
         best, _ = rounds.refined(best, float(np.clip(10 * np.nan_to_num(best.noise), 0.05, _FAR)))
@@ -161,11 +167,19 @@ def delay(time: Floats, way: Floats, changed: Rows, reported: Floats) -> float:
     some = np.linspace(0, len(changed) - 1, min(len(changed), _LINES)).astype(int)
     late = [_late(time, way, int(changed[each]), float(reported[each])) for each in some]
     told = np.array([each for each in late if each is not None])
-    return float(np.median(told)) if len(told) >= _FEWEST else 0.0
+    if len(told) < _FEWEST:
+        return 0.0
+    begins, ends = told[:, 0] - told[:, 1], told[:, 0] + told[:, 1]
+    edges = np.sort(np.concatenate([begins, ends]))
+    agree = np.searchsorted(np.sort(begins), edges, "right") - np.searchsorted(np.sort(ends), edges, "left")
+    return float(edges[agree >= _MOST_OF * agree.max()][[0, -1]].mean())
 
 
-def _late(time: Floats, way: Floats, row: int, reached: float) -> float | None:
-    """How long after the line's change at ``row`` the positions come to ``reached`` [s]; None where that is unclear."""
+def _late(time: Floats, way: Floats, row: int, reached: float) -> tuple[float, float] | None:
+    """How long after the line's change at ``row`` the positions come to ``reached``, and within what [s].
+
+    None where that is unclear.
+    """
     since = time[row] - time[row - 1]
     if since > _NEAR:
         return None
@@ -181,4 +195,4 @@ def _late(time: Floats, way: Floats, row: int, reached: float) -> float | None:
     # Where the tool stands or creeps, noise alone decides when it passes.
     if gone < _MOVING or lasted > _NEAR:
         return None
-    return float(times[at] + (reached - ways[at]) / gone * lasted - seen)
+    return float(times[at] + (reached - ways[at]) / gone * lasted - seen), max(since / 2, _SURE)

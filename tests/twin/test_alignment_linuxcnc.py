@@ -39,6 +39,15 @@ def test_the_line_tells_a_delay_although_the_control_reports_it_before_the_corne
         assert run.within_1_percent(package, found) >= 99.5
 
 
+@pytest.mark.parametrize("begin", [0, 4, 8, 12, 16])
+@pytest.mark.parametrize("name", ["zigzag_P0.01", "trochoid_P0.01"])
+def test_rows_in_step_with_the_moves_tell_no_lag_and_no_delay(name, begin):
+    package, run = recorded(name, begin=begin, every=20)
+    found = align(package, run.columns(line=True))
+    assert found.correction.lag == pytest.approx(0.0, abs=0.003)
+    assert found.correction.delay == pytest.approx(0.001, abs=0.0025)  # the trace's own cycle, which its line is ahead
+
+
 @pytest.mark.parametrize("name", [*BLENDED, "trochoid_P0.05"])
 def test_the_line_alone_places_a_run_also_where_lines_are_merged(name):
     package, run = recorded(name)
