@@ -314,7 +314,7 @@ def _stroke(  # noqa: C901, PLR0915 - the hot loop: a call less per tile is wort
         if is_sliced:
             for e in range(U(CELLS)):
                 old[e] = height[t, e]
-        if is_still:
+        if is_still or (SHAPE == FLAT and slope == 0.0):
             got = cut_still(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row, ends)
         else:
             got = cut_sloped(height, t, u0, w0, along, across, stretch, r2, lift, rise, tip, corner, third, row, ends)

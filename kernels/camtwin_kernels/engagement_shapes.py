@@ -17,15 +17,16 @@ cutter's profile, convex for all shapes here. So the free minimum, clamped to 0 
                                           bull      see below
 
 (Ball: the canal surface of a sphere touches it along the great circle across the motion. Cone: set the derivative
-k·q/√(w² + q²) = s. Both are elementary; derived here.)
+k·q/√(w² + q²) = s. Both are elementary; derived here.) As the cutter is lowest there, an error δ of q changes the
+height by the order of δ² only, and any q is a place where the cutter has been, so nothing is ever cut too deep: where
+h is smooth, a rough root will do.
 
 **Bull nose.** Its lower half is a torus. At azimuth ψ from the motion and at angle θ of its corner it touches where
 ``tan θ · cos ψ = |s|``, with ``r = tip + corner·sin θ``, ``w = r·sin ψ``, ``q = r·cos ψ``: a curve with parameter ψ
 that cannot be solved for q(w). So each stroke lays a polyline through seven points of its curve: four evenly in ψ,
 three evenly in sin θ, which is where it bends when the slope is small. It is a polyline of the ratio q / √(R² - w²)
 over w², which is smooth even where q vanishes, written as a sum of hinges ``a·max(w², b)``: no search, no table, no
-branch. As the cutter is lowest there, an error δ of q changes the height by the order of δ² only; and any q is a place
-where the cutter has been, so nothing is ever cut too deep.
+branch.
 
 **Shavings.** Two strokes that meet give the same cell the same height but for rounding, and but for the polyline of
 a bull nose. A difference thinner than ``slack`` quanta is no cut: else a shaving of a tenth of a micrometre, all around
@@ -52,7 +53,7 @@ FLAT, BALL, BULL, CONE, PROFILE = 0, 1, 2, 3, 4
 I = np.int32  # noqa: E741
 F = np.float32
 U = np.uint64
-ZERO = np.float32(0.0)
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
 FAR = np.float32(2.0**30)  #: beyond any side [quanta]
 SMALL = np.int32(-(2**30))
 IN_PSI, IN_THETA = 4, 3  #: points of a bull nose's polyline that lie evenly in ψ and in sin θ
@@ -64,6 +65,12 @@ EVEN_COSINES = np.append(np.cos(np.arange(IN_PSI) / IN_PSI * math.pi / 2), 0.0)
 def _clamp(t: Any, length: Any) -> Any:
     t = t if t > ZERO else ZERO
     return t if t < length else length
+
+
+@lean_part
+def _rough_root(x: Any) -> Any:
+    """Return √x for x ≥ 1 to 12 bits or more (see ``jit``), and x or 0 below; a true root takes thrice as long."""
+    return (x if x > ZERO else ZERO) / math.sqrt(x if x > ONE else ONE)
 
 
 @lean_part
@@ -126,7 +133,8 @@ def bend_row(size: Any, slope: float, row: Any) -> None:
 
 @lean_part
 def _flat(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, bend: Any) -> Any:
-    return r2 - w * w - u * u, ZERO
+    q = u - _clamp(u, length)  # of a level stroke, too
+    return r2 - w * w - q * q, ZERO
 
 
 @lean_part
@@ -147,8 +155,7 @@ def _sphere(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: 
 @lean_part
 def _ball(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, sine: Any, bend: Any) -> Any:
     rest = r2 - w * w
-    rest0 = rest if rest > ZERO else ZERO
-    t = _clamp(u - math.sqrt(rest0) * sine, length)
+    t = _clamp(u - _rough_root(rest) * sine, length)
     q = u - t
     deep = rest - q * q
     return deep, corner + slope * t - math.sqrt(deep if deep > ZERO else ZERO)
@@ -172,11 +179,10 @@ def _hinge(x: Any, bend: Any, rise: Any) -> Any:
 def _bull(u: Any, w: Any, length: Any, r2: Any, slope: Any, tip: Any, corner: Any, third: Any, bend: Any) -> Any:
     x = w * w
     rest = r2 - x
-    rest0 = rest if rest > ZERO else ZERO
     # Written out: an inner loop would keep LLVM from making vector code of the outer one.
     ratio = bend[0] + bend[2] * x + _hinge(x, bend[3], bend[4]) + _hinge(x, bend[5], bend[6])
     ratio += _hinge(x, bend[7], bend[8]) + _hinge(x, bend[9], bend[10]) + _hinge(x, bend[11], bend[12])
-    t = _clamp(u - ratio * math.sqrt(rest0), length)
+    t = _clamp(u - ratio * _rough_root(rest), length)
     q = u - t
     beyond = math.sqrt(x + q * q) - tip
     beyond = beyond if beyond > ZERO else ZERO
@@ -240,9 +246,10 @@ def _tile_cutter(
             after = I(before - lost)
             height[t, i] = after
             total = I(total + lost)
-            right[i] = min(right[i], w if is_cut else FAR)
-            left[i] = max(left[i], w if is_cut else -FAR)
-            highest[i] = max(highest[i], before if is_cut else SMALL)
+            # So a choice is one masked instruction; a choice of what is to be compared would be one more.
+            right[i] = w if is_cut & (w < right[i]) else right[i]
+            left[i] = w if is_cut & (w > left[i]) else left[i]
+            highest[i] = before if is_cut & (before > highest[i]) else highest[i]
             top = max(top, after)
         return total, top
 
