@@ -24,60 +24,79 @@ Floats = NDArray[np.float64]
 #: Angles of shorter steps are taken over joined steps of this many cells together.
 CELLS_PER_WINDOW = 4
 
-#: Patches of tiles that one thread owns are at least so many diameters wide.
-DIAMETERS_PER_PATCH = 2.5
+#: Patches of tiles that one thread owns are at least so many diameters wide, and this part of the stock.
+DIAMETERS_PER_PATCH, STOCK_PER_PATCH = 2.5, 1 / 8
 
 _CHUNK = 1 << 17  # steps per kernel call: progress in between, small temporaries
 
 
 @dataclass(frozen=True)
 class Steps:
-    """The steps of a path, and what is to be found out about them."""
+    """The steps of a path: where they lie, as ``engagement_angles.lay`` says, and what they take (``measure``)."""
 
     move: NDArray[np.int32]  #: (steps,)
     start: Floats  #: (steps, 3) [mm]
     end: Floats  #: (steps, 3) [mm]
-    whole: Floats  #: (5, steps) as ``engagement_angles.measure`` fills it
-    sliced: NDArray[np.float32]  #: (4, steps, slices) likewise
+    length: Floats  #: (steps,) [mm]
+    plunge: Floats  #: (steps,) share that goes down
+    whole: Floats  #: (5, steps)
+    sliced: NDArray[np.float32]  #: (4, steps, slices)
 
-    def of(self, part: slice) -> tuple[Floats, NDArray[np.float32]]:
-        """Return what is to be found out about some of the steps."""
-        return self.whole[:, part], self.sliced[:, part]
+    @classmethod
+    def empty(cls, steps: int, slices: int) -> "Steps":
+        """Return so many steps of which nothing is known."""
+        places = np.empty(steps, np.int32), np.empty((steps, 3)), np.empty((steps, 3)), np.empty(steps), np.empty(steps)
+        return cls(*places, np.zeros((5, steps)), np.zeros((4, steps, slices), np.float32))
+
+    def of(self, rows: NDArray[np.bool_]) -> "Steps":
+        """Return some of the steps."""
+        places = self.move[rows], self.start[rows], self.end[rows], self.length[rows], self.plunge[rows]
+        return Steps(*places, self.whole[:, rows], self.sliced[:, rows])
 
 
 def cut(
     field: HeightField,
     cutters: Cutters,
     moves: Moves,
+    long: Floats,
     steps: Steps,
     threads: int,
     progress: Callable[[float], None] | None,
-) -> int:
-    """Run the kernel over stretches of moves and measure what their steps took; return the removed quanta."""
-    view = field.view()
+) -> tuple[int, int]:
+    """Run the kernels over stretches of moves, which are ``long`` (moves,) [mm], and fill ``steps``.
+
+    Returns how many quanta of material there were, and how many were removed.
+    """
     removed = 0
     slices = steps.sliced.shape[2] if steps.sliced.shape[2] > 1 else 0
-    scratches = [scratch(len(view.top), profile.row_length(cutters.size.shape[1])) for _ in range(threads)]
-    shares = _shares(threads, cutters, field)
+    shares, window = _shares(threads, cutters, field), CELLS_PER_WINDOW * field.cell
     with ThreadPoolExecutor(threads) as pool:
+        sum_up, look = pool.submit(lambda: field.quanta), pool.submit(field.view)
+        before, view = sum_up.result(), look.result()
+        scratches = [scratch(len(view.top), profile.row_length(cutters.size.shape[1])) for _ in range(threads)]
         for m0, m1 in _stretches(moves, cutters):
-            cut_moves, level, measure = _kernels(int(cutters.shape[moves.cutter[m0]]))
+            cut_moves, measure = _kernels(int(cutters.shape[moves.cutter[m0]]))
+            places = steps.move, steps.start, steps.end, steps.length, steps.plunge
+            _together(pool, angles.lay, [(moves, a, b, long, *places) for a, b in _shared_out(m0, m1, threads)])
             part = slice(int(moves.first[m0]), int(moves.first[m1]))
             start, end, cutter = steps.start[part], steps.end[part], moves.cutter[steps.move[part]]
-            levels = np.zeros((len(cutter), slices + 1), np.int32)
+            levels = np.zeros((len(cutter), 1), np.int32)
             if slices:
                 low = np.minimum(start[:, 2], end[:, 2]) - field.lower[2]
-                level(cutters, cutter, low, field.upper[2] - field.lower[2], levels)
+                levels = angles.levels_of(cutters, cutter, low, field.upper[2] - field.lower[2], slices)
             cuts = [empty_cut(levels) for _ in range(threads)]
             own = zip(cuts, scratches, shares, strict=True)
             _together(pool, cut_moves, [(view, cutters, moves, m0, m1, *parts) for parts in own])
             taken = _join(cuts)
-            angles.widen(taken, start, end, cutter, CELLS_PER_WINDOW * field.cell)
-            _measure(pool, measure, threads, field, cutters, taken, (cutter, start, end), steps.of(part))
+            for sides in ((taken.right[:, None], taken.left[:, None]), (taken.slice_right, taken.slice_left)):
+                if sides[0].size:
+                    angles.widen(start, end, cutter, window, np.empty(len(cutter), np.bool_), *sides)
+            found = steps.whole[:, part], steps.sliced[:, part]
+            _measure(pool, measure, threads, field, cutters, taken, (cutter, start, end), found)
             removed += int(taken.volume.sum())
             if progress is not None:
                 progress(m1 / len(moves.is_arc))
-    return removed
+    return before, removed
 
 
 def _measure(
@@ -91,15 +110,19 @@ def _measure(
     found: tuple[Floats, NDArray[np.float32]],
 ) -> None:
     """Fill ``found`` from what the steps took, each thread for its part of them."""
-    bounds = np.linspace(0, len(taken.volume), threads + 1).astype(int).tolist()
     calls = []
-    for first, last in pairwise(bounds):
+    for first, last in _shared_out(0, len(taken.volume), threads):
         own = slice(first, last)
         part = kernel.Cut._make(column[own] for column in taken)
         calls.append(
             (part, cutters, *(c[own] for c in columns), field.lower[2], field.cell, *(f[:, own] for f in found))
         )
     _together(pool, measure, calls)
+
+
+def _shared_out(first: int, last: int, threads: int) -> list[tuple[int, int]]:
+    """Return as many stretches of [first, last) as there are threads."""
+    return list(pairwise(np.linspace(first, last, threads + 1).astype(int).tolist()))
 
 
 def _together(pool: ThreadPoolExecutor, function: Callable[..., None], calls: list[tuple[Any, ...]]) -> None:
@@ -111,11 +134,11 @@ def _together(pool: ThreadPoolExecutor, function: Callable[..., None], calls: li
         call.result()
 
 
-def _kernels(shape: int) -> tuple[Callable[..., None], Callable[..., None], Callable[..., None]]:
-    """Return what cuts with a shape, divides its steps into slices and measures them."""
+def _kernels(shape: int) -> tuple[Callable[..., None], Callable[..., None]]:
+    """Return what cuts with a shape and what measures its steps."""
     if shape == shapes.PROFILE:
-        return profile.cut_moves, profile.level, profile.measure
-    return kernel.CUT_MOVES[shape], angles.level, angles.measure
+        return profile.cut_moves, profile.measure
+    return kernel.CUT_MOVES[shape], angles.measure
 
 
 def scratch(tiles: int, row: int = 0) -> kernel.Scratch:
@@ -138,17 +161,18 @@ def _shares(threads: int, cutters: Cutters, field: HeightField) -> list[kernel.S
     """Return which tiles each thread owns."""
     if threads == 1:
         return [kernel.ALONE]
-    widest = 2 * cutters.size[:, RADIUS].max()
-    patch = math.ceil(math.log2(max(DIAMETERS_PER_PATCH * widest / (stock_kernel.COLUMNS * field.cell), 1)))
+    wide = max(field.columns, field.rows) * stock_kernel.COLUMNS * field.cell
+    least = max(DIAMETERS_PER_PATCH * 2 * cutters.size[:, RADIUS].max(), STOCK_PER_PATCH * wide)
+    patch = math.ceil(math.log2(max(least / (stock_kernel.COLUMNS * field.cell), 1)))
     return [kernel.Share(thread, threads, patch) for thread in range(threads)]
 
 
 def _stretches(moves: Moves, cutters: Cutters) -> list[tuple[int, int]]:
     """Return stretches of moves [m0, m1) of at most about _CHUNK steps, each of cutters of one shape."""
-    shape = cutters.shape[moves.cutter]
-    changes = np.flatnonzero(np.diff(shape)) + 1
+    is_one = bool((cutters.shape == cutters.shape[0]).all())
+    changes = [] if is_one else (np.flatnonzero(np.diff(cutters.shape[moves.cutter])) + 1).tolist()
     bounds = [0]
-    for last in (*changes.tolist(), len(shape)):
+    for last in (*changes, len(moves.cutter)):
         while bounds[-1] < last:
             m1 = int(np.searchsorted(moves.first, moves.first[bounds[-1]] + _CHUNK, side="right")) - 1
             bounds.append(min(max(m1, bounds[-1] + 1), last))

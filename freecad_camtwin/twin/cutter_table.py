@@ -24,9 +24,7 @@ def cutters_of(job: Job, warnings: list[str]) -> Cutters:
     is_bare = path.is_cutting & (path.tool < 0)
     if is_bare.any():
         raise ToolError(f"{path.where(int(is_bare.argmax()))} cuts without a tool: give the operation one")
-    known = {
-        int(index): _cutter(job.tools[index], warnings) for index in np.flatnonzero(np.bincount(path.tool + 1)[1:])
-    }
+    known = {index: _cutter(tool, warnings) for index, tool in enumerate(job.tools) if (path.tool == index).any()}
     shape = np.zeros(max(len(job.tools), 1), np.int32)
     size = np.ones((len(shape), max((len(sizes) for _, sizes in known.values()), default=4)))
     for index, (kind, sizes) in known.items():

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from camtwin_kernels import engagement_angles as angles
 from camtwin_kernels import engagement_moves as kernel
 from camtwin_kernels import engagement_profile as profile
 from camtwin_kernels import engagement_shapes as shapes
@@ -104,40 +103,35 @@ def engage(
     if len(feeds) and not any(_may_touch(path, cutters, field, part).any() for part in parts):
         raise _misses(path, field)
     moves = _divide(path, cutters, field, rapids[~_may_touch(path, cutters, field, rapids)])
-    before = field.quanta
-    steps = int(moves.first[-1])
-    move, start, end = np.empty(steps, np.int32), np.empty((steps, 3)), np.empty((steps, 3))
-    length, plunge = np.empty(steps), np.empty(steps)
-    angles.lay(moves, path.length, move, start, end, length, plunge)
     slices = max(slices, 1)
-    whole, sliced = np.zeros((5, steps)), np.zeros((4, steps, slices), np.float32)
-    removed = cut(field, cutters, moves, Steps(move, start, end, whole, sliced), threads, progress)
-    is_kept = path.is_cutting[move] | (whole[0] > 0)
-    contacts = _rapid_contacts(path, move, whole[0]) if np.diff(moves.first)[rapids].any() else ()
+    steps = Steps.empty(int(moves.first[-1]), slices)
+    before, removed = cut(field, cutters, moves, path.length, steps, threads, progress)
+    if (moves.first[rapids + 1] > moves.first[rapids]).any():
+        contacts = _rapid_contacts(path, steps.move, steps.whole[0])
+        steps = steps.of(path.is_cutting[steps.move] | (steps.whole[0] > 0))
+    else:
+        contacts = ()
     if contacts:
         warnings.append(
             f"{path.where(contacts[0][0])} is a rapid that goes through {contacts[0][1]:.3g} mm³ of material"
         )
     if removed == 0:
         warnings.append("no move cuts anything: the stock has been cut already, or the path stays above it")
-    if not is_kept.all():
-        move, start, end, length, plunge = (column[is_kept] for column in (move, start, end, length, plunge))
-        whole, sliced = whole[:, is_kept], sliced[:, is_kept]
     engagement = Engagement(
-        move=move,
-        length=length,
-        start=start,
-        end=end,
-        volume=whole[0],
-        ap=whole[1],
-        ae=whole[2],
-        phi_st=whole[3],
-        phi_ex=whole[4],
-        slice_z=sliced[0],
-        slice_ap=sliced[1],
-        slice_phi_st=sliced[2],
-        slice_phi_ex=sliced[3],
-        plunge=plunge,
+        move=steps.move,
+        length=steps.length,
+        start=steps.start,
+        end=steps.end,
+        volume=steps.whole[0],
+        ap=steps.whole[1],
+        ae=steps.whole[2],
+        phi_st=steps.whole[3],
+        phi_ex=steps.whole[4],
+        slice_z=steps.sliced[0],
+        slice_ap=steps.sliced[1],
+        slice_phi_st=steps.sliced[2],
+        slice_phi_ex=steps.sliced[3],
+        plunge=steps.plunge,
         cell=field.cell,
         slices=slices,
         stock_volume=before * QUANTUM * field.cell**2,
@@ -164,24 +158,27 @@ def default_cell(job: Job) -> float:
 def _divide(path: Toolpath, cutters: kernel.Cutters, field: HeightField, clear: NDArray[np.int64]) -> kernel.Moves:
     """Return the moves with their steps; those of ``clear``, rapids that stay clear of the stock, get none."""
     cutter = np.maximum(path.tool, 0).astype(np.int32)
-    radius = cutters.size[cutter, kernel.RADIUS]
-    target = np.maximum(CELLS_PER_STEP * field.cell, 2 * radius / STEPS_PER_DIAMETER)
-    steps = np.maximum(path.length / target, 1).astype(np.int64)
+    target = np.maximum(CELLS_PER_STEP * field.cell, 2 * cutters.size[:, kernel.RADIUS] / STEPS_PER_DIAMETER)
+    each = target[cutter]
+    np.divide(path.length, each, out=each)
+    steps = np.maximum(each, 1, out=each).astype(np.int64)
     is_arc = path.kind == MoveKind.ARC
     steps[clear] = 0
     steps[path.tool < 0] = 0
     strokes = np.ones(path.moves, np.int32)
     turn = np.sqrt(8 * CHORD_ERROR / np.maximum(path.radius[is_arc], CHORD_ERROR))
     strokes[is_arc] = np.ceil(np.abs(path.sweep[is_arc]) / steps[is_arc] / turn).clip(1, 10_000)
+    first = np.zeros(path.moves + 1, np.int64)
+    np.cumsum(steps, out=first[1:])
     return kernel.Moves(
         is_arc=is_arc,
         start=path.start,
         end=path.end,
         centre=path.centre,
-        axes=np.array([axes[0] for axes in PLANE_AXES], np.int8)[path.plane],
+        axes=np.take(np.array([axes[0] for axes in PLANE_AXES], np.int8), path.plane),
         sweep=path.sweep,
         cutter=cutter,
-        first=np.concatenate([[0], np.cumsum(steps)]),
+        first=first,
         strokes=strokes,
     )
 

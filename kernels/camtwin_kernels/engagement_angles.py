@@ -18,23 +18,27 @@ it, the material is taken to reach the side itself.
 import math
 from typing import Any
 
-from camtwin_kernels.engagement import NOTHING_LEFT, Cut
-from camtwin_kernels.engagement_moves import CORNER, QUANTA, RADIUS, STEEPNESS, TIP_RADIUS, Cutters, position
-from camtwin_kernels.engagement_shapes import CONE, FLAT
+import numpy as np
+from numpy.typing import NDArray
+
+from camtwin_kernels.engagement import Cut
+from camtwin_kernels.engagement_moves import CORNER, QUANTA, RADIUS, STEEPNESS, TIP_RADIUS, Cutters, Moves, position
+from camtwin_kernels.engagement_shapes import CONE, FLAT, PROFILE
 from camtwin_kernels.jit import lean_kernel, lean_part
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int32]
 
 PAD = 0.13
 SNAP = 1.0
 
 
 @lean_part
-def _angles(right: float, left: float, radius: float, cell: float) -> tuple[float, float]:
-    """Return φ_st and φ_ex of material between two sides of a cutter [rad]."""
-    first = left + PAD * cell
-    last = right - PAD * cell
-    phi_st = 0.0 if left + SNAP * cell >= radius else math.acos(max(first / radius, -1.0))
-    phi_ex = math.pi if right - SNAP * cell <= -radius else math.acos(min(last / radius, 1.0))
-    return phi_st, max(phi_ex, phi_st)
+def _angles(right: float, left: float, radius: float, cell: float) -> tuple[float, float, float]:
+    """Return φ_st and φ_ex of material between two sides of a cutter [rad], and cos φ_st - cos φ_ex."""
+    first = 1.0 if left + SNAP * cell >= radius else max((left + PAD * cell) / radius, -1.0)
+    last = -1.0 if right - SNAP * cell <= -radius else min((right - PAD * cell) / radius, first)
+    return math.acos(first), math.acos(last), first - last
 
 
 @lean_part
@@ -50,54 +54,68 @@ def radius_at(shape: int, size: Any, height: float) -> float:
     return float(size[TIP_RADIUS] + math.sqrt(max(height * (2.0 * corner - height), 0.0)))
 
 
-@lean_kernel
-def level(cutters: Cutters, cutter: Any, low: Any, tall: float, levels: Any) -> None:
-    """Fill ``levels`` (steps, slices + 1) with the heights between the axial slices of each step [quanta].
+def levels_of(cutters: Cutters, cutter: Ints, low: Floats, tall: float, slices: int) -> Ints:
+    """Return the heights between the axial slices of each step, (steps, slices + 1) [quanta].
 
     cutter: (steps,); low: (steps,) lowest tip over the stock's underside [mm]; tall: height of the stock [mm]
 
     A flat cutter is divided evenly from its tip to the stock's top; a rounded or pointed one where its edge turns:
-    in equal angles of its corner, in equal radii of its cone. The last slice goes up to the stock's top.
+    in equal angles of its corner, in equal radii of its cone; a table evenly up to where its wall begins. The last
+    slice goes up to the stock's top.
     """
-    slices = levels.shape[1] - 1
-    for s in range(cutter.size):
-        shape = cutters.shape[cutter[s]]
-        size = cutters.size[cutter[s]]
-        corner = size[CORNER]
-        depth = max(tall - low[s], 1.0 / QUANTA)
-        rounded = slices if size[TIP_RADIUS] <= 0.0 else (slices + 1) // 2
-        for k in range(slices + 1):
-            above = depth * k / slices
-            if shape == CONE:
-                above = size[STEEPNESS] * (size[RADIUS] - size[TIP_RADIUS]) * k / slices
-            elif shape != FLAT and k <= rounded:
-                above = corner * (1.0 - math.cos(k / rounded * math.pi / 2.0))
-            elif shape != FLAT:
-                above = corner + max(depth - corner, 0.0) * (k - rounded) / (slices - rounded)
-            if k == slices:
-                above = max(above, depth)
-            levels[s, k] = math.floor((low[s] + above) * QUANTA + 0.5)
+    depth, levels = np.maximum(tall - low, 1.0 / QUANTA), np.empty((len(cutter), slices + 1), np.int32)
+    used = np.flatnonzero(np.bincount(cutter))
+    for each in used:
+        rows = slice(None) if len(used) == 1 else cutter == each
+        fixed, share, rest = _bounds(int(cutters.shape[each]), cutters.size[each], depth[rows], slices)
+        above = np.multiply.outer(rest, share * QUANTA)
+        above += fixed * QUANTA + 0.5
+        above[:, -1] = np.maximum(above[:, -1], depth[rows] * QUANTA + 0.5)
+        above += low[rows, None] * QUANTA
+        levels[rows] = above
+    return levels
+
+
+def _bounds(shape: int, size: Floats, depth: Floats, slices: int) -> tuple[Floats, Floats, Floats]:
+    """Return where a cutter's slices begin and end above its tip [mm]: the same for all steps, plus a share of a rest.
+
+    depth: (steps,) of material above the tip [mm]; returns (slices + 1,), (slices + 1,), (steps,)
+    """
+    k = np.arange(slices + 1.0)
+    corner = float(size[CORNER])
+    if shape == CONE:
+        return size[STEEPNESS] * (size[RADIUS] - size[TIP_RADIUS]) * k / slices, 0.0 * k, depth
+    if shape == PROFILE or corner == 0.0:
+        edge = float(size[-1]) if shape == PROFILE and size[-1] > 0.0 else math.inf
+        return 0.0 * k, k / slices, np.minimum(edge, depth)
+    rounded = slices if size[TIP_RADIUS] <= 0.0 else (slices + 1) // 2
+    curve = corner * (1.0 - np.cos(np.minimum(k / rounded, 1.0) * math.pi / 2.0))
+    return curve, np.maximum(k - rounded, 0.0) / max(slices - rounded, 1), np.maximum(depth - corner, 0.0)
 
 
 @lean_kernel
-def widen(cut: Cut, start: Any, end: Any, cutter: Any, window: float) -> None:
+def widen(start: Any, end: Any, cutter: Any, window: float, goes_on: Any, right: Any, left: Any) -> None:
     """Give steps shorter than ``window`` [mm] the sides of the stretch of joined steps that is as long as that.
 
-    A move of one cell cuts so few cells that their outermost says little; its neighbours say the rest.
+    A move of one cell cuts so few cells that their outermost says little; its neighbours say the rest. Joined are
+    steps of one cutter of which each goes on where the one before it ended.
 
-    Joined are steps of one cutter of which each goes on where the one before it ended.
-
-    start, end: (steps, 3) [mm]; cutter: (steps,)
+    start, end: (steps, 3) [mm]; cutter: (steps,); goes_on: (steps,) scratch; right, left: (steps, any) are changed
     """
-    first = 0
-    while first < cutter.size:
-        last, length = first + 1, _run(start, end, first)
-        while last < cutter.size and length < window and _is_joined(start, end, cutter, last):
-            length += _run(start, end, last)
-            last += 1
-        if last - first > 1:
-            _share_sides(cut, first, last)
-        first = last
+    length = 0.0
+    for s in range(1, cutter.size):
+        length += _run(start, end, s - 1)
+        goes_on[s] = length < window and _is_joined(start, end, cutter, s)
+        if not goes_on[s]:
+            length = 0.0
+            continue
+        for k in range(right.shape[1]):
+            right[s, k] = min(right[s, k], right[s - 1, k])
+            left[s, k] = max(left[s, k], left[s - 1, k])
+    for s in range(cutter.size - 1, 0, -1):
+        if goes_on[s]:
+            for k in range(right.shape[1]):
+                right[s - 1, k], left[s - 1, k] = right[s, k], left[s, k]
 
 
 @lean_part
@@ -113,21 +131,6 @@ def _is_joined(start: Any, end: Any, cutter: Any, s: int) -> bool:
 
 
 @lean_part
-def _share_sides(cut: Cut, first: int, last: int) -> None:
-    slices = cut.slice_right.shape[1]
-    for k in range(slices + 1):  # the last one: the whole steps
-        least, greatest = -NOTHING_LEFT, NOTHING_LEFT
-        for s in range(first, last):
-            least = min(least, cut.slice_right[s, k] if k < slices else cut.right[s])
-            greatest = max(greatest, cut.slice_left[s, k] if k < slices else cut.left[s])
-        for s in range(first, last):
-            if k < slices:
-                cut.slice_right[s, k], cut.slice_left[s, k] = least, greatest
-            else:
-                cut.right[s], cut.left[s] = least, greatest
-
-
-@lean_part
 def _share(
     shape: int, size: Any, volume: float, right: float, left: float, bottom: float, top: float, run: float, cell: float
 ) -> tuple[float, float, float, float]:
@@ -136,9 +139,8 @@ def _share(
     if run <= 1e-9:
         return z, top - bottom, 0.0, 2.0 * math.pi
     radius = max(radius_at(shape, size, z), 0.5 * cell)
-    phi_st, phi_ex = _angles(right, left, radius, cell)
-    width = max(radius * (math.cos(phi_st) - math.cos(phi_ex)), 0.5 * cell)
-    return z, volume / (width * run), phi_st, phi_ex
+    phi_st, phi_ex, span = _angles(right, left, radius, cell)
+    return z, volume / (max(radius * span, 0.5 * cell) * run), phi_st, phi_ex
 
 
 @lean_kernel
@@ -171,7 +173,7 @@ def measure(
             whole[3, s], whole[4, s] = 0.0, 2.0 * math.pi
         else:
             whole[2, s] = volume / (ap * run)
-            whole[3, s], whole[4, s] = _angles(right, left, radius_at(shape, size, ap), cell)
+            whole[3, s], whole[4, s], _ = _angles(right, left, radius_at(shape, size, ap), cell)
         if cut.slice_volume.shape[1] == 0:
             sliced[0, s, 0], sliced[1, s, 0], sliced[2, s, 0], sliced[3, s, 0] = _share(
                 shape, size, volume, right, left, 0.0, ap, run, cell
@@ -195,12 +197,12 @@ def measure(
 
 
 @lean_kernel
-def lay(moves: Any, long: Any, move: Any, start: Any, end: Any, length: Any, plunge: Any) -> None:
-    """Fill in where each step lies, of moves that are ``long`` (moves,) [mm].
+def lay(moves: Moves, m0: int, m1: int, long: Any, move: Any, start: Any, end: Any, length: Any, plunge: Any) -> None:
+    """Fill in where each step of moves ``m0`` to ``m1`` lies; they are ``long`` (moves,) [mm].
 
     move: (steps,); start, end: (steps, 3) [mm]; length: (steps,) [mm]; plunge: (steps,) share that goes down
     """
-    for m in range(moves.start.shape[0]):
+    for m in range(m0, m1):
         first = moves.first[m]
         steps = moves.first[m + 1] - first
         for s in range(steps):

@@ -36,10 +36,8 @@ These kernels are compiled for jobs that have such a cutter, and no others: they
 import math
 from typing import Any
 
-import numpy as np
-
 from camtwin_kernels import engagement, engagement_angles, reduced
-from camtwin_kernels.engagement_moves import QUANTA, Cutters
+from camtwin_kernels.engagement_moves import QUANTA
 from camtwin_kernels.engagement_shapes import PROFILE, SMALL, F, I, U, cut_cone
 from camtwin_kernels.jit import lean_kernel, lean_part, variant
 
@@ -138,15 +136,6 @@ def lean_of_edge(shape: int, size: Any, middle: float, ap: float) -> tuple[float
         (lengths_up - lengths) * share,
         (growths_up - growths) * share,
     )
-
-
-def level(cutters: Cutters, cutter: Any, low: Any, tall: float, levels: Any) -> None:
-    """Fill ``levels`` as ``engagement_angles.level`` does, evenly from the tip to where the outline's wall begins."""
-    depth = np.maximum(tall - low, 1.0 / QUANTA)
-    edge = cutters.size[cutter, -1]
-    above = np.where(edge > 0.0, np.minimum(edge, depth), depth)[:, None] * np.linspace(0.0, 1.0, levels.shape[1])
-    above[:, -1] = np.maximum(above[:, -1], depth)
-    levels[:] = np.floor((low[:, None] + above) * QUANTA + 0.5)
 
 
 common_radius_at, common_lean_of_edge = engagement_angles.radius_at, reduced.lean_of_edge
