@@ -115,14 +115,20 @@ class _Haste(event.Listener):
     A compiler makes a million objects that refer to each other and are needed to its end: collecting garbage among them
     would take a sixth of its time. And of each ``a + b`` it asks forty templates, those of lists and of text before
     those of numbers, what type that is: a fifth of its time, as the few hundred different answers are not remembered.
+    And ``min`` and its like, which numba has written in Python, it would compile to the end for each type of argument.
     """
 
     _depth = 0
     _was_on = False
+    _is_ours = False
 
     def on_start(self, event: Any) -> None:
+        function = event.data["dispatcher"]
+        if self._depth > 0 and self._is_ours and function._compiler.pipeline_class is Compiler:
+            _make_part(function)
         if self._depth == 0:
             self._was_on = gc.isenabled()
+            self._is_ours = function._compiler.pipeline_class is _KernelCompiler
             gc.disable()
             _BUILT_IN.get_call_type = _remembered
         self._depth += 1
@@ -222,6 +228,13 @@ def variant(function: F, suffix: str, **names: object) -> F:
     copy = types.FunctionType(source.__code__, {**source.__globals__, **names}, f"{source.__name__}_{suffix}")
     copy.__qualname__, copy.__module__ = copy.__name__, source.__module__
     return cast("F", copy)
+
+
+def _make_part(function: Any) -> None:
+    """Have a function of numba's own compiled as a part: it has to lie inside of kernels for the same reasons."""
+    function._compiler.pipeline_class = _PartCompiler
+    function._compiler.targetoptions |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
+    _hide(function)
 
 
 def _hide(part: Any) -> None:

@@ -72,6 +72,21 @@ def test_a_part_lies_inside_its_kernel_and_python_cannot_call_it() -> None:
             _half(argument)
 
 
+@jit.lean_kernel
+def _cap(x: np.ndarray) -> None:
+    for i in range(x.size):
+        x[i] = min(x[i], np.int16(5)) + round(abs(x[i]) + 0.4)
+
+
+@COMPILED
+def test_what_numba_wrote_serves_other_kernels_too_after_it_lay_in_ours() -> None:
+    x = np.array([3, 8, -2], np.int16)
+    _cap(x)
+    assert x.tolist() == [6, 13, 0]
+    theirs = numba.njit(lambda a, b: (min(a, b), round(a + 0.4)))
+    assert theirs(np.int16(8), np.int16(5)) == (5, 8)
+
+
 class _Watch(event.Listener):
     def __init__(self) -> None:
         self.seen: list[bool] = []
