@@ -142,7 +142,7 @@ def _side(radius: float, back: float, forward: float, across: float) -> float:
 def _slice_tile(
     height: Any, t: Any, old: Any, w0: Any, along: Any, across: Any, step: int, highest: int, cut: Cut
 ) -> None:
-    """Share what one tile lost among the axial slices of its step."""
+    """Share what one tile, before at most ``highest``, lost among the axial slices of its step."""
     for k in range(cut.slice_volume.shape[1]):
         low = cut.levels[step, k]
         high = cut.levels[step, k + 1]
