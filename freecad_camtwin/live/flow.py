@@ -8,6 +8,7 @@ broker's connector counts what it has to drop. Memory is bounded in every case.
 """
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -65,6 +66,9 @@ class Flow:
 
     async def blocks(self) -> AsyncIterator[Block]:
         """Yield what the source says, an empty block where it is silent; what it raises is raised here."""
+        # Looking for garbage among all that has been loaded until now would hold rows up for 50 ms.
+        gc.collect()
+        gc.freeze()
         self._hearing = asyncio.create_task(self._hear())
         try:
             while (waiting := await self._box.take(TICK)) is not None:
@@ -74,6 +78,7 @@ class Flow:
             if self._hearing.done() and not self._hearing.cancelled():
                 self._hearing.result()
         finally:
+            gc.unfreeze()
             while not self._hearing.done():  # a library may lose a cancellation that comes together with news
                 self._hearing.cancel()
                 await asyncio.wait([self._hearing], timeout=0.5)

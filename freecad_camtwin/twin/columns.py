@@ -60,6 +60,9 @@ class Columns:
 def joined(parts: Iterable[Columns]) -> Columns:
     """Join blocks of rows, in order, into one."""
     parts = list(parts)
+    said = [part for part in parts if part.rows or part.words]
+    if len(said) == 1:
+        return said[0]
     names = dict.fromkeys(name for part in parts for name in part.values)
     return Columns(
         np.concatenate([part.time for part in parts]) if parts else np.empty(0),
@@ -239,8 +242,7 @@ def _number(word: str | None) -> float:
 
 def _hold(rows: Floats) -> None:
     """Put into every NaN the last number above it."""
-    for column in rows.T:
-        gaps = np.isnan(column)
-        if gaps.any():
-            last = np.maximum.accumulate(np.where(gaps, 0, np.arange(len(column))))
-            column[:] = column[last]
+    gaps = np.isnan(rows)
+    for index in np.flatnonzero(gaps.any(axis=0)):
+        last = np.maximum.accumulate(np.where(gaps[:, index], 0, np.arange(len(rows))))
+        rows[:, index] = rows[last, index]

@@ -60,11 +60,12 @@ class Lesson:
         return None
 
     def _keep(self, time: Floats, points: Floats, span: Floats, moves: Ints) -> None:
-        rows = np.flatnonzero(np.diff(np.floor(time / APART), prepend=np.floor(self._last / APART)) > 0)
+        place = np.floor(np.concatenate([[self._last], time]) / APART)
+        rows = np.flatnonzero(place[1:] > place[:-1])
         if not len(rows):
             return
         time = time[rows]
-        gaps = np.diff(time, prepend=self._last)
+        gaps = time - np.concatenate([[self._last], time[:-1]])
         self._seconds += float(gaps[gaps < 0.9 * STANDING].sum())
         self._last = float(time[-1])
         self._parts.append((time, points[rows], span[rows], moves[rows]))

@@ -85,13 +85,14 @@ class Track:
     def add(self, time: Floats, points: Floats, span: Floats) -> Ints:
         """Add the positions that are news; return which rows those are."""
         before = slice(-1, None)
-        rows = fresh(np.append(self.time[before], time), np.concatenate([self.points[before], points]))
+        rows = fresh(np.concatenate([self.time[before], time]), np.concatenate([self.points[before], points]))
         rows = rows[rows >= len(self.time[before])] - len(self.time[before])
-        self.time = np.append(self.time, time[rows])
+        unknown = np.full(len(rows), math.nan)
+        self.time = np.concatenate([self.time, time[rows]])
         self.points = np.concatenate([self.points, points[rows]])
         self.span = np.concatenate([self.span, span[rows]])
-        self.way = np.append(self.way, np.full(len(rows), math.nan))
-        self.distance = np.append(self.distance, np.full(len(rows), math.nan))
+        self.way = np.concatenate([self.way, unknown])
+        self.distance = np.concatenate([self.distance, unknown])
         return rows
 
     def come(self) -> float:

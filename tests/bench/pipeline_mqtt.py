@@ -4,7 +4,7 @@
 The machine is a process of its own that tells its rows in real time (``pipeline_source``). The receiving process is
 kept on one core, with all that a recording does before it writes: connector, signal map, alignment. Batches of 100 rows
 gather for 2 ms before they are sent, and that counts. Single messages come from a bare client. A figure is the median
-of three runs of three seconds each, after a first second that is left out: others use this machine, too.
+of five runs of three seconds each, after a first second that is left out: others use this machine, too.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from freecad_camtwin.twin.discovery import propose
 from freecad_camtwin.twin.package import Package, load_package, make_package, save_package
 from plan_jobs import job_of, passes
 
-SECONDS, WARM, ROUNDS = 4.0, 1.0, 3
+SECONDS, WARM, ROUNDS = 4.0, 1.0, 5
 
 
 def a_package(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 """A recording holds what the source said, where it was silent, what was dropped; and it ends when the run does."""
 
 import asyncio
+import gc
 import time
 
 import numpy as np
@@ -53,6 +54,18 @@ def test_a_source_that_turns_out_to_be_simulated_is_told_so_in_the_header(tmp_pa
     asyncio.run(run())
     with RecordingReader(tmp_path / "run") as reader:
         assert reader.header.simulated
+
+
+def test_what_was_loaded_before_is_not_searched_for_garbage_while_rows_come(tmp_path):
+    frozen = []
+
+    async def run():
+        connector = Script(rows(0, 10), lambda: frozen.append(gc.get_freeze_count()))
+        await Recorder(Flow(connector, SIGNALS), tmp_path / "run", Header(0.0), package=None, until=Until()).run()
+
+    asyncio.run(run())
+    assert frozen[0] > 10_000
+    assert gc.get_freeze_count() == 0
 
 
 def test_a_gap_lies_between_the_rows_before_and_after_it(tmp_path):

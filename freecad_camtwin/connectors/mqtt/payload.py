@@ -13,6 +13,7 @@ MTConnect's Streams documents in JSON. And what any sensor says: a number, a wor
 named by topic and path: plug/ENERGY/Power. Its own time counts where it has one with a zone; else that of arrival.
 """
 
+import math
 import re
 import struct
 from collections.abc import Iterator
@@ -144,13 +145,15 @@ def _block(time: Any, items: list[str], values: Any) -> Samples:
     """Make a block whose every number is finite and whose every time is one."""
     if len(set(items)) < len(items):
         raise PayloadError("an item told twice in a row")
-    known = np.isfinite(time) & (time >= 0)
-    if not known.all():
+    if len(time) and not (time.min() >= 0 and time.max() < math.inf):
         raise PayloadError("rows without a time")
     with np.errstate(invalid="ignore"):
-        numbers = np.asarray(values, np.float64)
+        numbers = np.array(values, np.float64)
+    known = np.isfinite(numbers)
+    if not known.all():
+        numbers[~known] = np.nan
     try:
-        return Samples(np.array(time), tuple(items), np.where(np.isfinite(numbers), numbers, np.nan))
+        return Samples(np.array(time), tuple(items), numbers)
     except InputError as error:
         raise PayloadError("rows that do not fit") from error
 
