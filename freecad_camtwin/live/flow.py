@@ -28,7 +28,7 @@ TICK = 0.1
 MOST_CELLS = 2**21
 _LEAST_CELLS = 16
 #: Rows of a longer time are not merged: a clock that was set back is noticed between blocks [s].
-MERGED_S = 0.5
+MERGED_S = 0.1
 
 
 class Placer(Protocol):

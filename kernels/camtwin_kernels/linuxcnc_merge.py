@@ -154,8 +154,8 @@ def _links(chain: Floats, linked: int, x: float, y: float, z: float, naive: floa
         return False
     dx, dy, dz = x - chain[0, 0], y - chain[0, 1], z - chain[0, 2]
     size = dx * dx + dy * dy + dz * dz
-    if size == 0.0:
-        return False
+    if size < SHORTEST * SHORTEST:
+        return False  # back where the chain began: there is no such line
     for k in range(1, linked + 1):
         px, py, pz = chain[k, 0] - chain[0, 0], chain[k, 1] - chain[0, 1], chain[k, 2] - chain[0, 2]
         share = min(1.0, max(0.0, (dx * px + dy * py + dz * pz) / size))
@@ -180,7 +180,7 @@ def _close(chain: Floats, final: int, done: float, rules: Floats, limits: Floats
         length += piece[UX + axis] ** 2
     length = math.sqrt(length)
     if length < SHORTEST:
-        return count  # it came back to where it began, within the tolerance
+        return count  # there is no way to go
     speed = np.inf
     pull = np.inf
     for axis in range(3):
