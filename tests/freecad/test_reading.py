@@ -212,7 +212,9 @@ def test_a_tool_of_the_oldest_generation():
     assert tool.zefp is None
 
 
-@pytest.mark.skipif(VERSION >= (0, 21), reason="FreeCAD 0.21 took Path.Tool away: none can be made here; the run in 0.20 tests it")
+@pytest.mark.skipif(
+    VERSION >= (0, 21), reason="FreeCAD 0.21 took Path.Tool away: none can be made here; the run in 0.20 tests it"
+)
 def test_a_tool_that_0_20_made_in_the_old_way():
     import Path
 

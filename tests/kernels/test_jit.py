@@ -15,7 +15,9 @@ from numba.core import event
 from camtwin_kernels import jit
 
 ROOT = Path(__file__).parents[2]
-COMPILED = pytest.mark.skipif(jit.config.DISABLE_JIT, reason="NUMBA_DISABLE_JIT is set: no machine code is made; the run before this one tests it")
+COMPILED = pytest.mark.skipif(
+    jit.config.DISABLE_JIT, reason="NUMBA_DISABLE_JIT is set: no machine code is made (make test runs both ways)"
+)
 
 #: A pocket's many directions: each cell's side of the path is rounded to a quantum, and one in a thousand either way.
 CUT = """
