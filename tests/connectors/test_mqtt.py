@@ -3,6 +3,7 @@
 
 import asyncio
 import gc
+import ssl
 import warnings
 from contextlib import suppress
 
@@ -174,6 +175,48 @@ def test_certificates_of_both_sides_open_the_door(guarded, certificates):
     connector = secure(guarded, certificates, certificates.recorder)
     seen = asyncio.run(heard(connector, guarded, [("shop/power", b"431.5")]))
     assert numbers(seen, "shop/power")[1] == [431.5]
+
+
+def test_what_came_enciphered_together_is_heard_at_once(certificates):
+    """Mosquitto enciphers every packet alone; other brokers put the answer to us and messages into one record."""
+
+    answers = asyncio.Queue()
+
+    async def broker(reader, writer):
+        await reader.readexactly(2)
+        writer.write(b"\x20\x03\x00\x00\x00")  # welcome
+        while b"shop/#" not in await reader.read(1000):
+            pass
+        writer.write(b"\x90\x04\x00\x01\x00\x00" + b"\x30\x05\x00\x01a\x007" * 3)  # subscribed, and a = 7 three times
+        answers.put_nowait((await reader.read(1000))[0] & 0xF0)
+        writer.close()
+
+    async def hear():
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*certificates.broker)
+        async with await asyncio.start_server(broker, "127.0.0.1", ssl=context) as server:
+            (_, port), *_ = (each.getsockname() for each in server.sockets)
+            options = Options(authority=certificates.authority, patience=0, quiet=20)
+            connector = open_connector(f"mqtts://127.0.0.1:{port}/shop/#", options)
+            seen = await until(connector, lambda seen: len(numbers(seen, "a")[1]) == 3)
+            return seen, await answers.get()
+
+    seen, answer = asyncio.run(hear())
+    assert numbers(seen, "a")[1] == [7, 7, 7]
+    assert answer == 0xE0  # farewell, and not a question whether the broker is still there
+
+
+class WatchesNoSockets(asyncio.SelectorEventLoop):
+    """A loop as Windows has it."""
+
+    def add_reader(self, opened, callback, *said):
+        raise NotImplementedError
+
+
+def test_a_loop_that_watches_no_sockets_hears_all_the_same(broker):
+    with asyncio.Runner(loop_factory=WatchesNoSockets) as runner:
+        seen = runner.run(heard(plain(broker), broker, [("shop/power", b"%d" % number) for number in range(500)]))
+    assert numbers(seen, "shop/power")[1] == list(range(500))
 
 
 @pytest.mark.parametrize("pair", ["stranger", None])

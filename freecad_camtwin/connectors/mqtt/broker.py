@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The talk with an MQTT 5 broker: one subscription, in a thread of paho's, whose messages an asyncio task takes.
+"""The talk with an MQTT 5 broker: one subscription, read by the loop that its messages are taken in.
 
-The thread only puts messages into a bounded box; all they say is found out on the other side.
+A thread of paho's would do, but two threads of Python hold each other up: rows came a quarter later, and at times by
+milliseconds. What is read goes into a bounded box; what it says is found out by whoever takes it from there.
 """
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from freecad_camtwin.connectors.mqtt.client import REFUSALS, connect, new_client, properties
 from freecad_camtwin.connectors.mqtt.payload import PayloadError, decode
+from freecad_camtwin.connectors.mqtt.tended import tended
 from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.retry import LostError, sessions
 from freecad_camtwin.errors import ConnectorError
@@ -42,52 +42,41 @@ class Ended:
 
 
 class Inbox:
-    """Where paho's thread puts messages for a task of ``loop``; bounded in number and in bytes."""
+    """What was read and waits to be taken, by a task of the same loop; bounded in number and in bytes."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, most_bytes: int, told: Told) -> None:
         self._loop, self._most, self._told = loop, most_bytes, told
-        self._waiting: deque[tuple[MQTTMessage, float]] = deque()
+        self._waiting: list[tuple[MQTTMessage, float]] = []
         self._bytes = 0
         self._ended: Ended | None = None
-        self._lock = Lock()
         self._news = asyncio.Event()
 
     def put(self, message: MQTTMessage) -> None:
-        """Take a message, in paho's thread."""
-        with self._lock:
-            self._told.received += 1
-            if len(self._waiting) >= MOST_WAITING or self._bytes + len(message.payload) > self._most:
-                self._told.drop("came faster than it was read")
-                return
-            wakes = not self._waiting
-            self._waiting.append((message, time.time()))
-            self._bytes += len(message.payload)
-        if wakes:
-            self._wake()
+        """Take a message."""
+        self._told.received += 1
+        if len(self._waiting) >= MOST_WAITING or self._bytes + len(message.payload) > self._most:
+            self._told.drop("came faster than it was read")
+            return
+        self._waiting.append((message, time.time()))
+        self._bytes += len(message.payload)
+        self._news.set()
 
     def end(self, ended: Ended) -> None:
-        """Take the end of the session, in paho's thread; the first one told counts."""
-        with self._lock:
-            self._ended = self._ended or ended
-        self._wake()
+        """Take the end of the session, perhaps from the thread that connects; the first one told counts."""
+        self._ended = self._ended or ended
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._news.set)
 
     async def take(self, patience: float) -> list[tuple[MQTTMessage, float]]:
         """Return all that waits; what ends the session is raised once nothing waits. TimeoutError in a silence."""
-        while True:
-            with self._lock:
-                found, self._waiting, self._bytes = list(self._waiting), deque(), 0
-                ended = self._ended
-                self._news.clear()
-            if found:
-                return found
-            if ended:
-                raise ConnectorError(ended.reason) if ended.is_refusal else LostError(ended.reason)
+        while not self._waiting:
+            if self._ended:
+                raise ConnectorError(self._ended.reason) if self._ended.is_refusal else LostError(self._ended.reason)
+            self._news.clear()
             async with asyncio.timeout(patience):  # wait_for of Python 3.11 loses a cancellation that comes with news
                 await self._news.wait()
-
-    def _wake(self) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._news.set)
+        found, self._waiting, self._bytes = self._waiting, [], 0
+        return found
 
 
 class Broker:
@@ -113,9 +102,8 @@ class Broker:
         inbox = Inbox(asyncio.get_running_loop(), MOST_WAITING_MESSAGES * self._options.most_bytes, self.told)
         client = self._client(inbox)
         await self._connect(client)
-        client.loop_start()
         is_silent = False
-        try:
+        async with tended(client, lambda: self.told.received):
             while True:
                 try:
                     messages = await inbox.take(self._options.quiet)
@@ -128,10 +116,6 @@ class Broker:
                 for message, arrival in messages:
                     for observation in self._said(message, arrival):
                         yield observation
-        finally:
-            # Who leaves on purpose wants nothing kept; on a lost connection this reaches nobody.
-            client.disconnect(properties=properties(PacketTypes.DISCONNECT, SessionExpiryInterval=0))
-            await asyncio.to_thread(client.loop_stop)
 
     def _said(self, message: MQTTMessage, arrival: float) -> list[Observation]:
         if len(message.payload) > self._options.most_bytes:
