@@ -16,6 +16,11 @@ from freecad_camtwin.twin.toolpath import Floats, Ints
 AFTER = (3.0, 15.0, 60.0)
 #: Positions nearer in time than this teach nothing more [s].
 APART = 1e-3
+#: Parts that are joined as soon as there are so many: ten thousand at once would hold rows up for 10 ms.
+_TOGETHER = 64
+
+#: time, points, span and moves
+Positions = tuple[Floats, Floats, Floats, Ints]
 
 
 class Lesson:
@@ -31,7 +36,8 @@ class Lesson:
         self._due = list(AFTER)
         self._seconds = 0.0
         self._last = -np.inf
-        self._parts: list[tuple[Floats, Floats, Floats, Ints]] = []
+        self._known: list[Positions] = []
+        self._parts: list[Positions] = []  # those that came last, in small parts
         self._learning: Future[Correction] | None = None
 
     @property
@@ -51,8 +57,9 @@ class Lesson:
         if not self._due or self._seconds < self._due[0]:
             return None
         self._due.pop(0)
-        known = [np.concatenate(column) for column in zip(*self._parts, strict=True)]
+        known = _joined([*self._known, *self._parts])
         if not self._due:
+            self._known.clear()
             self._parts.clear()
         if self._teacher is None:
             return self._learn(*known)
@@ -69,6 +76,9 @@ class Lesson:
         self._seconds += float(gaps[gaps < 0.9 * STANDING].sum())
         self._last = float(time[-1])
         self._parts.append((time, points[rows], span[rows], moves[rows]))
+        if len(self._parts) >= _TOGETHER:
+            self._known.append(_joined(self._parts))
+            self._parts.clear()
 
     def _learned(self) -> Correction | None:
         learning, self._learning = self._learning, None
@@ -88,3 +98,8 @@ class Lesson:
         if doubts_lines(held):
             return found
         return replace(found, delay=self.places.lateness(time, way, moves))
+
+
+def _joined(parts: list[Positions]) -> Positions:
+    time, points, span, moves = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return time, points, span, moves
