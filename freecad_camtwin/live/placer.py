@@ -62,7 +62,7 @@ class PathPlacer:
         values["way"] = alignment.way
         values["predicted_power"] = alignment.predicted("power")
         values["confidence"] = alignment.confidence
-        return Columns(columns.time[gone:], {name: column[gone:] for name, column in values.items()})
+        return Columns(columns.time, values).part(slice(gone, None))
 
     def _forget(self, rows: int) -> None:
         """Strike off the oldest rows that wait: the aligner has given them back."""

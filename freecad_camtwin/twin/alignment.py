@@ -104,7 +104,7 @@ class Aligner:
     def take(self, columns: Columns) -> tuple[Columns, Alignment]:
         """Take the next rows; return those whose place has become known, and their places."""
         by_line = self.places.by_line(columns.column("line"), self._lines)
-        span = by_line.span if by_line.tells else np.tile([-math.inf, math.inf], (columns.rows, 1))
+        span = by_line.span if by_line.tells else np.full((columns.rows, 2), (-math.inf, math.inf))
         self._waiting = joined([self._waiting, columns])
         self._by_line = self._by_line.joined(ByLine(by_line.moves, span))
         rows = self._track.add(columns.time, columns.points, span)

@@ -6,11 +6,13 @@ doubled and timeless rows are dropped and counted; when the source's clock was s
 were, and that is counted too.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from freecad_camtwin.twin.observation import GAP, Event, Observation, Samples
 from freecad_camtwin.twin.signals import SignalMap
@@ -50,10 +52,15 @@ class Columns:
     @property
     def points(self) -> Floats:
         """Return the positions [mm], shape (n, 3); NaN where there is none."""
-        return np.stack([self.column("x"), self.column("y"), self.column("z")], axis=1)
+        points = np.empty((self.rows, 3))
+        for index, axis in enumerate("xyz"):
+            points[:, index] = self.column(axis)
+        return points
 
     def part(self, rows: slice) -> "Columns":
-        """Return some of the rows, without words."""
+        """Return some of the rows, without words; all of them as they are."""
+        if not self.words and rows.indices(self.rows) == (0, self.rows, 1):
+            return self
         return Columns(self.time[rows], {name: values[rows] for name, values in self.values.items()})
 
 
@@ -78,6 +85,16 @@ def apply(signals: SignalMap, observations: Iterable[Observation]) -> Columns:
     return joined([*parts, translator.rest()])
 
 
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """Which columns of a block go to which of ours, and how."""
+
+    theirs: NDArray[np.intp]  #: (k,)
+    ours: NDArray[np.intp]  #: (k,)
+    factor: Floats  #: (k,) ours = theirs · factor + shift
+    shift: Floats
+
+
 class Translator:
     """Applies a signal map to observations as they come. Memory is bounded by the longest delay."""
 
@@ -91,11 +108,12 @@ class Translator:
         self._conversion = np.array([signal.conversion for signal in signals.signals])
         self._is_number = np.array([signal.quantity.unit is not None for signal in signals.signals])
         self._delay = np.array([signal.delay for signal in signals.signals])
+        self._late, self._longest = np.flatnonzero(self._delay), self._delay.max(initial=0.0)
         self._held = np.full(len(self._columns), np.nan)
         self._shift = 0.0  # added to the source's clock since it was set back
         self._last = -np.inf
         self._behind = np.inf  # the source's time at the first of the rows that are late now
-        self._routes: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
+        self._routes: dict[tuple[str, ...], _Route] = {}
         self._time = np.empty(0)
         self._rows = np.empty((0, len(self._columns)))
 
@@ -132,7 +150,7 @@ class Translator:
             self._held[index] = _number(event.value) * factor + shift
         return Columns(np.empty(0), {}, tuple(words))
 
-    def _route(self, items: tuple[str, ...]) -> tuple[list[int], list[int]]:
+    def _route(self, items: tuple[str, ...]) -> _Route:
         """Which columns of a block go to which of ours."""
         if items not in self._routes:
             if len(self._routes) > 1000:  # a source that invents names must not fill the memory
@@ -143,46 +161,49 @@ class Translator:
                 for index in self._by_item.get(item, ())
                 if self._is_number[index]
             ]
-            self._routes[items] = ([at for at, _ in pairs], [index for _, index in pairs])
+            theirs, ours = np.array(pairs, np.intp).reshape(-1, 2).T
+            self._routes[items] = _Route(theirs, ours, *self._conversion[ours].T)
         return self._routes[items]
 
     def _samples(self, samples: Samples) -> Columns:
-        theirs, ours = self._route(samples.items)
-        if not ours:
+        route = self._route(samples.items)
+        if not len(route.ours):
             self.counters["unmapped"] += len(samples.time)
             return Columns(np.empty(0))
         last = self._last
         told, time = self._in_order(samples.time)
-        if not told.size:
+        if not len(time):
             return Columns(np.empty(0))
-        factor, shift = self._conversion[ours].T
-        rows = np.full((len(told) + 1, len(self._columns)), np.nan)
+        rows = np.full((len(time) + 1, len(self._columns)), np.nan)
         rows[0] = self._held
         with np.errstate(over="ignore", invalid="ignore"):
-            values = samples.values[told][:, theirs] * factor + shift
-        rows[1:, ours] = np.where(np.isfinite(values), values, np.nan)
+            rows[1:, route.ours] = samples.values[told].take(route.theirs, axis=1) * route.factor + route.shift
         _hold(rows)
         self._held = rows[-1].copy()
-        again = int(np.searchsorted(time, last, side="right"))  # rows of the newest instant, which was told before
-        if again and len(self._time):
-            self._rows[-1] = rows[again]
-        whole = np.flatnonzero(np.diff(time[again:], append=np.inf) > 0) + again
-        self._time = np.concatenate([self._time, time[whole]])
-        self._rows = np.concatenate([self._rows, rows[1:][whole]])
+        rows = rows[1:]
+        if not _is_rising(last, time):
+            again = int(np.searchsorted(time, last, side="right"))  # rows of the newest instant, which was told before
+            if again and len(self._time):
+                self._rows[-1] = rows[again - 1]
+            whole = np.flatnonzero(np.diff(time[again:], append=np.inf) > 0) + again
+            time, rows = time[whole], rows[whole]
+        self._time = np.concatenate([self._time, time])
+        self._rows = np.concatenate([self._rows, rows])
         return self._release(self._last)
 
-    def _in_order(self, source: Floats) -> tuple[np.ndarray, Floats]:
+    def _in_order(self, source: Floats) -> tuple[slice | NDArray[np.intp], Floats]:
         """Which rows of a block are of the newest instant or later, in order, and their times on our clock.
 
         A message may end in the middle of an instant: what the next one adds is no row of its own, but is not lost.
         """
-        is_time = np.isfinite(source)
-        self.counters["timeless"] += int((~is_time).sum())
-        rows = np.flatnonzero(is_time)
-        time = source[rows] + self._shift
-        if len(time) and not (np.diff(time) > 0).all():
-            order = np.argsort(time, kind="stable")
-            rows, time = rows[order], time[order]
+        time = source + self._shift
+        if _is_rising(self._last, time) and time[-1] < np.inf:
+            self._behind, self._last = np.inf, float(time[-1])
+            return slice(None), time
+        rows = np.flatnonzero(np.isfinite(time))
+        self.counters["timeless"] += len(time) - len(rows)
+        rows = rows[np.argsort(time[rows], kind="stable")]
+        time = time[rows]
         new = time > np.maximum(np.concatenate([[self._last], time[:-1]]), self._last)
         if not new.any() and len(time):
             self._behind = min(self._behind, float(time[0]))
@@ -201,9 +222,9 @@ class Translator:
 
     def _release(self, newest: float) -> Columns:
         """The rows whose slowest signal has come: what a signal said at t + its delay tells of t."""
-        ready = int(np.searchsorted(self._time, newest - self._delay.max(initial=0.0), side="right"))
+        ready = int(np.searchsorted(self._time, newest - self._longest, side="right"))
         time, rows = self._time[:ready], self._rows[:ready].copy()
-        for index in np.flatnonzero(self._delay):
+        for index in self._late:
             at = time + self._delay[index]
             if self.signals.signals[index].quantity.steps:
                 told = np.searchsorted(self._time, at, side="right") - 1
@@ -233,16 +254,24 @@ class Translator:
         return named
 
 
+def _is_rising(last: float, time: Floats) -> bool:
+    """Whether every time is later than the one before, and the first later than ``last``."""
+    return bool(len(time) and time[0] > last and (time[1:] > time[:-1]).all())
+
+
 def _number(word: str | None) -> float:
     try:
-        return float(word) if word is not None else np.nan
+        number = float(word) if word is not None else np.nan
     except ValueError:
         return np.nan
+    return number if math.isfinite(number) else np.nan
 
 
 def _hold(rows: Floats) -> None:
-    """Put into every NaN the last number above it."""
-    gaps = np.isnan(rows)
-    for index in np.flatnonzero(gaps.any(axis=0)):
-        last = np.maximum.accumulate(np.where(gaps[:, index], 0, np.arange(len(rows))))
+    """Put into every gap the last number above it."""
+    known = np.isfinite(rows)
+    if known.all():
+        return
+    for index in np.flatnonzero(~known.all(axis=0)):
+        last = np.maximum.accumulate(np.where(known[:, index], np.arange(len(rows)), 0))
         rows[:, index] = rows[last, index]

@@ -85,12 +85,15 @@ class Track:
     def add(self, time: Floats, points: Floats, span: Floats) -> Ints:
         """Add the positions that are news; return which rows those are."""
         before = slice(-1, None)
+        newest = len(self.time[before])  # which is news to nothing, and what the first of these may repeat
         rows = fresh(np.concatenate([self.time[before], time]), np.concatenate([self.points[before], points]))
-        rows = rows[rows >= len(self.time[before])] - len(self.time[before])
+        rows = rows[newest:] - newest
+        if len(rows) < len(time):
+            time, points, span = time[rows], points[rows], span[rows]
         unknown = np.full(len(rows), math.nan)
-        self.time = np.concatenate([self.time, time[rows]])
-        self.points = np.concatenate([self.points, points[rows]])
-        self.span = np.concatenate([self.span, span[rows]])
+        self.time = np.concatenate([self.time, time])
+        self.points = np.concatenate([self.points, points])
+        self.span = np.concatenate([self.span, span])
         self.way = np.concatenate([self.way, unknown])
         self.distance = np.concatenate([self.distance, unknown])
         return rows
