@@ -3,6 +3,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from freecad_camtwin.errors import InputError, ProfileError
 from freecad_camtwin.twin.columns import Translator, apply, joined
@@ -220,6 +222,32 @@ def test_a_slow_signal_is_brought_together_with_the_fast_ones():
     np.testing.assert_allclose(columns.values["power"][told], columns.time[told] * 100, atol=1e-6)
     assert np.isnan(columns.values["power"][-20:]).all()
     np.testing.assert_array_equal(columns.values["feed_override"], override)
+
+
+NUMBERS = st.one_of(st.floats(-1e6, 1e6), st.sampled_from([np.nan, np.inf, -np.inf]))
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 3), NUMBERS, NUMBERS), min_size=1, max_size=30),
+    cuts=st.sets(st.integers(1, 29)),
+    delay=st.sampled_from([0.0, 2.0]),
+)
+def test_rows_are_the_same_however_they_were_cut_into_messages(rows, cuts, delay):
+    steps, *values = np.array(rows).T
+    time, values = 1000.0 + np.cumsum(steps), np.stack(values, axis=1)
+    signals = SignalMap((Signal("n", Meaning.SPINDLE_SPEED, delay=delay), Signal("x", Meaning.POSITION_X)))
+
+    def told(blocks):
+        translator = Translator(signals)
+        parts = [translator.take(Samples(time[each], ("x", "n"), values[each])) for each in blocks]
+        return joined([*parts, translator.rest()])
+
+    whole = told([np.arange(len(rows))])
+    cuts = [cut for cut in sorted(cuts) if (cut < len(rows)) and steps[cut]]  # an instant that is told is told
+    cut = told(np.array_split(np.arange(len(rows)), cuts))
+    np.testing.assert_array_equal(cut.time, whole.time)
+    for name, column in whole.values.items():
+        np.testing.assert_array_equal(cut.values[name], column)
 
 
 def test_columns_that_do_not_fit_are_refused():
