@@ -20,7 +20,7 @@ import Path
 
 from freecad_camtwin.document import structure, tools, views
 from freecad_camtwin.document.commands import commands_of, path_of, same
-from freecad_camtwin.document.properties import MARK, Property, Proxy, declare
+from freecad_camtwin.document.properties import MARK, ObjectProxy, Property
 from freecad_camtwin.errors import DocumentError, PlanError
 from freecad_camtwin.twin.apply_plan import apply_to_commands
 from freecad_camtwin.twin.plan import OperationPlan
@@ -45,15 +45,10 @@ APPLIED = "planned feeds"
 _SUFFIX, _STALE_SUFFIX = " feeds", " feeds NOT APPLIED"
 
 
-class FeedDressup(Proxy):
-    """Proxy of a ``Path::FeaturePython``; all state lies in the properties."""
+class FeedDressup(ObjectProxy):
+    """Proxy of a ``Path::FeaturePython``."""
 
-    def __init__(self, obj: Any) -> None:
-        obj.Proxy = self
-        declare(obj, PROPERTIES)
-
-    def onDocumentRestored(self, obj: Any) -> None:
-        declare(obj, PROPERTIES)
+    properties = PROPERTIES
 
     def execute(self, obj: Any) -> None:
         """Read the operation's path, put the planned feeds in, and say how it went."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from freecad_camtwin.document import structure, views
 from freecad_camtwin.document.commands import stored_hash
-from freecad_camtwin.document.properties import MARK, Property, Proxy, declare
+from freecad_camtwin.document.properties import MARK, ObjectProxy, Property
 from freecad_camtwin.errors import DocumentError
 
 _RUN, _RESULT, _DATA = "Run", "Result", "Data"
@@ -47,15 +47,10 @@ PROPERTIES = (
 )  # fmt: skip
 
 
-class ExecutionObject(Proxy):
-    """Proxy of an ``App::FeaturePython``; all state lies in the properties."""
+class ExecutionObject(ObjectProxy):
+    """Proxy of an ``App::FeaturePython``."""
 
-    def __init__(self, obj: Any) -> None:
-        obj.Proxy = self
-        declare(obj, PROPERTIES)
-
-    def onDocumentRestored(self, obj: Any) -> None:
-        declare(obj, PROPERTIES)
+    properties = PROPERTIES
 
     def execute(self, _obj: Any) -> None:
         """Nothing depends on a recompute: a run is over."""

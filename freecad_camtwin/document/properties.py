@@ -5,7 +5,7 @@ Saved files name the module and class of a proxy, so those never move. All state
 document opened without the addon keeps it.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 #: Setting such a property does not touch its object: what we note on an operation must not recompute it.
 NOTE = 8  # App::Prop_Output
@@ -60,3 +60,16 @@ class Proxy:
 
     def __setstate__(self, _state: Any) -> None:
         return None
+
+
+class ObjectProxy(Proxy):
+    """Proxy of a document object; all its state lies in its properties."""
+
+    properties: ClassVar[tuple[Property, ...]]
+
+    def __init__(self, obj: Any) -> None:
+        obj.Proxy = self
+        declare(obj, self.properties)
+
+    def onDocumentRestored(self, obj: Any) -> None:
+        declare(obj, self.properties)

@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 
 from freecad_camtwin.document import structure, twin_data, views
-from freecad_camtwin.document.properties import MARK, Property, Proxy, declare
+from freecad_camtwin.document.properties import MARK, ObjectProxy, Property
 
 _GROUP = "CAM Twin"
 
@@ -40,15 +40,10 @@ PROPERTIES = (
 )  # fmt: skip
 
 
-class TwinObject(Proxy):
-    """Proxy of an ``App::FeaturePython``; all state lies in the properties."""
+class TwinObject(ObjectProxy):
+    """Proxy of an ``App::FeaturePython``."""
 
-    def __init__(self, obj: Any) -> None:
-        obj.Proxy = self
-        declare(obj, PROPERTIES)
-
-    def onDocumentRestored(self, obj: Any) -> None:
-        declare(obj, PROPERTIES)
+    properties = PROPERTIES
 
     def execute(self, _obj: Any) -> None:
         """Nothing depends on a recompute: what is predicted lies beside the document."""

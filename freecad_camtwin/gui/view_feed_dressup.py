@@ -1,26 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """How a feed dressup looks in the tree. Saved files name this module and class: never move or rename them."""
 
-from pathlib import Path
 from typing import Any
 
 from freecad_camtwin.document import dressup, structure
-from freecad_camtwin.document.properties import Proxy
-
-_ICON = str(Path(__file__).parent / "icons" / "CamTwin_PlanFeeds.svg")
+from freecad_camtwin.gui.view import View
 
 
-class ViewFeedDressup(Proxy):
+class ViewFeedDressup(View):
     """View provider of a feed dressup: the operation hangs below it, and comes back when it is deleted."""
 
-    def __init__(self, view: Any) -> None:
-        view.Proxy = self
-
-    def attach(self, view: Any) -> None:
-        self._obj = view.Object
-
-    def getIcon(self) -> str:
-        return _ICON
+    icon = "CamTwin_PlanFeeds.svg"
 
     def claimChildren(self) -> list[Any]:
         base = structure.below(self._obj)

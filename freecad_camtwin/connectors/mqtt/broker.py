@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The talk with an MQTT 5 broker: one subscription, read by the loop that its messages are taken in.
 
-A thread of paho's would do, but two threads of Python hold each other up: rows came a quarter later, and at times by
+A thread of paho's would do, but two threads of Python hold each other up: rows came two thirds later, and at times by
 milliseconds. What is read goes into a bounded box; what it says is found out by whoever takes it from there.
 """
 
