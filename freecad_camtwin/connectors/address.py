@@ -17,6 +17,7 @@ def parsed(url: str, schemes: Collection[str]) -> tuple[SplitResult, int | None]
     try:
         parts = urlsplit(url, allow_fragments=False)  # "#" is a wildcard in MQTT's topics
         port = parts.port
+        (parts.hostname or "").encode("idna")
     except ValueError as error:
         raise InputError(f"the address {url!r} cannot be understood: {error}") from error
     if parts.password is not None:

@@ -22,7 +22,7 @@ MOST_CELLS = 2**20
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 #: Times beyond the year 9999 are no times.
-_LAST_SECOND = 253402300800.0
+LAST_SECOND = 253402300800.0
 
 
 def value_of(text: str) -> float | str | None:
@@ -58,7 +58,7 @@ def seconds_of(text: str) -> float | None:
 
 def time_of(number: float) -> float | None:
     """Return a number as a time; None where no clock says it."""
-    return float(number) if 0 <= number < _LAST_SECOND else None
+    return float(number) if 0 <= number < LAST_SECOND else None
 
 
 def observations(readings: Iterable[Reading]) -> Iterator[Observation]:

@@ -73,6 +73,8 @@ def test_a_file_that_is_no_table_is_refused_or_empty(tmp_path, text):
         ("replay:run.csv?speed=-1", "speed=-1 is no speed"),
         ("replay:run.csv?speed=fast", "speed=fast is no speed"),
         ("shdr://mill:99999", "cannot be understood"),
+        ("shdr://.mill:7878", "cannot be understood"),
+        (f"mqtt://{'a' * 64}/shop", "cannot be understood"),
         ("shdr://me:secret@mill:7878", "holds a password"),
     ],
 )

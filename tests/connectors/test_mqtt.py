@@ -3,6 +3,7 @@
 
 import asyncio
 import gc
+import socket
 import ssl
 import warnings
 from contextlib import suppress
@@ -18,6 +19,7 @@ from controllers.mosquitto import Certificates, Mosquitto, trusting
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.connectors.mqtt.client import properties
 from freecad_camtwin.connectors.mqtt.payload import encode_batch, rows_of
+from freecad_camtwin.connectors.mqtt.tended import AT_ONCE, tended
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.twin.observation import GAP, Samples
 from observing import numbers, until, words
@@ -248,6 +250,46 @@ def test_a_broker_that_is_not_there_is_named(tmp_path):
 def test_an_address_names_a_broker_and_a_topic(address):
     with pytest.raises(InputError, match="names no broker and topic"):
         open_connector(address)
+
+
+@pytest.mark.parametrize("topic", ["shop/%23/a", "shop%23", "shop/a+/b", "a/++", "a" * 70_000])
+def test_a_topic_filter_that_is_none_is_named(topic):
+    with pytest.raises(InputError, match="is no topic filter"):
+        open_connector(f"mqtt://broker/{topic}")
+
+
+class Flooded:
+    """A client whose socket always holds another message."""
+
+    def __init__(self, opened):
+        self.opened, self.read = opened, 0
+
+    def socket(self):
+        return self.opened
+
+    def loop_read(self):
+        self.read += 1
+
+    def want_write(self):
+        return False
+
+    def disconnect(self, **said):
+        pass
+
+
+def test_others_have_their_turn_in_a_flood():
+    async def turns():
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            theirs.send(b"and more")
+            client, read = Flooded(ours), []
+            async with tended(client, lambda: client.read):
+                for _ in range(12):
+                    await asyncio.sleep(0)
+                    read.append(client.read)
+        return np.diff(read)
+
+    assert asyncio.run(turns()).max() == AT_ONCE
 
 
 def test_certificates_that_are_none_are_named(tmp_path):

@@ -86,12 +86,21 @@ def test_objects_within_objects_are_refused(payload):
         said("t", payload)
 
 
+def test_a_type_that_only_messagepack_knows_is_refused():
+    event = {"dataItemId": "a", "timestamp": "2026-01-01T00:00:00Z", "value": {"k": msgspec.msgpack.Ext(5, b"x")}}
+    streams = {"DeviceStream": [{"ComponentStream": [{"Events": {"E": [event]}}]}]}
+    with pytest.raises(PayloadError, match="no MTConnect document"):
+        said("t", msgspec.msgpack.encode({"MTConnectStreams": {"Header": {}, "Streams": streams}}))
+
+
 @pytest.mark.parametrize(
     "rows",
     [
         {"time": [NOW], "items": ["a"], "values": [[1.0, 2.0]]},
         {"time": [NOW, NOW], "items": ["a"], "values": [[1.0]]},
         {"time": [-1.0], "items": ["a"], "values": [[1.0]]},
+        {"time": [1000 * NOW], "items": ["a"], "values": [[1.0]]},
+        {"time": [NOW], "items": ["a"], "values": [[1.0]], "words": [[1000 * NOW, "state", "ACTIVE"]]},
         {"time": [NOW], "items": ["a", "a"], "values": [[1.0, 2.0]]},
         {"time": [NOW], "items": ["a"], "values": [["1.0"]]},
         {"time": [NOW], "items": ["a"], "values": [[1.0]], "code": "import os"},

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -41,12 +41,21 @@ class Ended:
     is_refusal: bool = False
 
 
+class Heard(NamedTuple):
+    """What is kept of a message."""
+
+    topic: str
+    payload: bytes
+    is_retained: bool
+    arrival: float
+
+
 class Inbox:
     """What was read and waits to be taken, by a task of the same loop; bounded in number and in bytes."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, most_bytes: int, told: Told) -> None:
         self._loop, self._most, self._told = loop, most_bytes, told
-        self._waiting: list[tuple[MQTTMessage, float]] = []
+        self._waiting: list[Heard] = []
         self._bytes = 0
         self._ended: Ended | None = None
         self._news = asyncio.Event()
@@ -54,11 +63,17 @@ class Inbox:
     def put(self, message: MQTTMessage) -> None:
         """Take a message."""
         self._told.received += 1
-        if len(self._waiting) >= MOST_WAITING or self._bytes + len(message.payload) > self._most:
+        try:
+            heard = Heard(message.topic, bytes(message.payload), message.retain, time.time())
+        except UnicodeDecodeError:
+            self._told.drop("topic that is no text")
+            return
+        size = len(heard.topic) + len(heard.payload)
+        if len(self._waiting) >= MOST_WAITING or self._bytes + size > self._most:
             self._told.drop("came faster than it was read")
             return
-        self._waiting.append((message, time.time()))
-        self._bytes += len(message.payload)
+        self._waiting.append(heard)
+        self._bytes += size
         self._news.set()
 
     def end(self, ended: Ended) -> None:
@@ -67,7 +82,7 @@ class Inbox:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._news.set)
 
-    async def take(self, patience: float) -> list[tuple[MQTTMessage, float]]:
+    async def take(self, patience: float) -> list[Heard]:
         """Return all that waits; what ends the session is raised once nothing waits. TimeoutError in a silence."""
         while not self._waiting:
             if self._ended:
@@ -113,23 +128,19 @@ class Broker:
                     is_silent = True
                     continue
                 is_silent = False
-                for message, arrival in messages:
-                    for observation in self._said(message, arrival):
+                for heard in messages:
+                    for observation in self._said(heard):
                         yield observation
 
-    def _said(self, message: MQTTMessage, arrival: float) -> list[Observation]:
-        if len(message.payload) > self._options.most_bytes:
+    def _said(self, heard: Heard) -> list[Observation]:
+        if len(heard.payload) > self._options.most_bytes:
             self.told.drop("message too large")
             return []
+        topic, payload, is_retained, arrival = heard
         try:
-            topic = message.topic
-            words = self._options.words
-            found, simulated = decode(topic, bytes(message.payload), arrival, words=words, retained=message.retain)
+            found, simulated = decode(topic, payload, arrival, words=self._options.words, retained=is_retained)
         except PayloadError as error:
             self.told.drop(str(error))
-            return []
-        except UnicodeDecodeError:
-            self.told.drop("topic that is no text")
             return []
         self.told.simulated |= simulated
         return found
@@ -161,7 +172,6 @@ class Broker:
         asked = properties(
             PacketTypes.CONNECT, SessionExpiryInterval=KEPT, MaximumPacketSize=4 * self._options.most_bytes
         )
-        client.connect_timeout = max(self._options.quiet, 1.0)
         try:
             await asyncio.to_thread(
                 connect,

@@ -13,7 +13,6 @@ MTConnect's Streams documents in JSON. And what any sensor says: a number, a wor
 named by topic and path: plug/ENERGY/Power. Its own time counts where it has one with a zone; else that of arrival.
 """
 
-import math
 import re
 import struct
 from collections.abc import Iterator
@@ -24,7 +23,15 @@ import numpy as np
 from msgspec import Struct
 
 from freecad_camtwin.connectors.mqtt import mtconnect_json
-from freecad_camtwin.connectors.readings import Reading, number_of, observations, seconds_of, time_of, value_of
+from freecad_camtwin.connectors.readings import (
+    LAST_SECOND,
+    Reading,
+    number_of,
+    observations,
+    seconds_of,
+    time_of,
+    value_of,
+)
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.observation import Event, Observation, Samples
 
@@ -136,7 +143,9 @@ def _rows(value: dict[str, Any]) -> tuple[list[Observation], bool]:
         raise PayloadError("rows that do not fit") from error
     if matrix.shape != size or size[1] > MOST_ITEMS:
         raise PayloadError("rows that do not fit")
-    said = [Event(at, item, word) for at, item, word in rows.words if time_of(at) is not None]
+    if any(time_of(at) is None for at, _, _ in rows.words):
+        raise PayloadError("words without a time")
+    said = [Event(*word) for word in rows.words]
     block = _block(np.array(rows.time), rows.items, matrix)
     return [*said, block] if size[0] or not said else [*said], rows.simulated
 
@@ -145,7 +154,7 @@ def _block(time: Any, items: list[str], values: Any) -> Samples:
     """Make a block whose every number is finite and whose every time is one."""
     if len(set(items)) < len(items):
         raise PayloadError("an item told twice in a row")
-    if len(time) and not (time.min() >= 0 and time.max() < math.inf):
+    if len(time) and not (time.min() >= 0 and time.max() < LAST_SECOND):
         raise PayloadError("rows without a time")
     with np.errstate(invalid="ignore"):
         numbers = np.array(values, np.float64)
@@ -162,7 +171,7 @@ def _streams(topic: str, value: Any, words: frozenset[str]) -> tuple[list[Observ
     try:
         document = mtconnect_json.read(value)
         found = list(mtconnect_json.readings(document, words))
-    except (msgspec.ValidationError, OverflowError) as error:
+    except (msgspec.ValidationError, OverflowError, TypeError) as error:  # TypeError: MessagePack's own types
         raise PayloadError("no MTConnect document") from error
     if "/Current/" in topic:  # the state, of which much was told before: known, but no samples
         said = sorted(found, key=lambda reading: reading[0])

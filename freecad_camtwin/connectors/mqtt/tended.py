@@ -41,6 +41,7 @@ class _Tender:
     def __init__(self, client: Client, received: Callable[[], int]) -> None:
         self._client, self._received = client, received
         self._loop = asyncio.get_running_loop()
+        self._again: asyncio.Handle | None = None
         self._is_watched = False
         if not (opened := client.socket()):
             return  # it was lost already, and has told so
@@ -68,13 +69,15 @@ class _Tender:
             self._loop.remove_reader(closed)
 
     def _read(self) -> None:
+        if self._again:  # one turn at a time, whoever calls
+            self._again.cancel()
         for _ in range(AT_ONCE):
             before = self._received()
             self._client.loop_read()
             if self._received() == before and not self._holds():
                 break
-        else:
-            self._loop.call_soon(self._read)
+        if self._holds():
+            self._again = self._loop.call_soon(self._read)
         if self._client.want_write():
             self._client.loop_write()
 
