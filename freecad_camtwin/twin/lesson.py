@@ -8,7 +8,7 @@ import numpy as np
 
 from freecad_camtwin.twin import lag as lags
 from freecad_camtwin.twin.lag import Correction
-from freecad_camtwin.twin.matching import STANDING, doubts_lines, follow, memory
+from freecad_camtwin.twin.matching import SILENCE, doubts_lines, follow, memory
 from freecad_camtwin.twin.places import Places
 from freecad_camtwin.twin.toolpath import Floats, Ints
 
@@ -34,8 +34,9 @@ class Lesson:
         self.places = places
         self._teacher = teacher
         self._due = list(AFTER)
-        self._seconds = 0.0
-        self._last = -np.inf
+        self._seconds = -SILENCE  # the first position seems to come after one
+        self._last, self._point = -np.inf, np.full((1, 3), np.nan)
+        self._moved = -np.inf  # when it did last
         self._known: list[Positions] = []
         self._parts: list[Positions] = []  # those that came last, in small parts
         self._learning: Future[Correction] | None = None
@@ -71,11 +72,16 @@ class Lesson:
         rows = np.flatnonzero(place[1:] > place[:-1])
         if not len(rows):
             return
-        time = time[rows]
-        gaps = time - np.concatenate([[self._last], time[:-1]])
-        self._seconds += float(gaps[gaps < 0.9 * STANDING].sum())
-        self._last = float(time[-1])
-        self._parts.append((time, points[rows], span[rows], moves[rows]))
+        time, points = time[rows], points[rows]
+        gaps = np.minimum(time - np.concatenate([[self._last], time[:-1]]), SILENCE)
+        has_moved = (points != np.concatenate([self._point, points[:-1]])).any(axis=1)
+        self._seconds += float(gaps[has_moved].sum())
+        self._last, self._point = float(time[-1]), points[-1:]
+        # A machine that has stood for long teaches nothing, all night.
+        moved = np.maximum.accumulate(np.where(has_moved, time, self._moved))
+        self._moved = float(moved[-1])
+        kept = time - moved <= SILENCE
+        self._parts.append((time[kept], points[kept], span[rows][kept], moves[rows][kept]))
         if len(self._parts) >= _TOGETHER:
             self._known.append(_joined(self._parts))
             self._parts.clear()

@@ -11,6 +11,7 @@ from aligning import EPOCH, made_up, package_of, recomposed, recorded, trochoid
 from freecad_camtwin.twin.alignment import Aligner, align
 from freecad_camtwin.twin.columns import Columns, apply, joined
 from freecad_camtwin.twin.lag import Correction
+from freecad_camtwin.twin.lesson import AFTER, Lesson
 from freecad_camtwin.twin.observation import Samples
 from freecad_camtwin.twin.signals import Meaning, Signal, SignalMap
 
@@ -169,3 +170,23 @@ def test_work_offsets_shifts_and_tool_lengths_are_taken_out_as_they_change():
     columns = apply(signals, [Samples(EPOCH + run.time, (*meanings, "TOOL_LENGTH"), told)])
     for found in (align(package, columns), live(package, columns, Correction())):
         assert run.within_1_percent(package, found) >= 99.5
+
+
+@pytest.mark.parametrize("rate", [200.0, 10.0, 4.0])
+def test_a_slow_source_teaches_as_much_in_as_long(rate):
+    lesson = Lesson(SimpleNamespace(line=None))
+    lesson._learn = lambda time, *_: time[-1]
+    nothing = np.zeros((1, 2))
+    taught = [
+        lesson.take(np.array([time]), np.array([[time, 0.0, 0.0]]), nothing, nothing)
+        for time in np.arange(0.0, 70.0, 1 / rate)
+    ]
+    assert [found for found in taught if found is not None] == pytest.approx(AFTER, abs=1 / rate)
+    assert lesson.is_over
+
+
+def test_a_machine_that_stands_all_night_teaches_nothing():
+    lesson = Lesson(SimpleNamespace(line=None))
+    for time in np.arange(0.0, 3600.0, 0.1):
+        assert lesson.take(np.array([time]), np.zeros((1, 3)), np.zeros((1, 2)), np.zeros((1, 2))) is None
+    assert sum(len(part[0]) for part in (*lesson._known, *lesson._parts)) < 10
