@@ -24,6 +24,8 @@ from freecad_camtwin.twin.signals import SignalMap
 
 #: A silent source gives an empty block as often [s].
 TICK = 0.1
+#: What a source may take to say farewell and hang up [s].
+LEAVES = 10.0
 #: Numbers that wait in the box before the source is asked for no more (16 MB), and what a block has at least of them.
 MOST_CELLS = 2**21
 _LEAST_CELLS = 16
@@ -79,9 +81,10 @@ class Flow:
                 self._hearing.result()
         finally:
             gc.unfreeze()
-            while not self._hearing.done():  # a library may lose a cancellation that comes together with news
+            self._box.close()  # a library may lose a cancellation that comes together with news; these end it, too
+            while not self._hearing.done():
                 self._hearing.cancel()
-                await asyncio.wait([self._hearing], timeout=0.5)
+                await asyncio.wait([self._hearing], timeout=LEAVES)
             if not self._hearing.cancelled():
                 self._hearing.exception()  # it was raised above, or nobody waits for it any more
 

@@ -9,6 +9,7 @@ second; so a reader that has gone is noticed.
 import os
 import time
 from collections import deque
+from contextlib import suppress
 from threading import Condition, Thread
 
 from freecad_camtwin.live.flow import Block
@@ -33,7 +34,7 @@ class Pipe:
         self._state = State()
         self._news = Condition()
         self._is_last = False
-        self.is_broken = False  #: nobody reads any more
+        self.is_broken = False  #: nothing is told any more
         self._thread = Thread(target=self._run, name="camtwin-pipe", daemon=True)
         self._thread.start()
 
@@ -60,19 +61,23 @@ class Pipe:
 
     def _run(self) -> None:
         try:
-            is_last = False
-            while not is_last:
-                with self._news:
-                    if not self._blocks and not self._is_last:
-                        self._news.wait(BEAT)
-                    is_last = self._is_last
-                    found, self._rows = list(self._blocks), 0
-                    self._blocks.clear()
-                for part in _parts(joined(found)):
-                    self._write(encode(self._state, part.time, part.values, self._lost))
-                time.sleep(0 if is_last else PACE)
-        except OSError:  # nobody reads any more
+            with suppress(OSError):  # nobody reads any more
+                self._tell()
+        finally:
             self.is_broken = True
+
+    def _tell(self) -> None:
+        is_last = False
+        while not is_last:
+            with self._news:
+                if not self._blocks and not self._is_last:
+                    self._news.wait(BEAT)
+                is_last = self._is_last
+                found, self._rows = list(self._blocks), 0
+                self._blocks.clear()
+            for part in _parts(joined(found)):
+                self._write(encode(self._state, part.time, part.values, self._lost))
+            time.sleep(0 if is_last else PACE)
 
     def _write(self, data: bytes) -> None:
         left = memoryview(data)

@@ -110,6 +110,7 @@ class Recorder:
         self._reason = "its source has ended"
         self._warned = 0
         self._set_back = 0
+        self._has_rows = False
 
     @property
     def state(self) -> State:
@@ -164,9 +165,9 @@ class Recorder:
         if self._writer is None:
             if not columns.rows and not words:
                 return
-            first = float(columns.time[0]) if columns.rows else words[0].time
-            header = replace(self._header, started=first, simulated=state.simulated)
-            self._writer = Writer(await asyncio.to_thread(Recording.create, self._path, header))
+            first = float(columns.time[0]) if columns.rows else words[-1].time
+            self._header = replace(self._header, started=first, simulated=state.simulated)
+            self._writer = Writer(await asyncio.to_thread(Recording.create, self._path, self._header))
         await self._write(self._writer, block, words)
 
     async def _write(self, writer: Writer, block: Block, words: list[Event]) -> None:
@@ -177,7 +178,7 @@ class Recorder:
         if columns.rows or words:
             cells = columns.rows * (1 + len(columns.values)) + 16 * len(words)
             await writer.give(cells, _append(columns, words))
-        await self._describe(writer)
+        await self._describe(writer, columns)
         await self._tally(writer)
 
     def _notes(self) -> list[Event]:
@@ -190,13 +191,15 @@ class Recorder:
             self._set_back = set_back
         return [Event(self.state.time or time.time(), "warning", sentence) for sentence in new]
 
-    async def _describe(self, writer: Writer) -> None:
+    async def _describe(self, writer: Writer, columns: Columns) -> None:
         """Let the header say what was learned since it was written."""
-        header = writer.recording.header
-        program = header.program or self.state.program
-        if self.state.simulated == header.simulated and program == header.program:
-            return
-        header = replace(header, simulated=header.simulated or self.state.simulated, program=program)
+        header = replace(
+            self._header,
+            simulated=self._header.simulated or self.state.simulated,
+            program=self._header.program or self.state.program,
+        )
+        if columns.rows and not self._has_rows:  # words may be older: a state holds since long ago
+            self._has_rows, header = True, replace(header, started=float(columns.time[0]))
         if header != self._header:
             self._header = header
             await writer.give(1, lambda recording: recording.describe(header))

@@ -24,6 +24,8 @@ _NUMBERS = (
     "feed_override", "rapid_override", "spindle_override",
 )  # fmt: skip
 _INDICES = ("operation", "move", "line", "tool")
+#: A greater number is no index.
+_MOST = 2**31
 
 
 class Keeper:
@@ -63,7 +65,7 @@ class Keeper:
             setattr(state, name, _last(columns.values, name))
         for name in _INDICES:
             value = _last(columns.values, name)
-            setattr(state, name, None if value is None else int(value))
+            setattr(state, name, None if value is None or abs(value) > _MOST else int(value))
         known = state.operation is not None and 0 <= state.operation < len(self._labels)
         state.label = self._labels[state.operation] if known and state.operation is not None else None
         way = _last(columns.values, "way")

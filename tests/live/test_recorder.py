@@ -56,6 +56,43 @@ def test_a_source_that_turns_out_to_be_simulated_is_told_so_in_the_header(tmp_pa
         assert reader.header.simulated
 
 
+def test_a_run_starts_with_its_first_row_though_its_state_is_older(tmp_path):
+    said = [state("READY", START - 86400), 0.2, rows(0, 10)]
+    _, reader = recorded(tmp_path / "run", *said)
+    with reader:
+        assert reader.header.started == START
+        assert [word.time for word in reader.events()] == [START - 86400]
+
+
+def test_a_source_has_time_to_say_farewell(tmp_path):
+    farewells = []
+
+    class Polite(Script):
+        async def observations(self):
+            try:
+                async for each in super().observations():
+                    yield each
+                await asyncio.sleep(PATIENCE)
+            finally:
+                await asyncio.sleep(0.8)
+                farewells.append("goodbye")
+
+    async def run():
+        flow = Flow(Polite(rows(0, 10)), SIGNALS)
+        asyncio.get_running_loop().call_later(0.2, flow.stop)
+        await Recorder(flow, tmp_path / "run", Header(0.0), package=None, until=Until()).run()
+
+    asyncio.run(run())
+    assert farewells == ["goodbye"]
+
+
+def test_a_line_number_that_no_program_has_is_not_known(tmp_path):
+    ended, reader = recorded(tmp_path / "run", rows(0, 10, row=np.full(10, 1e20)))
+    with reader:
+        assert ended.rows == 10
+    assert ended.state.line is None
+
+
 def test_what_was_loaded_before_is_not_searched_for_garbage_while_rows_come(tmp_path):
     frozen = []
 
