@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A recording as a run: its rows by meaning, whether they were recorded so or under the source's own names."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.reader import RecordingReader, Rows
@@ -64,20 +67,37 @@ def _of_header(text: str | None, name: str) -> SignalMap:
 
 def _translated(reader: RecordingReader, signals: SignalMap) -> Columns:
     """Rows under the source's names, read by a signal map."""
-    return apply(signals, _observations(reader))
+    return apply(signals, told(reader, [reader.query()]))
 
 
-def _observations(reader: RecordingReader) -> Iterator[Observation]:
-    """Yield words, gaps and rows in the order of their time."""
-    words = [Event(gap.start, GAP, gap.reason) for gap in reader.gaps()]
-    words = sorted([*words, *reader.events()], key=lambda event: event.time)
-    rows, done = reader.query(), 0
-    names = tuple(rows.columns)
-    table = np.stack([rows.columns[name] for name in names], axis=1) if names else np.empty((len(rows), 0))
-    for word in words:
-        until = int(np.searchsorted(rows.time, word.time))
-        if until > done:
-            yield Samples(rows.time[done:until], names, table[done:until])
-            done = until
-        yield word
-    yield Samples(rows.time[done:], names, table[done:])
+def words(reader: RecordingReader) -> tuple[Event, ...]:
+    """Return words and gaps in the order of their time."""
+    gaps = [Event(gap.start, GAP, gap.reason) for gap in reader.gaps()]
+    return tuple(sorted([*gaps, *reader.events()], key=lambda event: event.time))
+
+
+def told(reader: RecordingReader, parts: Iterable[Rows]) -> Iterator[Observation]:
+    """Yield the rows of all parts, and each word and gap before the first row that is not earlier.
+
+    Who records by meaning holds what was last told, so that NaN in such a row is unknown. In a block it is only no
+    news: where a column becomes unknown, that is told as an event.
+    """
+    by_meaning = bool(_OURS & set(reader.columns))
+    waiting = deque(words(reader))
+    times = np.array([word.time for word in waiting])
+    last: NDArray[np.bool_] | None = None
+    for rows in parts:
+        names = tuple(rows.columns)
+        table = np.stack([rows.columns[name] for name in names], axis=1) if names else np.empty((len(rows), 0))
+        known = np.isfinite(table) if by_meaning else np.ones(table.shape, np.bool_)
+        before = np.concatenate([known[:1] if last is None else last, known[:-1]])
+        last = known[-1:]
+        changes = np.flatnonzero((known != before).any(axis=1))
+        stops = np.searchsorted(np.maximum.accumulate(rows.time), times)
+        for start, stop in pairwise(np.unique([0, *changes, *stops, len(rows)])):
+            while waiting and waiting[0].time <= rows.time[start]:
+                yield waiting.popleft()
+            for column in np.flatnonzero(before[start] & ~known[start]):
+                yield Event(float(rows.time[start]), names[column], None)
+            yield Samples(rows.time[start:stop], names, table[start:stop])
+    yield from waiting

@@ -8,8 +8,12 @@ from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.connectors.paced import Paced
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.recording import Recording
+from freecad_camtwin.store.run import read_run
 from freecad_camtwin.store.schema import Header
+from freecad_camtwin.twin.columns import apply
+from freecad_camtwin.twin.discovery import propose
 from freecad_camtwin.twin.observation import GAP, Event, Samples
+from freecad_camtwin.twin.signals import Meaning, Signal, SignalMap
 from observing import everything, numbers, until, words
 
 
@@ -99,6 +103,48 @@ def test_a_recording_is_told_again(tmp_path):
     gap = next(i for i, each in enumerate(found) if isinstance(each, Event) and each.item == GAP)
     assert numbers(found[:gap], "power")[0][-1] == 699
     assert {item.name for item in asyncio.run(connector.offered())} == {"power", "program", GAP}
+
+
+def test_a_recording_told_again_knows_what_it_knows_when_it_is_read(tmp_path):
+    path = tmp_path / "run.camrun"
+    rows = 20_000  # several chunks
+    unknown = np.random.default_rng(0).integers(0, 400, (2, rows)) == 0
+    power, x = np.where(np.cumsum(unknown, axis=1) % 2, np.nan, np.arange(rows))
+    time = 1.7e9 + np.arange(rows) / 100
+    states = [Event(float(at), "execution", f"STATE {at}") for at in time[::999]]
+    with Recording.create(path, Header(started=1.7e9)) as recording:
+        recording.append(time, {"power": power, "x": x}, states)
+        recording.gap(time[7000], time[7001], "cable")
+    connector = open_connector(f"replay:{path}?speed=max")
+    found = everything(connector)
+    times = [at for each in found for at in (each.time if isinstance(each, Samples) else [each.time])]
+    assert times == sorted(times)
+    assert connector.told.received == rows
+    columns = apply(propose(asyncio.run(connector.offered())).signals, found)
+    for name, expected in read_run(path).columns.values.items():
+        np.testing.assert_array_equal(columns.values[name], expected)
+    assert [word.value for word in columns.words if word.column == "execution"] == [state.value for state in states]
+
+
+def test_a_late_row_of_a_recording_says_nothing_of_the_rows_after_it(tmp_path):
+    path = tmp_path / "run.camrun"
+    with Recording.create(path, Header(started=0.0)) as recording:
+        recording.append([1, 3, 2, 4, 5], {"power": [5, np.nan, 6, np.nan, 7]})
+    signals = SignalMap((Signal("power", Meaning.SPINDLE_POWER),))
+    columns = apply(signals, everything(open_connector(f"replay:{path}?speed=max")))
+    np.testing.assert_array_equal(columns.time, [1, 3, 4, 5])
+    np.testing.assert_array_equal(columns.values["power"], [5, np.nan, np.nan, 7])
+
+
+def test_a_recording_in_which_nothing_is_known_is_told_again(tmp_path):
+    path = tmp_path / "run.camrun"
+    with Recording.create(path, Header(started=0.0)) as recording:
+        recording.append([1, 2, 3], {"power": [np.nan] * 3}, [Event(2.0, "program", "A")])
+    connector = open_connector(f"replay:{path}?speed=max")
+    found = everything(connector)
+    assert words(found, "program") == ["A"]
+    assert numbers(found, "power") == ([], [])
+    assert connector.told.received == 3
 
 
 class Clock:
