@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 import asyncio
+import zlib
 
 import numpy as np
 import pytest
@@ -61,6 +62,20 @@ def test_every_observation_of_the_real_agent_arrives_once(kind, tells_length):
     assert words(seen, GAP) == []
     assert words(seen, "Lpprogram") == ["IMTS-2022-2-HOB.MIN"]
     assert not connector.told.dropped
+
+
+def gzipped():
+    packer = zlib.compressobj(wbits=31)
+    return lambda data: packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH)
+
+
+def test_an_agent_that_compresses_unasked_is_understood():
+    agent = RecordedAgent()
+    agent.packer = gzipped
+    seen, connector = asyncio.run(listen(agent))
+    check_whole(agent, seen)
+    assert not connector.told.warnings
+    assert all("accept-encoding: identity\r\n" in head.lower() for head in agent.heads)
 
 
 def test_the_state_at_the_beginning_is_told_as_words_of_its_own_time():

@@ -31,7 +31,8 @@ class RecordedAgent:
         self.password = None
         self.streams = True
         self.spoils = None  # what a document of a stream is replaced by
-        self.requests = []
+        self.packer = None  # makes what packs an answer piece by piece; the answer is said to be gzip then
+        self.requests, self.heads = [], []
         self.port = None
 
     @asynccontextmanager
@@ -69,6 +70,7 @@ class RecordedAgent:
             while head := (await incoming.readuntil(b"\r\n\r\n")).decode():
                 target = head.split()[1]
                 self.requests.append(target)
+                self.heads.append(head)
                 await self._reply(urlsplit(target), head, outgoing)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -92,7 +94,15 @@ class RecordedAgent:
     beginning = 1000  # the agent's "now" when it is asked for its state
 
     def _whole(self, outgoing, body):
-        outgoing.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        encoding, pack = self._packing()
+        body = pack(body)
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n{encoding}Content-Length: {len(body)}\r\n\r\n"
+        outgoing.write(head.encode() + body)
+
+    def _packing(self):
+        if self.packer is None:
+            return "", bytes
+        return "Content-Encoding: gzip\r\n", self.packer()
 
     async def _sample(self, start, outgoing):
         if not self.first <= start <= self.last + 1:
@@ -102,14 +112,15 @@ class RecordedAgent:
             self._whole(outgoing, self.document(start, start + self.count))
             return
         kind = self.content_type.format("==x==")
-        outgoing.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode())
+        encoding, pack = self._packing()
+        outgoing.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{encoding}Connection: close\r\n\r\n".encode())
         sent = 0
         while self.hangs_up_after is None or sent < self.hangs_up_after:
             body = self.document(start, start + self.count)
             if self.spoils is not None:
                 body, self.spoils = self.spoils, None
             length = f"Content-length: {len(body)}\r\n" if self.tells_length else ""
-            outgoing.write(f"--==x==\r\nContent-type: text/xml\r\n{length}\r\n".encode() + body + b"\r\n")
+            outgoing.write(pack(f"--==x==\r\nContent-type: text/xml\r\n{length}\r\n".encode() + body + b"\r\n"))
             await outgoing.drain()
             sent += 1
             start = min(start + self.count, self.last + 1)

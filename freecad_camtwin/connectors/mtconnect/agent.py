@@ -119,7 +119,7 @@ class Agent:
                 return
             parts = Parts(boundary, self._options.most_bytes)
             try:
-                async for chunk in answer.aiter_raw():
+                async for chunk in answer.aiter_bytes():
                     for part in parts.feed(chunk):
                         yield self._document(part)
             except MultipartError as error:
@@ -193,7 +193,9 @@ class Agent:
                 context.load_cert_chain(options.certificate, options.key)
         except OSError as error:
             raise InputError(f"the certificates for {self._url} cannot be used: {error}") from error
-        return httpx.AsyncClient(verify=context, timeout=options.quiet, headers={"Accept": "text/xml"}, trust_env=False)
+        # Nothing compressed: a compressor may hold a document back until more of the stream has come.
+        headers = {"Accept": "text/xml", "Accept-Encoding": "identity"}
+        return httpx.AsyncClient(verify=context, timeout=options.quiet, headers=headers, trust_env=False)
 
 
 def _is_about_certificates(error: BaseException) -> bool:
