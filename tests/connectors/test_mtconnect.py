@@ -78,6 +78,19 @@ def test_an_agent_that_compresses_unasked_is_understood():
     assert all("accept-encoding: identity\r\n" in head.lower() for head in agent.heads)
 
 
+def test_what_cannot_be_decompressed_is_a_lost_connection():
+    agent = RecordedAgent()
+    agent.packer = lambda: bytes
+    with pytest.raises(ConnectorError, match="sent what cannot be decompressed: Error"):
+        asyncio.run(listen(agent, Options(patience=0)))
+    packers = [gzipped, lambda: bytes]
+    agent.packer = lambda: (packers.pop(0) if packers else gzipped)()
+    seen, connector = asyncio.run(listen(agent))
+    check_whole(agent, seen)
+    assert words(seen, GAP) == []
+    assert any("cannot be decompressed" in warning for warning in connector.told.warnings)
+
+
 def test_the_state_at_the_beginning_is_told_as_words_of_its_own_time():
     seen, _ = asyncio.run(listen(RecordedAgent(), enough=lambda seen: isinstance(seen[-1], Samples)))
     state = {each.item: each for each in seen if isinstance(each, Event)}

@@ -158,6 +158,8 @@ class Agent:
                     return
         except httpx.TimeoutException as error:
             raise LostError(f"{self._url} was silent for {self._options.quiet:g} s", resumes=True) from error
+        except httpx.DecodingError as error:
+            raise LostError(f"{self._url} sent what cannot be decompressed: {error}", resumes=True) from error
         except httpx.TransportError as error:
             if _is_about_certificates(error):
                 raise ConnectorError(f"{self._url} is not trusted: {error}") from error
