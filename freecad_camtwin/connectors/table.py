@@ -2,7 +2,8 @@
 """A table of text, as loggers of sensors and of machines write it: one row per instant, one column per item.
 
 The first row names the columns. One of them, called time, timestamp, date or t, is the clock: seconds, or ISO 8601.
-Columns of numbers become samples, others become events where they change.
+Columns of numbers become samples, others become events where they change. A column is of words where it is said to be,
+or where it first says anything and most of that is no number; a text in a column of numbers is dropped.
 """
 
 import asyncio
@@ -31,7 +32,8 @@ class Table:
 
     def __init__(self, path: Path, options: Options) -> None:
         self.told = Told()
-        self._path, self._words = path, options.words
+        self._path = path
+        self._is_word = dict.fromkeys(options.words, True)  # of every column that has said anything
         self._last: dict[str, float | str | None] = {}
 
     async def observations(self) -> AsyncIterator[Observation]:
@@ -87,14 +89,30 @@ class Table:
             if at == clock or not name:
                 continue
             values = [value_of(row[at]) if row[at].strip() else None for row in rows]
-            is_word = name in self._words or name in self._last  # once a word, always one
-            if not is_word and all(not isinstance(value, str) for value in values):
-                items.append(name)
-                columns.append(np.array([np.nan if value is None else value for value in values], np.float64))
-            else:
+            if self._tells_words(name, values):
                 changes += self._changes(name, times, [row[at].strip() for row in rows], values)
+            else:
+                items.append(name)
+                columns.append(self._numbers(name, values))
         matrix = np.stack(columns, axis=1) if columns else np.empty((len(rows), 0))
         yield from _split(times, tuple(items), matrix, sorted(changes, key=lambda change: change[0]))
+
+    def _tells_words(self, name: str, values: Sequence[float | str | None]) -> bool:
+        """Whether a column is of words; what it first says decides that for all that follows."""
+        if name not in self._is_word:
+            texts = sum(isinstance(value, str) for value in values)
+            numbers = sum(isinstance(value, float) for value in values)
+            if not texts + numbers:
+                return False
+            self._is_word[name] = texts > numbers
+        return self._is_word[name]
+
+    def _numbers(self, name: str, values: Sequence[float | str | None]) -> Floats:
+        """Return a column of numbers; NaN where there is none, and texts among them are counted."""
+        texts = sum(isinstance(value, str) for value in values)
+        if texts:
+            self.told.drop(f"text among the numbers of {name}", texts)
+        return np.array([value if isinstance(value, float) else np.nan for value in values], np.float64)
 
     def _changes(
         self, name: str, times: Floats, texts: Sequence[str], values: Sequence[float | str | None]

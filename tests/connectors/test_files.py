@@ -44,6 +44,26 @@ def test_rows_that_fit_nothing_are_counted(tmp_path):
     assert connector.told.received == 5
 
 
+def test_a_text_among_numbers_costs_that_number_alone(tmp_path):
+    lines = [f"{row},{row},{100 + row},ACTIVE\n" for row in range(5000)]
+    lines[0] = "0,n/a,n/a,1\n"
+    lines[4500] = "4500,---,4600,2\n"
+    connector = open_connector(f"csv:{table(tmp_path, 'time,x,power,state' + chr(10) + ''.join(lines))}")
+    found = everything(connector)
+    assert numbers(found, "x") == ([row for row in range(1, 5000) if row != 4500],) * 2
+    assert numbers(found, "power")[1] == [100 + row for row in range(1, 5000)]
+    assert words(found, "state") == ["1", "ACTIVE", "2", "ACTIVE"]
+    assert connector.told.dropped == {"text among the numbers of x": 2, "text among the numbers of power": 1}
+
+
+def test_a_column_stays_what_it_said_first_however_often_it_fails_later(tmp_path):
+    power = [str(row) for row in range(4096)] + ["off"] * 4096 + ["7"]
+    rows = "".join(f"{at},{value}\n" for at, value in enumerate(power))
+    found = everything(open_connector(f"csv:{table(tmp_path, 'time,power' + chr(10) + rows)}"))
+    assert numbers(found, "power")[1] == [*range(4096), 7]
+    assert words(found, "power") == []
+
+
 def test_a_long_table_comes_in_blocks_and_whole(tmp_path):
     path = table(tmp_path, "t,a\n" + "".join(f"{i},{i * 0.5}\n" for i in range(10_000)))
     found = everything(open_connector(f"csv:{path}"))
