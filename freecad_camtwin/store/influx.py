@@ -13,6 +13,7 @@ import http.client
 import math
 import time as clocks
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -86,6 +87,12 @@ class HttpSink:
     def __init__(self, address: str, token: str | None = None, *, pause_s: float = 0.5) -> None:
         if not address.startswith(("http://", "https://")):
             raise OutputError("InfluxDB's address must begin with http:// or https://")
+        if not _is_address(address):
+            raise OutputError(
+                "InfluxDB's address cannot be understood; http://host:8086/api/v2/write?org=shop&bucket=mill%201 could"
+            )
+        if token and not _is_plain(token):
+            raise OutputError("InfluxDB's token holds an end of line, or what is no plain letter; give the token alone")
         self._address = address
         self._shown = address.split("?")[0].split("@")[-1]  # without what may be a password
         self._pause_s = pause_s
@@ -109,7 +116,7 @@ class HttpSink:
                 reason, waits = f"{error.code} {said}", error.headers.get("Retry-After", "")
                 if error.code not in _LATER:
                     raise OutputError(f"InfluxDB at {self._shown} refused {len(lines)} lines: {reason}") from error
-                pause = min(float(waits), _PATIENCE_S) if waits.isdigit() else pause
+                pause = min(float(waits), _PATIENCE_S) if waits.isdecimal() else pause
             except (OSError, http.client.HTTPException) as error:  # no connection, no answer in time, or no HTTP
                 reason = str(getattr(error, "reason", error))
             if attempt < _TRIES:
@@ -195,6 +202,20 @@ def export_influx(recording: Path | str, sink: Sink) -> int:
         except OutputError as error:
             raise OutputError(f"{error}; {writer.sent} lines of {reader.path.name} were taken before") from error
         return writer.sent
+
+
+def _is_address(text: str) -> bool:
+    """Whether a text names a host and a port that can be."""
+    try:
+        parts = urllib.parse.urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0 and _is_plain(text) and " " not in text
+    except ValueError:
+        return False
+
+
+def _is_plain(text: str) -> bool:
+    """Whether the head of a request can hold a text."""
+    return text.isascii() and text.isprintable()
 
 
 def _escaped(text: str) -> str:

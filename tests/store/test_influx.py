@@ -181,10 +181,10 @@ def test_a_server_gets_batches_with_the_token_and_every_line_once(server):
 
 
 def test_a_busy_server_is_tried_again_and_a_batch_arrives_once(server):
-    server.answers = [(503, {}), (429, {"Retry-After": "0"})]
+    server.answers = [(503, {}), (429, {"Retry-After": "0"}), (503, {"Retry-After": "²"})]
     with LineWriter(sink_to(server), HEADER) as writer:
         writer.write(seconds(10), {"load": np.arange(10)})
-    assert len(server.asked) == 3
+    assert len(server.asked) == 4
     assert len(server.lines) == 10
 
 
@@ -211,3 +211,17 @@ def test_a_server_that_is_gone_gives_one_sentence(server):
         sink.send(["camtwin x=1.0 1"])
     with pytest.raises(OutputError, match="must begin with http"):
         HttpSink("file:///etc/passwd")
+
+
+@pytest.mark.parametrize("token", ["secret\n", "\nsecret", "sec\r\nret", "secret²", "secret\x00"])
+def test_a_token_that_is_none_is_refused_and_not_shown(token):
+    with pytest.raises(OutputError, match="InfluxDB's token holds") as caught:
+        HttpSink("http://127.0.0.1:1/write", token)
+    assert "sec" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["[::1", "h:99999", "h:port", "", "h/bucket 1", "h/\u212b", "h\u2100", "h/\n"])
+def test_an_address_that_is_none_is_refused_and_its_password_not_shown(place):
+    with pytest.raises(OutputError, match="InfluxDB's address cannot be understood") as caught:
+        HttpSink(f"http://{place}/write?p=secret")
+    assert "secret" not in str(caught.value)
