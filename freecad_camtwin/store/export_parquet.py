@@ -118,7 +118,11 @@ def _events(parquet: Any, path: Path, number: int) -> list[Event]:
     beside = events_path(path)
     if not beside.is_file():
         raise InputError(f"{path.name} belongs with {beside.name}, which is missing")
-    events = [Event(**row) for row in parquet.read_table(beside, columns=["time", "item", "value"]).to_pylist()]
+    rows = parquet.read_table(beside, columns=["time", "item", "value"]).to_pylist()
+    try:
+        events = msgspec.convert(rows, list[Event])
+    except msgspec.ValidationError as error:
+        raise InputError(f"{beside.name} holds no words that CAM Twin exported: {error}") from error
     if len(events) != number:
         raise InputError(f"{beside.name} has {len(events)} words, but {path.name} was written with {number}")
     return events

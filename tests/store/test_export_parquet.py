@@ -96,6 +96,25 @@ def test_what_was_not_exported_here_is_refused(run, tmp_path):
         assert not (tmp_path / "copy").exists()
 
 
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("time", [None, 2.0]),
+        ("time", ["noon", "night"]),
+        ("item", [5, 6]),
+        ("item", [None, "a"]),
+        ("value", [1.5, 2.5]),
+    ],
+)
+def test_words_that_are_none_are_refused(run, tmp_path, column, values):
+    export_parquet(run, tmp_path / "run.parquet")
+    words = {"time": [1.0, 2.0], "item": ["EXECUTION", "PROGRAM"], "value": ["ACTIVE", None]} | {column: values}
+    parquet.write_table(pa.table(words), tmp_path / "run.events.parquet")
+    with pytest.raises(InputError, match=rf"run.events.parquet holds no words .*{column}"):
+        import_parquet(tmp_path / "run.parquet", tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
 def test_a_folder_that_is_not_there_gives_one_sentence(tmp_path):
     write(tmp_path / "run", [1.0], {"x": [1]})
     with pytest.raises(OutputError, match="cannot be written"):
