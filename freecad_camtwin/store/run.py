@@ -71,8 +71,8 @@ def _translated(reader: RecordingReader, signals: SignalMap) -> Columns:
 
 
 def words(reader: RecordingReader) -> tuple[Event, ...]:
-    """Return words and gaps in the order of their time."""
-    gaps = [Event(gap.start, GAP, gap.reason) for gap in reader.gaps()]
+    """Return words and gaps in the order of their time; a gap follows the row at whose time it begins."""
+    gaps = [Event(float(np.nextafter(gap.start, np.inf)), GAP, gap.reason) for gap in reader.gaps()]
     return tuple(sorted([*gaps, *reader.events()], key=lambda event: event.time))
 
 

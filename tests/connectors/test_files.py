@@ -121,7 +121,7 @@ def test_a_recording_is_told_again(tmp_path):
     assert words(found, GAP) == ["cable"]
     assert connector.told.simulated
     gap = next(i for i, each in enumerate(found) if isinstance(each, Event) and each.item == GAP)
-    assert numbers(found[:gap], "power")[0][-1] == 699
+    assert numbers(found[:gap], "power")[0][-1] == 700
     assert {item.name for item in asyncio.run(connector.offered())} == {"power", "program", GAP}
 
 
