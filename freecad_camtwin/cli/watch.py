@@ -110,8 +110,7 @@ async def _watch(source: Source, settings: Settings, teller: Teller, duration: f
 
 async def _tell(flow: Flow, keeper: Keeper, teller: Teller, duration: float | None) -> None:
     begun = time.monotonic()
-    blocks: Any = flow.blocks()
-    async with aclosing(blocks):
+    async with aclosing(flow.blocks()) as blocks:
         async for block in blocks:
             is_heard = teller.tell(block, keeper.take(block))
             if not is_heard or (duration is not None and time.monotonic() - begun >= duration):

@@ -5,16 +5,15 @@ Their times stay what they were: a replay shows the past.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from freecad_camtwin.connectors.protocol import Connector, Told
 from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Event, Observation, Samples
+from freecad_camtwin.twin.observation import Event, Observation, Observations, Samples
 
 #: Rows of this long are told together [s of our time].
 SLICE = 0.02
@@ -44,12 +43,11 @@ class Paced:
         """Return what the source offers."""
         return await self._source.offered()
 
-    async def observations(self) -> AsyncIterator[Observation]:
+    async def observations(self) -> Observations:
         """Yield what the source says, each when it is due; see ``protocol.Connector``."""
         clock = self._clock or asyncio.get_running_loop().time
         ours = theirs = None
-        found: Any = self._source.observations()
-        async with aclosing(found):
+        async with aclosing(self._source.observations()) as found:
             async for whole in found:
                 for observation in self._pieces(whole):
                     at = _time(observation)

@@ -2,13 +2,12 @@
 """What every connector is, what it can be told, and what it counts."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Observation
+from freecad_camtwin.twin.observation import Observations
 
 #: Warnings that are kept; a source that goes wrong in a thousand ways must not fill the memory.
 MOST_WARNINGS = 100
@@ -51,11 +50,11 @@ class Told:
 
 
 class Connector(Protocol):
-    """A source of observations: an async iterator of them, and nothing else."""
+    """A source of observations: an async generator of them, and nothing else."""
 
     told: Told
 
-    def observations(self) -> AsyncIterator[Observation]:
+    def observations(self) -> Observations:
         """Yield what the source says until it ends; a lost connection is a ``GAP``, and is made again.
 
         InputError where a file is none of its kind; ConnectorError where the source refuses us, or was never there.

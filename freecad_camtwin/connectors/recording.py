@@ -2,14 +2,13 @@
 """A recording as a source: what was recorded once is told again, its words and its gaps among its rows."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.store.run import told, words
 from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Observation, Samples
+from freecad_camtwin.twin.observation import Observations, Samples
 
 
 class Recorded:
@@ -19,7 +18,7 @@ class Recorded:
         self.told = Told()
         self._path = path
 
-    async def observations(self) -> AsyncIterator[Observation]:
+    async def observations(self) -> Observations:
         """Yield all rows in the order they came; see ``protocol.Connector``."""
         with RecordingReader(self._path) as reader:
             self.told.simulated = reader.header.simulated

@@ -4,13 +4,12 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
-from typing import Any
 
 from freecad_camtwin.connectors.protocol import Told
 from freecad_camtwin.errors import ConnectorError
-from freecad_camtwin.twin.observation import GAP, Event, Observation
+from freecad_camtwin.twin.observation import GAP, Event, Observations
 
 
 class LostError(Exception):
@@ -46,8 +45,8 @@ class Backoff:
 
 
 async def sessions(
-    session: Callable[[], AsyncIterator[Observation]], told: Told, *, patience: float, backoff: Backoff | None = None
-) -> AsyncIterator[Observation]:
+    session: Callable[[], Observations], told: Told, *, patience: float, backoff: Backoff | None = None
+) -> Observations:
     """Yield what one session after the other yields, a ``GAP`` between them; end when one ends of its own accord.
 
     A session that raises ``LostError`` is followed by another. ConnectorError where none worked within ``patience``
@@ -58,7 +57,7 @@ async def sessions(
     works, has_worked = False, False
     while True:
         try:
-            async with aclosing(_closable(session())) as found:
+            async with aclosing(session()) as found:
                 async for observation in found:
                     if not works:
                         works = has_worked = True
@@ -75,7 +74,3 @@ async def sessions(
             yield Event(time.time(), GAP, reason)
         works = False
         await asyncio.sleep(backoff.pause())
-
-
-def _closable(found: AsyncIterator[Observation]) -> Any:
-    return found

@@ -7,7 +7,7 @@ fields, stand alone in a line. Assets are no observations, and are passed over w
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ from freecad_camtwin.connectors.readings import Reading, observations, seconds_o
 from freecad_camtwin.connectors.retry import LostError, sessions
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Observation
+from freecad_camtwin.twin.observation import Observations
 
 LONGEST_LINE = 2**16
 LINES_AT_ONCE = 2000
@@ -86,7 +86,7 @@ class ShdrLog:
         self.told = Told()
         self._path, self._options = path, options
 
-    async def observations(self) -> AsyncIterator[Observation]:
+    async def observations(self) -> Observations:
         """Yield all that the log says; see ``protocol.Connector``."""
         reader = LineReader(self.told, self._options.words)
         found = 0
@@ -124,7 +124,7 @@ class ShdrAdapter:
         self.told = Told()
         self._host, self._port, self._options = host, port, options
 
-    def observations(self) -> AsyncIterator[Observation]:
+    def observations(self) -> Observations:
         """Yield what the adapter says; see ``protocol.Connector``."""
         return sessions(self._session, self.told, patience=self._options.patience)
 
@@ -132,7 +132,7 @@ class ShdrAdapter:
         """Return nothing: an adapter says what it has only by sending it."""
         return ()
 
-    async def _session(self) -> AsyncIterator[Observation]:
+    async def _session(self) -> Observations:
         peer = f"the adapter {self._host}:{self._port}"
         try:
             async with asyncio.timeout(self._options.quiet):  # wait_for may lose a cancellation in Python 3.11

@@ -8,7 +8,7 @@ or where it first says anything and most of that is no number; a text in a colum
 
 import asyncio
 import csv
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.readings import Reading, seconds_of, value_of
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Event, Observation, Samples
+from freecad_camtwin.twin.observation import Event, Observation, Observations, Samples
 from freecad_camtwin.twin.toolpath import Floats
 
 ROWS_AT_ONCE = 4096
@@ -36,7 +36,7 @@ class Table:
         self._is_word = dict.fromkeys(options.words, True)  # of every column that has said anything
         self._last: dict[str, float | str | None] = {}
 
-    async def observations(self) -> AsyncIterator[Observation]:
+    async def observations(self) -> Observations:
         """Yield all rows; see ``protocol.Connector``."""
         rows = self._rows()
         names, clock = self._head(rows)

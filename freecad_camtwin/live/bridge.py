@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from freecad_camtwin.connectors.protocol import Connector
 from freecad_camtwin.live.publishers import Command, Publisher
@@ -59,8 +59,7 @@ class Bridge:
                 await asyncio.gather(*asking, return_exceptions=True)
 
     async def _tell_all(self) -> None:
-        found: Any = self.source.observations()
-        async with aclosing(found):
+        async with aclosing(self.source.observations()) as found:
             async for observation in found:
                 self.told += 1
                 await self._tell(observation)

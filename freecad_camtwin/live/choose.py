@@ -8,7 +8,7 @@ import asyncio
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from freecad_camtwin.connectors import Connector, Options, open_connector
 from freecad_camtwin.errors import InputError
@@ -74,8 +74,7 @@ def _is_over(limit: asyncio.Timeout) -> bool:
 async def _heard(connector: Connector, patience: float, listen: float) -> tuple[Item, ...]:
     """Return the items that a source speaks of."""
     names: dict[str, None] = {}
-    found: Any = connector.observations()
-    async with aclosing(found):
+    async with aclosing(connector.observations()) as found:
         with suppress(TimeoutError):
             async with asyncio.timeout(patience) as limit:
                 async for observation in found:

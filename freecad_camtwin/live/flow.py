@@ -9,10 +9,10 @@ broker's connector counts what it has to drop. Memory is bounded in every case.
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -66,7 +66,7 @@ class Flow:
         """Hear no more; what has come until now is still told, and then the blocks end."""
         self._box.close()
 
-    async def blocks(self) -> AsyncIterator[Block]:
+    async def blocks(self) -> AsyncGenerator[Block, None]:
         """Yield what the source says, an empty block where it is silent; what it raises is raised here."""
         # Looking for garbage among all that has been loaded until now would hold rows up for 50 ms.
         gc.collect()
@@ -90,8 +90,7 @@ class Flow:
 
     async def _hear(self) -> None:
         try:
-            found: Any = self.connector.observations()
-            async with aclosing(found):
+            async with aclosing(self.connector.observations()) as found:
                 async for observation in found:
                     await self._box.put(observation)
                     if self._box.is_closed:

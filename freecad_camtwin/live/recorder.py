@@ -9,7 +9,6 @@ word, so that a source which never speaks leaves no file, and its header can say
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -138,7 +137,7 @@ class Recorder:
         Whatever is raised, what is on disk stays readable; ``finished`` of a run that was cut short is None.
         """
         try:
-            async with aclosing(self._blocks()) as blocks:
+            async with aclosing(self._flow.blocks()) as blocks:
                 async for block in blocks:
                     await self._keep(block)
                     reason = self._ending.reached(block.columns)
@@ -153,10 +152,6 @@ class Recorder:
         await self._tally(self._writer)
         await self._writer.end(is_whole=True, stopped=self.state.time)  # on the source's clock, as it began
         return Recorded(self._path, self._reason, self.state, self._writer.recording.acknowledged)
-
-    def _blocks(self) -> Any:
-        blocks: AsyncIterator[Block] = self._flow.blocks()
-        return blocks
 
     async def _keep(self, block: Block) -> None:
         state = self._keeper.take(block)

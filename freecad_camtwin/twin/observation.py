@@ -4,7 +4,7 @@
 Connectors yield these; the signal map (``twin.signals``) turns them into columns with meanings and units.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,3 +51,5 @@ class Event:
 
 
 Observation = Samples | Event
+#: What a source says, as it comes; whoever wants no more of it closes it.
+Observations = AsyncGenerator[Observation, None]

@@ -24,7 +24,7 @@ from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.retry import LostError, sessions
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Event, Observation, Samples
+from freecad_camtwin.twin.observation import Event, Observation, Observations, Samples
 
 #: What starts the poller instead, where the controller is elsewhere: "ssh mill /usr/bin/python3 poller.py".
 ENVIRONMENT = "CAMTWIN_LINUXCNC"
@@ -144,7 +144,7 @@ class Controller:
         self._asked: dict[int, asyncio.Future[str | None]] = {}
         self._number = 0
 
-    def observations(self) -> AsyncIterator[Observation]:
+    def observations(self) -> Observations:
         """Yield what the controller does; see ``protocol.Connector``."""
         return sessions(self._session, self.told, patience=self._options.patience)
 
@@ -175,7 +175,7 @@ class Controller:
         finally:
             self._asked.pop(number, None)
 
-    async def _session(self) -> AsyncIterator[Observation]:
+    async def _session(self) -> Observations:
         process = await self._started()
         self._process = process
         items: tuple[str, ...] = ()

@@ -7,7 +7,6 @@ milliseconds. What is read goes into a bounded box; what it says is found out by
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -23,7 +22,7 @@ from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.retry import LostError, sessions
 from freecad_camtwin.errors import ConnectorError
 from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import GAP, Event, Observation
+from freecad_camtwin.twin.observation import GAP, Event, Observation, Observations
 
 #: Messages that wait for us; more are dropped and counted.
 MOST_WAITING = 100_000
@@ -105,7 +104,7 @@ class Broker:
         self._has_session = False
         self._name = f"the broker {host}:{port}"
 
-    def observations(self) -> AsyncIterator[Observation]:
+    def observations(self) -> Observations:
         """Yield what is published; see ``protocol.Connector``."""
         return sessions(self._session, self.told, patience=self._options.patience)
 
@@ -113,7 +112,7 @@ class Broker:
         """Return nothing: a broker says what it has only by sending it."""
         return ()
 
-    async def _session(self) -> AsyncIterator[Observation]:
+    async def _session(self) -> Observations:
         inbox = Inbox(asyncio.get_running_loop(), MOST_WAITING_MESSAGES * self._options.most_bytes, self.told)
         client = self._client(inbox)
         await self._connect(client)

@@ -22,7 +22,7 @@ from freecad_camtwin.connectors.readings import observations
 from freecad_camtwin.connectors.retry import LostError, sessions
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import GAP, Event, Observation
+from freecad_camtwin.twin.observation import GAP, Event, Observation, Observations
 
 #: Observations asked for in one document.
 COUNT = 1000
@@ -38,7 +38,7 @@ class Agent:
         self._next: int | None = None  # sequence of the next observation; None: the state is to be told first
         self._auth: httpx.Auth | None = None
 
-    def observations(self) -> AsyncIterator[Observation]:
+    def observations(self) -> Observations:
         """Yield what the agent says; see ``protocol.Connector``."""
         return sessions(self._session, self.told, patience=self._options.patience)
 
@@ -50,7 +50,7 @@ class Agent:
         except LostError as error:
             raise ConnectorError(str(error)) from error
 
-    async def _session(self) -> AsyncIterator[Observation]:
+    async def _session(self) -> Observations:
         async with self._client() as client:
             if self._next is None:
                 for event in await self._state(client):

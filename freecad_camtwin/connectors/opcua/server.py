@@ -8,7 +8,7 @@ It may revise what it is asked for; what it then cannot tell is said, with its f
 import asyncio
 import math
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 from asyncua import ua
 from asyncua.common.ua_utils import copy_dataclass_attr
@@ -22,7 +22,7 @@ from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.retry import LostError, sessions
 from freecad_camtwin.errors import ConnectorError
 from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Observation
+from freecad_camtwin.twin.observation import Observations
 
 #: Values that the server shall keep for us of each variable while the network is slow.
 QUEUE = 5000
@@ -58,7 +58,7 @@ class Machine:
         self._has_worked = False
         self._namespaces: list[str] = []
 
-    def observations(self) -> AsyncIterator[Observation]:
+    def observations(self) -> Observations:
         """Yield what the variables tell; see ``protocol.Connector``."""
         return sessions(self._session, self.told, patience=self._options.patience)
 
@@ -77,7 +77,7 @@ class Machine:
             await client.leave()
         return tuple(item_of(each, unit) for each, unit in zip(variables, units, strict=True))
 
-    async def _session(self) -> AsyncIterator[Observation]:
+    async def _session(self) -> Observations:
         client = self._client()
         inbox: asyncio.Queue[ua.PublishResult] = asyncio.Queue(MOST_WAITING)
         try:
