@@ -9,7 +9,6 @@ JSON in the array ``json``. NaN and None survive. FreeCAD's process writes a job
 import json
 import math
 import os
-import tempfile
 import zipfile
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -17,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from freecad_camtwin.errors import CamTwinError, InputError, OutputError
+from freecad_camtwin.errors import CamTwinError, InputError
 from freecad_camtwin.twin.job import Job, Limits, Operation, Stock
 from freecad_camtwin.twin.stored_job import Command, StoredJob, StoredOperation, interpret, pack, unpack
 from freecad_camtwin.twin.tool import Shape, Tool
 from freecad_camtwin.twin.toolpath import Event, EventKind, Toolpath
+from freecad_camtwin.twin.whole_file import replacing
 
 SCHEMA = "camtwin.job/1"
 
@@ -89,14 +89,8 @@ def _common(job: Job | StoredJob) -> dict[str, Any]:
 
 def _write(target: Path, description: dict[str, Any], arrays: dict[str, Any]) -> None:
     arrays["json"] = np.frombuffer(json.dumps(description, ensure_ascii=False).encode(), np.uint8)
-    try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".camtwin-") as folder:
-            whole = Path(folder) / "job.npz"
-            with whole.open("wb") as stream:
-                np.savez_compressed(stream, **arrays)
-            os.replace(whole, target)
-    except OSError as error:
-        raise OutputError(f"the job cannot be written to {target}: {error.strerror or error}") from error
+    with replacing(target) as whole, whole.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
 
 
 def load_job(path: str | os.PathLike[str]) -> Job:
