@@ -10,8 +10,6 @@ import hashlib
 import io
 import os
 import re
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ import numpy as np
 from msgspec import Struct
 
 from freecad_camtwin.errors import InputError, OutputError
+from freecad_camtwin.twin.archive import DAMAGE, read_arrays, read_entries
 from freecad_camtwin.twin.execution import About, Execution
 from freecad_camtwin.twin.kpi import Figures, OperationFigures, Quality
 from freecad_camtwin.twin.toolpath import Floats
@@ -153,14 +152,11 @@ def _moves(path: Path, arrays: _Arrays) -> dict[str, Floats]:
     if hashlib.sha256(packed).hexdigest() != arrays.sha256:
         raise InputError(f"{path} is damaged: its arrays are not those that were written; import the run again")
     try:
-        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-            sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
-        if set(sizes) != set(arrays.names) or max(sizes.values(), default=0) > 8 * arrays.moves + 4096:
-            raise InputError(f"{path} is damaged: it holds other arrays than it should")
-        with np.load(io.BytesIO(packed), allow_pickle=False) as stored:
-            moves = {name: np.asarray(stored[name]) for name in arrays.names}
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError) as error:
+        moves = read_arrays(read_entries(io.BytesIO(packed), _most(arrays)))
+    except (InputError, *DAMAGE) as error:
         raise InputError(f"{path} is damaged: {error}") from error
+    if moves.keys() != set(arrays.names):
+        raise InputError(f"{path} is damaged: it holds other arrays than it should")
     if any(values.dtype != np.float64 or values.shape != (arrays.moves,) for values in moves.values()):
         raise InputError(f"{path} is damaged: its arrays do not fit the path")
     return moves

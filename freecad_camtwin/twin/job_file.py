@@ -9,7 +9,6 @@ JSON in the array ``json``. NaN and None survive. FreeCAD's process writes a job
 import json
 import math
 import os
-import zipfile
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from freecad_camtwin.errors import CamTwinError, InputError
+from freecad_camtwin.twin.archive import DAMAGE, LARGEST, read_arrays, read_entries
 from freecad_camtwin.twin.job import Job, Limits, Operation, Stock
 from freecad_camtwin.twin.stored_job import Command, StoredJob, StoredOperation, interpret, pack, unpack
 from freecad_camtwin.twin.tool import Shape, Tool
@@ -96,8 +96,7 @@ def _write(target: Path, description: dict[str, Any], arrays: dict[str, Any]) ->
 def load_job(path: str | os.PathLike[str]) -> Job:
     """Read what ``save_job`` or ``save_stored`` wrote; InputError where the file is missing, damaged or another."""
     try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = read_arrays(read_entries(path, LARGEST), kinds="biufU")
         return restore(json.loads(arrays["json"].tobytes()), arrays)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
@@ -105,7 +104,7 @@ def load_job(path: str | os.PathLike[str]) -> Job:
         raise
     except OSError as error:
         raise InputError(f"the job file {path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise InputError(f"{path} is not a job file, or it is damaged: {error}") from error
 
 

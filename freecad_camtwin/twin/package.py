@@ -12,7 +12,6 @@ import io
 import json
 import os
 import zipfile
-import zlib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from freecad_camtwin.errors import CamTwinError, InputError
 from freecad_camtwin.twin.analysis import Analysis, durations
+from freecad_camtwin.twin.archive import DAMAGE, LARGEST, read_arrays, read_entries
 from freecad_camtwin.twin.engagement import reduce
 from freecad_camtwin.twin.job import Job
 from freecad_camtwin.twin.job_file import describe, restore
@@ -38,8 +38,6 @@ from freecad_camtwin.twin.toolpath import Floats, Ints, MoveKind
 from freecad_camtwin.twin.whole_file import replacing
 
 SCHEMA = "camtwin.package/1"
-#: A package that unpacks to more than this is none of ours.
-LARGEST = 2 * 2**30
 #: What a rapid is taken to move at where no machine is known [mm/s].
 RAPID = 100.0
 _MANIFEST = "manifest.json"
@@ -198,41 +196,29 @@ def _write(target: Path, entries: dict[str, bytes]) -> None:
 def load_package(path: str | os.PathLike[str]) -> Package:
     """Read a package; InputError, one sentence, where it is missing, damaged, of another version or hostile."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            manifest, entries = _entries(archive)
-        return _package(manifest, entries)
+        return _package(*_checked(read_entries(path, LARGEST)))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except CamTwinError as error:
         raise InputError(f"{path} holds what cannot be: {error}") from error
     except OSError as error:
         raise InputError(f"the package {path} cannot be read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, *_DAMAGE) as error:
+    except DAMAGE as error:
         raise InputError(f"{path} is not a CAM Twin package, or it is damaged: {error}") from error
 
 
-#: What decoding raises on bytes that are not what they claim to be. RecursionError is a RuntimeError.
-_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, zlib.error)
-
-
-def _entries(archive: zipfile.ZipFile) -> tuple[_Manifest, dict[str, bytes]]:
+def _checked(entries: dict[str, bytes]) -> tuple[_Manifest, dict[str, bytes]]:
     """Return the manifest and what it lists, each entry of the size and hash that it states."""
-    infos = {info.filename: info for info in archive.infolist()}
-    if _MANIFEST not in infos:
+    if _MANIFEST not in entries:
         raise InputError("it has no manifest; give a file that 'camtwin package' wrote")
-    if sum(info.file_size for info in infos.values()) > LARGEST:
-        raise InputError(f"it would unpack to more than {LARGEST // 2**30} GB; it is none of ours")
-    manifest = _decode_manifest(archive.read(infos[_MANIFEST]))
-    if len(archive.infolist()) != len(infos) or set(infos) - {_MANIFEST} != set(manifest.entries):
+    manifest = _decode_manifest(entries.pop(_MANIFEST))
+    if entries.keys() != manifest.entries.keys():
         raise InputError("its entries are not those of its manifest; package the job again")
-    entries = {}
     for name, stated in manifest.entries.items():
-        if infos[name].file_size != stated.size:
+        if len(entries[name]) != stated.size:
             raise InputError(f"its entry {name!r} is not as large as its manifest says; package the job again")
-        data = archive.read(infos[name])
-        if hashlib.sha256(data).hexdigest() != stated.sha256:
+        if hashlib.sha256(entries[name]).hexdigest() != stated.sha256:
             raise InputError(f"its entry {name!r} was changed since it was written; package the job again")
-        entries[name] = data
     return manifest, entries
 
 
@@ -243,26 +229,9 @@ def _decode_manifest(data: bytes) -> _Manifest:
     return msgspec.json.decode(data, type=_Manifest)
 
 
-def _array(data: bytes) -> NDArray[Any]:
-    """Read one array, and allocate no more than its bytes."""
-    stream = io.BytesIO(data)
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise InputError("one of its arrays is of an unknown version")
-    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    rest = data[stream.tell() :]
-    if dtype.hasobject or dtype.kind not in "fiub" or is_fortran or any(size < 0 for size in shape):
-        raise InputError("one of its arrays holds something other than numbers")
-    count = 1
-    for size in shape:
-        count *= size
-    if count * dtype.itemsize != len(rest):
-        raise InputError("one of its arrays is not as long as it says")
-    return np.frombuffer(rest, dtype).reshape(shape).copy()
-
-
 def _package(manifest: _Manifest, entries: dict[str, bytes]) -> Package:
-    document = json.loads(entries["package.json"])
-    arrays = {name.removesuffix(".npy"): _array(data) for name, data in entries.items() if name != "package.json"}
+    document = json.loads(entries.pop("package.json"))
+    arrays = read_arrays(entries)
     job = restore(document["job"], arrays)
     if job.toolpath.hash != manifest.toolpath_hash:
         raise InputError("its toolpath is not the one that its manifest names; package the job again")

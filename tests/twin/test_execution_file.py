@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """An execution beside its document comes back as it was, and a bad file harms nothing."""
 
+import hashlib
 import io
 import json
+import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -64,12 +67,51 @@ def change(path, **entries):
 def rewritten(saved, **arrays):
     """Replace the arrays, with a JSON that names their new hash."""
     stream = io.BytesIO()
-    np.savez(stream, **arrays)
-    arrays_of(saved).write_bytes(stream.getvalue())
-    import hashlib
+    np.savez_compressed(stream, **arrays)
+    replaced(saved, stream.getvalue())
 
-    said = json.loads(saved[0].read_text())["arrays"] | {"sha256": hashlib.sha256(stream.getvalue()).hexdigest()}
+
+def replaced(saved, packed):
+    """Replace the file of the arrays, with a JSON that names its new hash."""
+    arrays_of(saved).write_bytes(packed)
+    said = json.loads(saved[0].read_text())["arrays"] | {"sha256": hashlib.sha256(packed).hexdigest()}
     change(saved[0], arrays=said)
+
+
+def repacked(saved, packing=zipfile.ZIP_STORED, shape=None):
+    """Pack the arrays anew, in another way or with headers that claim another shape."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(arrays_of(saved)) as old, zipfile.ZipFile(stream, "w", packing) as new:
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, data if shape is None else header(shape) + data[128:])
+    replaced(saved, stream.getvalue())
+
+
+def header(shape):
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"shape": shape, "fortran_order": False, "descr": "<f8"})
+    return stream.getvalue()
+
+
+def damaged_lzma(saved):
+    repacked(saved, zipfile.ZIP_LZMA)
+    packed = bytearray(arrays_of(saved).read_bytes())
+    packed[70:100] = bytes(30)
+    replaced(saved, bytes(packed))
+
+
+def encrypted(saved):
+    """Say of every entry that it is encrypted."""
+    repacked(saved)
+    packed = bytearray(arrays_of(saved).read_bytes())
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        at, infos = archive.start_dir, archive.infolist()
+    for info in infos:
+        packed[info.header_offset + 6] |= 1
+        packed[at + 8] |= 1
+        at += 46 + sum(struct.unpack_from("<3H", packed, at + 28))
+    replaced(saved, bytes(packed))
 
 
 DAMAGES = {
@@ -83,6 +125,10 @@ DAMAGES = {
     "other arrays": (lambda saved: arrays_of(saved).write_bytes(b"PK"), "not those that were written"),
     "objects": (lambda saved: rewritten(saved, time=np.array([{}, []], object)), "is damaged"),
     "too few": (lambda saved: rewritten(saved, time=np.zeros(3)), "is damaged"),
+    "damaged LZMA": (damaged_lzma, "neither stored nor deflated"),
+    "encrypted": (encrypted, "is damaged"),
+    "a huge shape": (lambda saved: repacked(saved, shape=(900_000_000_000,)), "not as long as it says"),
+    "a bomb": (lambda saved: rewritten(saved, time=np.zeros(1_000_000)), "would unpack to more"),
     "a path away": (lambda saved: change(saved[0], arrays=_elsewhere(saved)), "arrays that cannot be"),
 }
 

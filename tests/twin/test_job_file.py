@@ -3,6 +3,7 @@
 
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,6 +123,30 @@ def test_an_archive_of_something_else_is_refused(tmp_path):
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     with pytest.raises(InputError, match="is not a job file"):
         load_job(tmp_path / "other.npz")
+
+
+def test_a_job_packed_in_another_way_is_refused(tmp_path):
+    save_stored(stored(), tmp_path / "job.npz")
+    with (
+        zipfile.ZipFile(tmp_path / "job.npz") as old,
+        zipfile.ZipFile(tmp_path / "l.npz", "w", zipfile.ZIP_LZMA) as new,
+    ):
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    with pytest.raises(InputError, match=r"l\.npz: its entry .* is neither stored nor deflated"):
+        load_job(tmp_path / "l.npz")
+
+
+def test_an_array_that_claims_more_than_it_holds_is_refused(tmp_path):
+    save_stored(stored(), tmp_path / "job.npz")
+    with zipfile.ZipFile(tmp_path / "job.npz") as old:
+        entries = {name: old.read(name) for name in old.namelist()}
+    entries["commands.name.npy"] = entries["commands.name.npy"].replace(b"(11,), } ".ljust(19), b"(900000000000,), } ")
+    with zipfile.ZipFile(tmp_path / "job.npz", "w") as new:
+        for name, data in entries.items():
+            new.writestr(name, data)
+    with pytest.raises(InputError, match=r"'commands\.name\.npy' is not as long as it says"):
+        load_job(tmp_path / "job.npz")
 
 
 def test_a_job_that_cannot_be_written_leaves_nothing(tmp_path):

@@ -47,7 +47,7 @@ def saved(package, tmp_path):
     return tmp_path / "part.camtwin"
 
 
-def rewrite(path, change):
+def rewrite(path, change, packing=zipfile.ZIP_STORED):
     """Rewrite a package with its entries changed, and its manifest made to fit again."""
     with zipfile.ZipFile(path) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
@@ -56,7 +56,7 @@ def rewrite(path, change):
     manifest["entries"] = {
         name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in entries.items()
     }
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", packing) as archive:
         archive.writestr(MANIFEST, json.dumps(manifest))
         for name, data in entries.items():
             archive.writestr(name, data)
@@ -216,6 +216,18 @@ def test_a_zip_bomb_is_not_unpacked(saved, monkeypatch):
         load_package(saved)
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_what_is_packed_in_another_way_is_not_unpacked(saved, packing):
+    rewrite(saved, lambda entries, manifest: None, packing)
+    with zipfile.ZipFile(saved) as archive:
+        at = archive.getinfo(DOCUMENT).header_offset + 30 + len(DOCUMENT) + 20
+    data = bytearray(saved.read_bytes())
+    data[at : at + 20] = bytes(20)
+    saved.write_bytes(data)
+    with pytest.raises(InputError, match="neither stored nor deflated"):
+        load_package(saved)
+
+
 class Evil:
     def __reduce__(self):
         return (open, ("camtwin-was-here", "w"))
@@ -225,7 +237,9 @@ class Evil:
     ("name", "data", "sentence"),
     [
         ("steps.power.npy", npy(np.array([Evil()], object), allow_pickle=True), "other than numbers"),
-        ("steps.power.npy", pickle.dumps(Evil()), "not a CAM Twin package"),
+        ("steps.power.npy", pickle.dumps(Evil()), "other than numbers"),
+        ("steps.power.npy", header("("), "other than numbers"),
+        ("steps.power.npy", header("-" * 9000), "other than numbers"),
         ("steps.power.npy", header((10**15,)), "not as long"),
         ("steps.power.npy", header((-1,)), ""),
         ("steps.power.npy", npy(np.zeros(3)), "does not fit its steps"),
