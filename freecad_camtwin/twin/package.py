@@ -34,13 +34,16 @@ from freecad_camtwin.twin.material import Material
 from freecad_camtwin.twin.motion import schedule
 from freecad_camtwin.twin.program import read_program
 from freecad_camtwin.twin.signals import SignalMap, check_signals
-from freecad_camtwin.twin.toolpath import Floats, Ints, MoveKind
+from freecad_camtwin.twin.toolpath import Floats, Ints, MoveKind, Toolpath
 from freecad_camtwin.twin.whole_file import replacing
 
 SCHEMA = "camtwin.package/1"
 #: What a rapid is taken to move at where no machine is known [mm/s].
 RAPID = 100.0
+#: A program of more lines than this is none of ours: what stands on each of them is looked up in a table.
+MOST_LINES = 2**25
 _MANIFEST = "manifest.json"
+_OF_MOVES = ("lines.move", "lines.operation", "lines.begin", "lines.end", "start", "time", "reported")
 _LOADS = ("power", "torque", "force", "h_ex", "deflection")
 
 
@@ -238,7 +241,8 @@ def _package(manifest: _Manifest, entries: dict[str, bytes]) -> Package:
     program = restore(document["program"], _below("program.", arrays)).toolpath
     lines = LineMap(program, **_below("lines.", arrays), unmatched=tuple(document["unmatched"]))
     steps = Steps(**_below("steps.", arrays))
-    _check_shapes(job, lines, steps, arrays)
+    _check_fit(job, lines, steps, arrays)
+    _check_values(lines.program, arrays)
     signals = msgspec.convert(document["signals"], SignalMap | None)
     return Package(
         job=job,
@@ -261,22 +265,33 @@ def _below(prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
     return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
 
 
-def _check_shapes(job: Job, lines: LineMap, steps: Steps, arrays: dict[str, NDArray[Any]]) -> None:
+def _check_fit(job: Job, lines: LineMap, steps: Steps, arrays: dict[str, NDArray[Any]]) -> None:
     """Refuse arrays that do not fit each other: the kernels would read beyond them."""
-    moves, count = lines.program.moves, len(steps.move)
-    for name in ("lines.move", "lines.operation", "lines.begin", "lines.end", "start", "time", "reported"):
-        if arrays[name].shape != (moves,):
-            raise InputError(f"its array {name!r} does not fit its program")
-    for item in fields(Steps):
-        if arrays[f"steps.{item.name}"].shape[:1] != (count,):
-            raise InputError(f"its array 'steps.{item.name}' does not fit its steps")
+    count = len(steps.move)
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(_OF_MOVES, (lines.program.moves,))
+    shapes |= {f"steps.{item.name}": (count,) for item in fields(Steps)} | {"steps.integrals": (count, 4, 6)}
+    types = dict.fromkeys(("lines.move", "lines.operation", "steps.move"), np.int32) | {"steps.integrals": np.float32}
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape or arrays[name].dtype != types.get(name, np.float64):
+            owner = "steps" if name.startswith("steps.") else "program"
+            raise InputError(f"its array {name!r} does not fit its {owner}; package the job again")
     bounds = (
         (lines.move, -1, job.toolpath.moves),
         (lines.operation, -1, len(job.operations)),
         (steps.move, 0, job.toolpath.moves),
     )
     for values, least, most in bounds:
-        if values.dtype.kind != "i" or (values.size and not (values.min() >= least and values.max() < most)):
+        if values.size and not (values.min() >= least and values.max() < most):
             raise InputError("its line map or its steps name moves that its toolpath does not have")
     if (np.diff(steps.move) < 0).any():
         raise InputError("its steps are not in the order of its path")
+
+
+def _check_values(program: Toolpath, arrays: dict[str, NDArray[Any]]) -> None:
+    """Refuse times and lines that cannot be."""
+    reported = arrays["reported"]
+    for values in (arrays["start"], arrays["time"], reported[~np.isnan(reported)]):
+        if not ((values >= 0) & (values < np.inf)).all():
+            raise InputError("one of its predicted times is negative or no number; package the job again")
+    if (program.line > MOST_LINES).any():
+        raise InputError(f"its program names line {program.line.max()}, and none is so long; package the job again")

@@ -4,6 +4,7 @@
 import hashlib
 import io
 import json
+import math
 import pickle
 import zipfile
 from dataclasses import fields
@@ -268,3 +269,40 @@ def test_moves_that_the_path_does_not_have_are_refused(saved, package):
     move[0] = 10_000
     with pytest.raises(InputError, match="does not have"):
         load_package(rewrite(saved, lambda entries, manifest: entries.update({"lines.move.npy": npy(move)})))
+
+
+def with_array(path, name, change):
+    """Rewrite a package with one of its arrays changed."""
+
+    def changed(entries, manifest):
+        entries[f"{name}.npy"] = npy(change(np.load(io.BytesIO(entries[f"{name}.npy"]))))
+
+    return rewrite(path, changed)
+
+
+@pytest.mark.parametrize(
+    "name", ["steps.power", "steps.volume", "steps.begin", "steps.integrals", "steps.move", "time"]
+)
+@pytest.mark.parametrize("change", [lambda a: np.stack([a] * 3, axis=-1), lambda a: np.zeros(a.shape, np.int8)])
+def test_arrays_of_another_shape_or_type_are_refused(saved, name, change):
+    with pytest.raises(InputError, match=f"its array '{name}' does not fit its"):
+        load_package(with_array(saved, name, change))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("start", math.nan, "one of its predicted times"),
+        ("time", math.inf, "one of its predicted times"),
+        ("time", -1.0, "one of its predicted times"),
+        ("reported", math.inf, "one of its predicted times"),
+        ("program.toolpath.line", 2_000_000_000, "names line 2000000000"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(saved, name, value, sentence):
+    def change(values):
+        values[-1] = value
+        return values
+
+    with pytest.raises(InputError, match=sentence):
+        load_package(with_array(saved, name, change))
