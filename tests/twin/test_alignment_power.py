@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """With nothing but a power clamp on the spindle's cable, operations are found by the course of the load in time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from clamped import clamped, panel, slots
+from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.alignment import align
 from freecad_camtwin.twin.columns import Columns
 
@@ -43,3 +46,17 @@ def test_a_clamp_that_shows_no_load_places_nothing(package):
     found = align(package, Columns(np.arange(0, 60, 0.1), {"power": np.full(600, 150.0)}))
     assert (found.executed == -1).all()
     assert (found.confidence == 0.0).all()
+
+
+def test_a_clock_that_was_set_during_the_run_is_named(package):
+    time = np.concatenate([np.arange(0, 3, 0.1), 1.7e9 + np.arange(0, 60, 0.1)])
+    with pytest.raises(InputError, match=r"the run lasts 19,675\.9 days.*rows whose clock was wrong"):
+        align(package, Columns(time, {"power": np.linspace(100.0, 150.0, len(time))}))
+
+
+@pytest.mark.parametrize("move", [5, -1])
+def test_a_program_that_would_take_years_is_named(package, move):
+    time = package.time.copy()
+    time[move] = 1e9
+    with pytest.raises(InputError, match="the program lasts"):
+        align(replace(package, time=time), clamped(package, 0).columns)
