@@ -95,7 +95,7 @@ def read_log(path: str | Path) -> Log:
             if missing:
                 raise InputError(f"log {path.name} has no column {missing[0]}: it needs {', '.join(_COLUMNS)}")
             table = [_row(row, path.name, number) for number, row in enumerate(rows, 2)]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"log {path.name} cannot be read: {error}") from error
     if len(table) < 10:
         raise InputError(f"log {path.name} has {len(table)} rows; at least 10 are needed")

@@ -107,7 +107,10 @@ def read_materials(path: Path) -> Mapping[str, Material]:
     except (OSError, UnicodeDecodeError) as error:
         raise ProfileError(f"the material file {path} cannot be read: {error}") from error
     if path.suffix.lower() != ".toml":
-        return _table(csv.DictReader(text.splitlines()), path.name)
+        try:
+            return _table(csv.DictReader(text.splitlines()), path.name)
+        except csv.Error as error:
+            raise ProfileError(f"{path.name} is no table: {error}") from error
     try:
         entries = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -79,6 +79,7 @@ def test_the_log_of_another_program_is_refused_in_one_sentence(tmp_path):
         ("time_s,x_mm,y_mm,z_mm\n0,0,zero,0\n", "row 2 is not all numbers"),
         ("time_s,x_mm,y_mm,z_mm\n0,0,0,0\n", "has 1 rows"),
         ("time_s,x_mm,y_mm,z_mm\n" + "0,0,0,0\n" * 12, "time does not rise in row 3"),
+        ("time_s,x_mm,y_mm,z_mm\n0," + "9" * 200_000 + ",0,0\n", "log.csv cannot be read: field larger"),
     ],
 )
 def test_a_bad_log_is_refused_in_a_sentence(text, sentence, tmp_path):

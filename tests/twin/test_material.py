@@ -122,6 +122,12 @@ def test_a_bad_file_is_refused_in_one_sentence(tmp_path, text, words):
     assert "\n" not in str(refusal.value)
 
 
+def test_a_table_that_is_none_is_refused_in_one_sentence(tmp_path):
+    (tmp_path / "bad.csv").write_text("key,kc11,mc\nWax," + "9" * 200_000 + ",0.1\n")
+    with pytest.raises(ProfileError, match=r"bad\.csv is no table: field larger"):
+        read_materials(tmp_path / "bad.csv")
+
+
 def test_a_missing_file_is_refused_in_one_sentence(tmp_path):
     with pytest.raises(ProfileError, match="cannot be read"):
         find_material(str(tmp_path / "none.toml"))
