@@ -99,11 +99,11 @@ class Outputs:
         check_target(target)
         try:
             handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
-            os.fchmod(handle, 0o666 & ~_umask())
             os.close(handle)
+            self._pending.append((Path(name), target))
+            os.chmod(name, 0o666 & ~_umask())
         except OSError as error:
             raise refuse(target, error) from error
-        self._pending.append((Path(name), target))
         return Path(name)
 
     def folder(self, folder: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from calling import PROGRAM, ROOT, STOCK, TOOL, camtwin, one_sentence
+from freecad_camtwin.cli.outputs import Outputs
 
 GOOD = (TOOL, STOCK, "--cell=0.5")
 
@@ -115,6 +116,15 @@ def test_the_input_itself_is_no_target(program):
     link.symlink_to(program)
     assert "input itself" in one_sentence(camtwin("analyze", program, *GOOD, f"--json={link}"))
     assert program.read_bytes() == before
+
+
+def test_a_result_needs_no_way_to_change_an_open_files_mode(monkeypatch, tmp_path):
+    monkeypatch.delattr("os.fchmod")  # as on Windows before Python 3.13
+    (tmp_path / "plain").touch()
+    with Outputs() as outputs:
+        outputs.write(tmp_path / "a.json", b"{}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "plain"]
+    assert (tmp_path / "a.json").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_a_full_disk_leaves_no_half_file(program, tmp_path):
