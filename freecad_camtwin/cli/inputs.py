@@ -12,6 +12,7 @@ from freecad_camtwin.cli.options import Settings, merged
 from freecad_camtwin.cli.outputs import reason
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.errors import DocumentError, InputError
+from freecad_camtwin.twin.archive import DAMAGE
 from freecad_camtwin.twin.job import Job, Limits, Stock
 from freecad_camtwin.twin.supply import ToolWords, program_tools, supply
 
@@ -133,7 +134,7 @@ def _check_document(source: Path) -> None:
             broken = archive.testzip()
             if "Document.xml" not in archive.namelist():
                 raise DocumentError(f"{source} is a zip archive without Document.xml: it is no FreeCAD document.")
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
+    except (OSError, *DAMAGE) as error:
         raise DocumentError(f"{source} is damaged, or no FreeCAD document: it cannot be unpacked.") from error
     if broken is not None:
         raise DocumentError(f"{source} is damaged: its part {broken} does not match its checksum.")

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -61,8 +62,13 @@ def test_documents_that_are_none(tmp_path, zipped):
     broken = bytearray(zipped("broken.FCStd", Document_xml="<Document/>" * 500).read_bytes())
     broken[60] ^= 0xFF
     (tmp_path / "broken.FCStd").write_bytes(bytes(broken))
+    with zipfile.ZipFile(tmp_path / "packed.FCStd", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("Document.xml", "<Document/>" * 500)
+    packed = bytearray((tmp_path / "packed.FCStd").read_bytes())
+    packed[30 + len("Document.xml")] = 0xFF  # a kind of block that deflate does not have
+    (tmp_path / "packed.FCStd").write_bytes(bytes(packed))
     assert "no FreeCAD document" in refused(tmp_path, "poems.FCStd")
-    for name in ("text.FCStd", "cut.FCStd", "broken.FCStd"):
+    for name in ("text.FCStd", "cut.FCStd", "broken.FCStd", "packed.FCStd"):
         assert "damaged" in refused(tmp_path, name), name
 
 
