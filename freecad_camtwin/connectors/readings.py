@@ -62,8 +62,14 @@ def time_of(number: float) -> float | None:
 
 
 def observations(readings: Iterable[Reading]) -> Iterator[Observation]:
-    """Yield blocks and words, in order of time; of readings at the same time the earlier first."""
+    """Yield blocks and words, in order of time.
+
+    At the same time words come first, as a line number holds for the position beside it; but what is said of one item
+    keeps its order.
+    """
     ordered = sorted(readings, key=lambda reading: reading[0])
+    told = {reading[:2] for reading in ordered if isinstance(reading[2], float)}
+    ordered.sort(key=lambda reading: (reading[0], reading[:2] in told))
     run: list[tuple[float, str, float]] = []
     items: set[str] = set()
     for at, item, value in ordered:

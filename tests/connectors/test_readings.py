@@ -42,6 +42,17 @@ def test_what_was_read_in_one_instant_is_one_row():
     np.testing.assert_array_equal(block.values, [[3.0, 4.0], [np.nan, 5.0]])
 
 
+def test_a_word_holds_for_the_numbers_beside_it():
+    first, word, second = observations(
+        [(1.0, "x", 1.0), (1.0, "power", 5.0), (2.0, "x", 2.0), (2.0, "line", "7"), (2.0, "power", 6.0)]
+    )
+    assert word == Event(2.0, "line", "7")
+    assert [(list(each.time), each.items, each.values.tolist()) for each in (first, second)] == [
+        ([1.0], ("x", "power"), [[1.0, 5.0]]),
+        ([2.0], ("x", "power"), [[2.0, 6.0]]),
+    ]
+
+
 def test_an_item_that_becomes_unavailable_ends_the_block_before():
     found = list(observations([(1.0, "x", 3.0), (2.0, "x", None), (3.0, "x", 4.0)]))
     assert [type(each) for each in found] == [Samples, Event, Samples]
