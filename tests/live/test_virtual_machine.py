@@ -112,6 +112,8 @@ def test_the_sensor_lags_is_noisy_and_falls_silent_and_a_seed_repeats_it(package
     assert len(power) != len(different) or not np.array_equal(power, different)
     total = len(column(first, "x")[0])
     assert 0.02 * total < total - len(times) < 0.9 * total
+    known = apply(propose(ITEMS).signals, first).column("power")  # where it is silent, what it said last does not hold
+    assert np.isfinite(known).sum() == len(times)
     clean = column(run(package, replace(CLEAN, material=1.2))[0], "power")[1]
     rise = int(np.argmax(np.diff(clean)))
     slow = column(run(package, replace(CLEAN, material=1.2, lag=0.3))[0], "power")[1]

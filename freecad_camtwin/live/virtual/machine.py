@@ -125,7 +125,10 @@ class VirtualMachine:
         move, points, way, speed = self.progress.step(BLOCK, 1 / self.rate, moves=moves)
         path = self.package.lines.program
         n_rpm = self._turning(move) if moves else np.zeros(BLOCK)
+        was_silent = self._sensor.silent_until > times[0]
         power = self._measured(times, self._idle(n_rpm) + self._cutting(move, way, speed))
+        if np.isnan(power[0]) and not was_silent:  # in a row without its power, what was told last would hold
+            words = [*words, Event(float(times[0]), "power", None)]
         self._rows += BLOCK
         tools = np.array([tool.number or index + 1 for index, tool in enumerate(self.package.job.tools)] or [0])
         tool = np.where(path.tool[move] >= 0, tools[path.tool[move]], np.nan)
@@ -187,8 +190,7 @@ class VirtualMachine:
         for row, power in enumerate(drawn.tolist()):
             sensor.drawn += follows * (power - sensor.drawn)
             told[row] = sensor.drawn
-        noise = self._random.normal(0.0, truth.noise * machine.rated_power, BLOCK)
-        told = np.maximum(told + noise, 0.0)
+        told += self._random.normal(0.0, truth.noise * machine.rated_power, BLOCK)
         falls, lasts = self._random.random(), self._random.uniform(*SILENCE)
         if falls < truth.dropouts / 60 * self.block:
             sensor.silent_until = float(times[0]) + lasts
