@@ -22,6 +22,9 @@ from freecad_camtwin.twin.toolpath import Floats
 
 #: A run without a hash is taken for one of this path if so much of it can be placed, and this surely.
 PLACED, CONFIDENT = 0.6, 0.4
+#: And if its load alone places it: if that is so many times the predicted one at most. Tables err by a quarter, a worn
+#: tool takes twice the power.
+LIKELY = 3.0
 
 
 class About(Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,6 +102,8 @@ def make_executions(package: Package, run: Run, *, alignment: Alignment | None =
     parts = passages(package, run, found)
     _check_fit(package, run, found, parts)
     made = [_execution(package, run, found, part, (at, len(parts)), notes) for at, part in enumerate(parts, 1)]
+    if found.method == "power":
+        _check_load(package, run, best(tuple(made)))
     return tuple(made)
 
 
@@ -146,6 +151,18 @@ def _check_fit(package: Package, run: Run, found: Alignment, parts: tuple[Passag
             f"{run.source} does not fit the path of '{name}': {100 * placed:.0f} % of its samples have a place on it, "
             f"with a confidence of {confidence:.2f}; it says of no path that it is its own, so it is refused"
         )
+
+
+def _check_load(package: Package, run: Run, execution: Execution) -> None:
+    """Refuse a run that its load alone places, where that is not the load of this cut: stretched, any fits any."""
+    if run.toolpath_hash is not None or run.program_hash is not None:
+        return
+    for load in execution.figures.loads.values():
+        if load.ratio is not None and not 1 / LIKELY <= load.ratio <= LIKELY:
+            raise InputError(
+                f"{run.source} does not fit the load of '{package.job.label}': where that cuts, it draws "
+                f"{100 * load.ratio:.0f} % of what is predicted; it says of no path that it is its own: it is refused"
+            )
 
 
 def _placed(run: Run, found: Alignment) -> float:

@@ -150,6 +150,15 @@ def test_by_the_load_alone_operations_are_told_and_standing_is_not(package):
         assert figures.loads["power"].ratio == pytest.approx(gain, rel=0.05)
 
 
+@pytest.mark.parametrize("times", [0.02, 8.0, -1.0])
+def test_a_load_that_cannot_be_this_cut_is_refused_where_it_alone_tells(package, times):
+    told = runs.columns(package, every=20, x=None, y=None, z=None, line=None)
+    assert make_execution(package, runs.run(package, told, toolpath_hash=None)).quality.method == "power"
+    told.values["power"][:] = 200.0 + times * (told.values["power"] - runs.IDLE)
+    with pytest.raises(InputError, match=r"does not fit the load of .* it draws -?\d+ % of what is predicted"):
+        make_execution(package, runs.run(package, told, toolpath_hash=None))
+
+
 REFUSED = [
     ({"toolpath_hash": "f" * 64}, "was recorded along another path (ffffffffffff…)"),
     ({"toolpath_hash": None, "program_hash": "e" * 64}, "ran the program ? (eeeeeeeeeeee…)"),
