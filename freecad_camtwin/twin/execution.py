@@ -5,7 +5,7 @@
 was not seen stays NaN. docs/executions.md tells what each figure means.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +25,8 @@ PLACED, CONFIDENT = 0.6, 0.4
 #: And if its load alone places it: if that is so many times the predicted one at most. Tables err by a quarter, a worn
 #: tool takes twice the power.
 LIKELY = 3.0
+#: An error of what idling takes is told where it is more than this share of the load in the cut.
+VAGUE = 0.05
 
 
 class About(Struct, frozen=True, forbid_unknown_fields=True):
@@ -180,6 +182,8 @@ def _execution(
     sums = kpi.Sums(package, passage)
     if found.method == "power":
         notes = (*notes, "Its load alone tells where it was: moves are told roughly, and standing not at all.")
+    operations = kpi.operation_figures(package, run, found, sums, told)
+    notes = (*notes, *_unsure(operations, told))
     if not told:
         notes = (*notes, "The run tells no load: only its times can be compared.")
     elif not any(load.is_predicted for load in told.values()):
@@ -190,12 +194,24 @@ def _execution(
     return Execution(
         about=_about(package, run, passage, part),
         figures=kpi.figures(package, run, sums, told),
-        operations=kpi.operation_figures(package, run, found, sums, told),
+        operations=operations,
         quality=kpi.quality(package, run, found, sums),
         notes=notes,
         moves=_moves(package, run, found, sums, told),
         trace=Trace(passage, found, told),
     )
+
+
+def _unsure(operations: tuple[kpi.OperationFigures, ...], told: Mapping[str, Load]) -> Iterator[str]:
+    """Name the operations whose load in the cut is hardly known, as what idling takes is not."""
+    for index, operation in enumerate(operations):
+        for name, load in told.items():
+            figures, unsure = operation.loads[name], float(load.unsure[index])
+            if figures.ratio is not None and figures.mean and unsure > VAGUE * abs(figures.mean):
+                yield (
+                    f"'{operation.label}': what idling takes is known within {unsure:.2g} {load.unit} only, "
+                    f"{100 * unsure / abs(figures.mean):.0f} % of its {name.replace('_', ' ')} in the cut."
+                )
 
 
 def _about(package: Package, run: Run, passage: Passage, part: tuple[int, int]) -> About:

@@ -35,6 +35,7 @@ class Load:
     net: Floats  #: what of it the cut took
     predicted: Floats  #: the same load as predicted; NaN throughout where nothing predicts it
     idle: Floats  #: (operations,) what was taken off, as the machine told it; NaN where it could not be seen
+    unsure: Floats  #: (operations,) by how much that may be wrong in ``net`` (one standard error); NaN is unknown
     is_peak: bool = False  #: what is predicted is the peak within a revolution
 
     @property
@@ -101,34 +102,34 @@ class _Sight:
         raw = self.column(name)
         if not np.isfinite(raw).any():
             return None
-        idle = self.idle(raw) if takes_idle else np.zeros(len(self.package.job.operations))
+        idle, unsure = self.idle(raw) if takes_idle else np.zeros((2, len(self.package.job.operations)))
         if name == "power" and not np.isfinite(idle).any():
             idle = np.full(len(idle), self._idle_of_profile())
         net = raw - self._of_operation(idle)
         spindle = self.package.machine.spindle if self.package.machine is not None else None
         if name in ("power", "spindle_load") and spindle is not None:
-            net = net * spindle.efficiency
-        return Load(name, unit, raw, net, self._predicted(name), idle)
+            net, unsure = net * spindle.efficiency, unsure * spindle.efficiency
+        return Load(name, unit, raw, net, self._predicted(name), idle, unsure)
 
     def force(self) -> Load | None:
         """Return the resultant in the working plane of a sensor's two forces."""
         sides = [self.column(name) for name in ("force_x", "force_y")]
         if not all(np.isfinite(side).any() for side in sides):
             return None
-        zeros = [self.idle(side) for side in sides]
+        zeros, unsure = np.transpose([self.idle(side) for side in sides], (1, 0, 2))
         net = np.hypot(*(side - self._of_operation(zero) for side, zero in zip(sides, zeros, strict=True)))
-        return Load("force", "N", np.hypot(*sides), net, self.force_predicted, np.hypot(*zeros), is_peak=True)
+        idle = np.hypot(*zeros)
+        return Load("force", "N", np.hypot(*sides), net, self.force_predicted, idle, np.hypot(*unsure), is_peak=True)
 
     def idle(self, values: Floats) -> Floats:
-        """Return the median in air of each operation, (operations,); of the whole run where one has too little air."""
+        """Return the median in air of each operation and its standard error, (2, operations).
+
+        Where an operation has too little air, they are those of the whole run.
+        """
         known = self.is_away & np.isfinite(values)
-        whole = float(np.median(values[known])) if known.sum() >= ENOUGH else math.nan
-        found = np.full(len(self.package.job.operations), whole)
-        for operation in range(len(found)):
-            own = known & (self.operation == operation)
-            if own.sum() >= ENOUGH:
-                found[operation] = np.median(values[own])
-        return found
+        operations = range(len(self.package.job.operations))
+        air = [known & (self.operation == operation) for operation in operations]
+        return np.array([_median(values[own if own.sum() >= ENOUGH else known]) for own in air]).reshape(-1, 2).T
 
     def _of_operation(self, values: Floats) -> Floats:
         """Return each sample's operation's value, NaN where it has no operation."""
@@ -155,3 +156,12 @@ class _Sight:
             return self.package.signals.rated_power
         spindle = self.package.machine.spindle if self.package.machine is not None else None
         return spindle.rated_power if spindle is not None else None
+
+
+def _median(values: Floats) -> tuple[float, float]:
+    """Return the median of values that err by themselves, and its standard error; NaN where they are too few."""
+    if len(values) < ENOUGH:
+        return math.nan, math.nan
+    middle = float(np.median(values))
+    deviation = 1.4826 * float(np.median(np.abs(values - middle)))  # of normal errors
+    return middle, math.sqrt(math.pi / 2 / len(values)) * deviation

@@ -52,6 +52,21 @@ def test_the_load_is_what_the_cut_took(execution):
     assert execution.figures.energy - drawn == pytest.approx(execution.figures.cutting_energy / 0.85, rel=0.1)
 
 
+def test_a_noisy_sensor_is_said_to_tell_little_of_a_light_cut(package, execution):
+    assert not any("idling" in note for note in execution.notes)
+    told, off = runs.columns(package), []
+    for seed in range(4):
+        noise = np.random.default_rng(seed).normal(0.0, 100.0, told.rows)
+        loud = Columns(told.time, {**told.values, "power": told.values["power"] + noise})
+        noisy = make_execution(package, runs.run(package, loud))
+        for index, operation in enumerate(noisy.operations):
+            (note,) = (note for note in noisy.notes if operation.label in note)
+            assert "what idling takes is known within" in note
+            error = package.machine.spindle.efficiency * (operation.loads["power"].idle - runs.IDLE)
+            off.append(error / noisy.trace.loads["power"].unsure[index])
+    assert 0.4 < np.sqrt(np.mean(np.square(off))) < 1.8  # one standard error is one
+
+
 def test_removed_volume_is_that_of_the_simulation(execution, package):
     assert execution.figures.removed == pytest.approx(package.steps.volume.sum(), rel=1e-3)
 
