@@ -10,7 +10,7 @@ import numpy as np
 
 from freecad_camtwin.cli.inputs import Request, analyzed
 from freecad_camtwin.cli.options import FILE, Settings, source_options
-from freecad_camtwin.cli.outputs import Outputs, check_target
+from freecad_camtwin.cli.outputs import Outputs, check_targets
 from freecad_camtwin.cli.progress import working
 
 
@@ -36,9 +36,7 @@ def analyze(
     line are in mm/min, spindle speeds in 1/min, all else in mm, N, N·mm and W.
     """
     request = Request(**said)
-    targets = [target for target in (json_file, steps, html, png) if target is not None]
-    for target in targets:
-        check_target(target, request.source)
+    check_targets((json_file, steps, html, png), request.source)
     analysis, found = analyzed(request, settings)
     from freecad_camtwin.twin import analysis_json
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from freecad_camtwin.cli.options import FILE, Settings, common
-from freecad_camtwin.cli.outputs import Outputs, check_target
+from freecad_camtwin.cli.outputs import Outputs, check_targets
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say, table
 from freecad_camtwin.errors import InputError
@@ -48,8 +48,7 @@ def compare(
 
     RUN is a recording, or a table with a column of times (.csv, .tsv). A run along another path is refused.
     """
-    for target in (each for each in (html, png, json_file) if each is not None):
-        check_target(target, run, job, *([signals] if signals is not None else []))
+    check_targets((html, png, json_file), run, job, *([signals] if signals is not None else []))
     package, executions = executions_of(run, job, signals, settings)
     chosen = choose(executions, part)
     with Outputs() as outputs:

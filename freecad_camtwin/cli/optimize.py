@@ -10,7 +10,7 @@ import click
 from freecad_camtwin.cli.freecad import FreeCAD
 from freecad_camtwin.cli.inputs import Read, Request, analyzed, read
 from freecad_camtwin.cli.options import FILE, Settings, source_options
-from freecad_camtwin.cli.outputs import Outputs, check_target
+from freecad_camtwin.cli.outputs import Outputs, check_targets
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.errors import InputError
@@ -33,11 +33,7 @@ class Wanted:
             raise click.UsageError("--post and --gcode are for documents; of a program, -o is the mended program.")
         if self.post is not None and self.gcode is None:
             raise click.UsageError("--post needs --gcode F, the file to post to.")
-        targets = [each for each in (self.output, self.plan, self.gcode, self.html) if each is not None]
-        for target in targets:
-            check_target(target, request.source)
-        if len({target.absolute() for target in targets}) < len(targets):
-            raise click.UsageError("two results would go to the same file.")
+        check_targets((self.output, self.plan, self.gcode, self.html), request.source)
         return self
 
 

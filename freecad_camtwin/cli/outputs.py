@@ -6,11 +6,13 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import click
 
 from freecad_camtwin.errors import OutputError
 
@@ -49,15 +51,37 @@ def check_target(target: Path, *sources: Path) -> None:
     folder = target.parent
     if not folder.is_dir():
         raise OutputError(f"{target} cannot be written: the folder {folder} does not exist.")
-    if target.is_dir():
-        raise OutputError(f"{target} is a folder; name a file.")
     if target.exists():
-        if any(source.exists() and target.samefile(source) for source in sources):
-            raise OutputError(f"{target} is the input itself; name another file for the result.")
-        if not target.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
-            raise OutputError(f"{target} is read-only; name another file or make it writable.")
+        _check_old(target, sources)
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{target} cannot be written: permission is denied in {folder}.")
+
+
+def _check_old(target: Path, sources: tuple[Path, ...]) -> None:
+    """Raise OutputError if what stands at ``target`` must not be replaced."""
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder; name a file.")
+    if not target.is_file():
+        raise OutputError(f"{target} is no file that can be replaced; name another, or - for standard output.")
+    if any(source.exists() and target.samefile(source) for source in sources):
+        raise OutputError(f"{target} is the input itself; name another file for the result.")
+    if not target.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        raise OutputError(f"{target} is read-only; name another file or make it writable.")
+
+
+def check_targets(targets: Iterable[Path | None], *sources: Path) -> None:
+    """Check each target that is named; UsageError where two of them are the same file."""
+    taken: set[str] = set()
+    for target in (each for each in targets if each is not None):
+        check_target(target, *sources)
+        if _place(target) in taken:
+            raise click.UsageError(f"two results would go to the same file, {target}; give each a name of its own.")
+        taken.add(_place(target))
+
+
+def _place(target: Path) -> str:
+    """Return one name for all spellings of a target."""
+    return STANDARD_OUTPUT if str(target) == STANDARD_OUTPUT else os.path.normcase(target.resolve())
 
 
 class Outputs:
@@ -97,6 +121,8 @@ class Outputs:
     def place(self, target: Path) -> Path:
         """Return the path to write to, beside ``target`` and with its suffix; it takes its place at the end."""
         check_target(target)
+        if any(_place(target) == _place(other) for _, other in self._pending):
+            raise OutputError(f"{target} would hold two results; give each a name of its own. Nothing was changed.")
         try:
             handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
             os.close(handle)

@@ -10,7 +10,7 @@ import click
 from freecad_camtwin.cli.freecad import FreeCAD
 from freecad_camtwin.cli.inputs import Request, analyzed
 from freecad_camtwin.cli.options import FILE, Settings, source_options
-from freecad_camtwin.cli.outputs import Outputs, check_target
+from freecad_camtwin.cli.outputs import Outputs, check_targets
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.errors import DocumentError
@@ -73,11 +73,7 @@ def _check(
     """Refuse what does not go together, and what cannot be written, before any work."""
     if (post or gcode) and (program is not None or not request.is_document):
         raise click.UsageError("--post and --gcode are for documents that are posted here, without --program.")
-    sources = [each for each in (request.source, program, signals) if each is not None]
-    for target in (each for each in (output, gcode) if each is not None):
-        check_target(target, *sources)
-    if gcode is not None and gcode.absolute() == output.absolute():
-        raise click.UsageError("two results would go to the same file.")
+    check_targets((output, gcode), *(each for each in (request.source, program, signals) if each is not None))
 
 
 def pack(

@@ -11,6 +11,7 @@ import pytest
 
 from calling import PROGRAM, ROOT, STOCK, TOOL, camtwin, one_sentence
 from freecad_camtwin.cli.outputs import Outputs
+from freecad_camtwin.errors import OutputError
 
 GOOD = (TOOL, STOCK, "--cell=0.5")
 
@@ -131,6 +132,31 @@ def test_a_result_needs_no_way_to_change_an_open_files_mode(monkeypatch, tmp_pat
         outputs.write(tmp_path / "a.json", b"{}")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "plain"]
     assert (tmp_path / "a.json").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_two_results_never_share_a_file(program):
+    folder = program.parent
+    (folder / "sub").mkdir()
+    before = sorted(folder.rglob("*"))
+    for other in ("a", "./a", folder / "a", "sub/../a"):
+        called = camtwin("analyze", program, *GOOD, "--json=a", f"--html={other}", cwd=folder)
+        assert called.code == 2, called.err
+        assert "two results would go to the same file" in called.err
+    twice = camtwin("compare", program, "--job", program, "--html=a", "--json=a", cwd=folder)
+    assert "two results would go to the same file" in twice.err
+    with Outputs() as outputs:
+        outputs.write(folder / "b", b"1")
+        with pytest.raises(OutputError, match="two results"):
+            outputs.write(folder / "sub" / ".." / "b", b"2")
+    assert (folder / "b").read_bytes() == b"1"
+    (folder / "b").unlink()
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_what_is_no_file_is_no_target(tmp_path, program):
+    os.mkfifo(tmp_path / "pipe")
+    assert "no file" in one_sentence(camtwin("analyze", program, *GOOD, f"--json={tmp_path / 'pipe'}"))
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_full_disk_leaves_no_half_file(program, tmp_path):
