@@ -132,6 +132,12 @@ class Outputs:
             raise refuse(target, error) from error
         return Path(name)
 
+    @contextmanager
+    def placing(self, target: Path) -> Iterator[Path]:
+        """Yield the path of ``place``; what the system refuses inside the block is told of ``target``."""
+        with explaining(target):
+            yield self.place(target)
+
     def folder(self, folder: Path) -> None:
         """Make a folder for results, if there is none; after a failure it goes again."""
         if not folder.is_dir():

@@ -7,8 +7,8 @@ stand as JSON in the metadata of the first.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,27 @@ def events_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.events.parquet")
 
 
-def export_parquet(recording: Path | str, path: Path | str) -> tuple[Path, ...]:
-    """Write a recording as Parquet; return the files made. OutputError leaves none of them half-written."""
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Give a name to write under, which becomes ``path`` only when all is written."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error}") from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def export_parquet(
+    recording: Path | str, path: Path | str, placing: Callable[[Path], AbstractContextManager[Path]] = _whole
+) -> tuple[Path, ...]:
+    """Write a recording as Parquet; return the files made. OutputError leaves none of them half-written.
+
+    ``placing`` gives for a file's name the one to write under.
+    """
     try:
         import pyarrow as pa
         from pyarrow import parquet
@@ -55,14 +74,14 @@ def export_parquet(recording: Path | str, path: Path | str) -> tuple[Path, ...]:
         fields = [pa.field("time", pa.float64(), nullable=False)]
         fields += [pa.field(name, pa.float64()) for name in reader.columns]
         samples = pa.schema(fields, metadata={_KEY: msgspec.json.encode(run)})
-        with _whole(path) as part:
+        with placing(path) as part:
             with parquet.ParquetWriter(part, samples, compression="zstd") as writer:
                 for rows in reader.arrivals():
                     values = [rows.time, *rows.columns.values()]
                     arrays = [pa.array(column, pa.float64(), from_pandas=True) for column in values]  # NaN becomes null
                     writer.write_batch(pa.record_batch(arrays, schema=samples), row_group_size=1 << 17)
             if events:
-                with _whole(events_path(path)) as words:
+                with placing(events_path(path)) as words:
                     parquet.write_table(_table(pa, events), words, compression="zstd")
     return (path, events_path(path)) if events else (path,)
 
@@ -146,17 +165,3 @@ def _finish(copy: Recording, run: _Run) -> None:
     copy.count(received=run.counters.received, dropped=run.counters.dropped)
     if run.finished is not None:
         copy.finish(run.finished)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Give a name to write under, which becomes ``path`` only when all is written."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        yield part
-        os.replace(part, path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error}") from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)

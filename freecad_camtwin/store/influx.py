@@ -49,14 +49,15 @@ class Sink(Protocol):
 
 
 class FileSink:
-    """Lines appended to a text file."""
+    """Lines appended to a text file; ``name`` is what errors call it."""
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, name: Path | str | None = None) -> None:
         self._path = Path(path)
+        self._name = self._path if name is None else name
         try:
             self._file = self._path.open("a", encoding="utf-8", newline="\n")
         except OSError as error:
-            raise OutputError(f"{self._path} cannot be written: {error.strerror}") from error
+            raise OutputError(f"{self._name} cannot be written: {error.strerror}") from error
 
     def send(self, lines: list[str]) -> None:
         """Write lines, and have them in the system's hands."""
@@ -64,7 +65,7 @@ class FileSink:
             self._file.write("\n".join(lines) + "\n")
             self._file.flush()
         except OSError as error:
-            raise OutputError(f"{self._path} cannot be written any further: {error.strerror}") from error
+            raise OutputError(f"{self._name} cannot be written any further: {error.strerror}") from error
 
     def close(self) -> None:
         """Close the file."""

@@ -102,13 +102,48 @@ def test_a_recording_is_copied_for_other_tools(table):
     assert len((table / "run.lp").read_text().splitlines()) == 3
     for words, sentence in (
         (("mill.csv", "--parquet", "a.parquet"), "is no recording"),
-        (("run", "--influx", "no/run.lp"), "cannot be written"),
+        (("run", "--influx", "no/run.lp"), "the folder no does not exist"),
+        (("run", "--parquet", "no/run.parquet"), "the folder no does not exist"),
         (("run", "--postgres", "postgresql://127.0.0.1:1/none"), "PostgreSQL refused"),
     ):
         ended = called("export", *words)
         assert ended.exit_code == 3
         assert sentence in ended.stderr
     assert called("export", "run").exit_code == 2
+
+
+def test_a_recording_is_no_target_of_its_own_copy(table):
+    write(table / "run", seconds(3), {"load": [1, 2, 3]})
+    write(table / "run.events.parquet", seconds(3), {"load": [1, 2, 3]})
+    before = {path.name: path.read_bytes() for path in table.iterdir()}
+    for words in (
+        ("run", "--parquet", "run"),
+        ("run", "--influx", "./run"),
+        ("run.events.parquet", "--parquet", "run.parquet"),
+    ):
+        ended = called("export", *words)
+        assert ended.exit_code == 3
+        assert "is the input itself" in ended.stderr
+    for words in (("--parquet", "a", "--influx", "a"), ("--parquet", "a", "--influx", "a.events.parquet")):
+        ended = called("export", "run", *words)
+        assert ended.exit_code == 2
+        assert "two results would go to the same file" in ended.stderr
+    assert called("export", "run", "--parquet", "-").exit_code == 2
+    assert {path.name: path.read_bytes() for path in table.iterdir()} == before
+
+
+def test_copies_replace_older_ones_together_or_not_at_all(table):
+    write(table / "run", seconds(3), {"load": [1, 2, 3]})
+    for name in ("run.parquet", "run.lp"):
+        (table / name).write_text("old")
+    files = ("--parquet", "run.parquet", "--influx", "run.lp")
+    assert called("export", "run", *files, "--postgres", "postgresql://127.0.0.1:1/none").exit_code == 3
+    assert [(table / name).read_text() for name in ("run.parquet", "run.lp")] == ["old", "old"]
+    for _ in range(2):
+        assert called("export", "run", *files).exit_code == 0
+        assert len((table / "run.lp").read_text().splitlines()) == 3
+    assert sorted(path.name for path in table.iterdir()) == ["mill.csv", "run", "run.lp", "run.parquet"]
+    assert called("export", "run", "--influx", "-").stdout == (table / "run.lp").read_text()
 
 
 def test_a_child_whose_reader_has_gone_ends():
