@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from freecad_camtwin.cli.options import FILE, common
+from freecad_camtwin.cli.options import FILE, Finite, common
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.connectors import Options
@@ -42,15 +42,11 @@ _IDENTITY = (
 _SOURCE = (
     click.argument("url", metavar="URL"),
     *_IDENTITY,
-    click.option(
-        "--interval", type=click.FloatRange(0.0001, 60), default=0.01, metavar="S", help="Asked of servers [s]."
-    ),
-    click.option(
-        "--silence", type=click.FloatRange(0.05, 86400), default=30.0, metavar="S", help="What counts as a gap [s]."
-    ),
+    click.option("--interval", type=Finite(0.0001, 60), default=0.01, metavar="S", help="Asked of servers [s]."),
+    click.option("--silence", type=Finite(0.05, 86400), default=30.0, metavar="S", help="What counts as a gap [s]."),
     click.option(
         "--patience",
-        type=click.FloatRange(0, 86400),
+        type=Finite(0, 86400),
         default=30.0,
         metavar="S",
         help="How long the first connection is tried for [s]; a lost one comes back whenever it can.",

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from freecad_camtwin.cli.options import FILE, Settings, common
+from freecad_camtwin.cli.options import FILE, Finite, Settings, common
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.errors import InputError, OutputError
 from freecad_camtwin.twin.words import clock
@@ -45,7 +45,7 @@ _MOSQUITTO = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/loc
 @click.option("-o", "--output", type=FILE, metavar="FOLDER", help="Where results go (default: build/demo…).")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=1),
+    type=Finite(min=1),
     default=25.0,
     show_default=True,
     metavar="S",

@@ -42,6 +42,15 @@ class _Words(click.ParamType[Any]):
             return self.fail(str(error), param, ctx)
 
 
+class Finite(click.FloatRange):
+    """A finite number in a range: NaN passes every comparison, and infinity every range that is open."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse the text of one option."""
+        found = super().convert(value, param, ctx)
+        return found if math.isfinite(found) else self.fail(f"'{value}' is not a finite number.", param, ctx)
+
+
 def number(text: str) -> float:
     """Read a finite number."""
     try:
@@ -170,9 +179,7 @@ _SOURCE = (
         metavar="x0,y0,z0,x1,y1,z1",
         help="The raw box in the program's coordinates [mm].",
     ),
-    click.option(
-        "--spindle-rpm", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Where the input gives none."
-    ),
+    click.option("--spindle-rpm", type=Finite(min=0, min_open=True), metavar="N", help="Where the input gives none."),
     click.option(
         "--limit",
         "limits",
@@ -181,12 +188,8 @@ _SOURCE = (
         metavar="power=750,force=120",
         help="What no cut may exceed: power [W], torque [N·mm], force [N], deflection, h-ex-max [mm] …",
     ),
-    click.option(
-        "--feed-min", type=click.FloatRange(min=0, min_open=True), metavar="MM/MIN", help="Slowest feed to write."
-    ),
-    click.option(
-        "--feed-max", type=click.FloatRange(min=0, min_open=True), metavar="MM/MIN", help="Fastest feed to write."
-    ),
+    click.option("--feed-min", type=Finite(min=0, min_open=True), metavar="MM/MIN", help="Slowest feed to write."),
+    click.option("--feed-max", type=Finite(min=0, min_open=True), metavar="MM/MIN", help="Fastest feed to write."),
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from freecad_camtwin.cli.connecting import Source, machine_options, say_warnings, until_interrupted
-from freecad_camtwin.cli.options import FILE, Settings
+from freecad_camtwin.cli.options import FILE, Finite, Settings
 from freecad_camtwin.cli.state_line import show, state_line
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.live.recorder import Recorded, Recorder, Until, check_target
@@ -32,7 +32,7 @@ STRANGE_S = 3.0
     show_default=True,
     help="Stop at the end of a program that ran, or only when told.",
 )
-@click.option("--duration", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Stop after so long [s].")
+@click.option("--duration", type=Finite(min=0, min_open=True), metavar="S", help="Stop after so long [s].")
 @click.option("--parts", type=click.IntRange(1), metavar="N", help="Stop when so many parts are made.")
 @click.pass_obj
 def record(

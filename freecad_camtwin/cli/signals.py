@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from freecad_camtwin.cli.connecting import options_of, source_options
-from freecad_camtwin.cli.options import FILE, Settings, common
+from freecad_camtwin.cli.options import FILE, Finite, Settings, common
 from freecad_camtwin.cli.outputs import Outputs, check_target
 from freecad_camtwin.cli.text import say, table
 from freecad_camtwin.live.choose import LISTEN, proposed
@@ -35,7 +35,7 @@ def signals() -> None:
 @click.option("-o", "--output", type=FILE, required=True, metavar="MAP.toml", help="The map ('-': standard output).")
 @click.option(
     "--listen",
-    type=click.FloatRange(0.1, 3600),
+    type=Finite(0.1, 3600),
     default=LISTEN,
     show_default=True,
     metavar="S",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from freecad_camtwin.cli.connecting import identity_of, identity_options, until_interrupted
-from freecad_camtwin.cli.options import FILE, Settings, common
+from freecad_camtwin.cli.options import FILE, Finite, Settings, common
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.live.publishers import Publisher, PublisherOptions, open_publisher
@@ -22,7 +22,7 @@ from freecad_camtwin.twin.words import clock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_POSITIVE = click.FloatRange(min=0, min_open=True)
+_POSITIVE = Finite(min=0, min_open=True)
 
 
 @click.command("virtual-machine", short_help="Run a job on a virtual machine tool that speaks like a real one.")
@@ -32,13 +32,13 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--material-factor", type=_POSITIVE, metavar="K", help="Forces over predicted ones (default: hidden, by --seed)."
 )
-@click.option("--wear", type=click.FloatRange(min=0), metavar="W", help="Share by which forces rise a minute of cut.")
-@click.option("--noise", type=click.FloatRange(min=0), metavar="S", help="Of the power, as a share of the rated one.")
-@click.option("--lag", type=click.FloatRange(min=0), metavar="S", help="Time constant of the power sensor [s].")
-@click.option("--dropouts", type=click.FloatRange(min=0), metavar="N", help="Silences of the sensor a minute.")
+@click.option("--wear", type=Finite(min=0), metavar="W", help="Share by which forces rise a minute of cut.")
+@click.option("--noise", type=Finite(min=0), metavar="S", help="Of the power, as a share of the rated one.")
+@click.option("--lag", type=Finite(min=0), metavar="S", help="Time constant of the power sensor [s].")
+@click.option("--dropouts", type=Finite(min=0), metavar="N", help="Silences of the sensor a minute.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn.")
-@click.option("--rate", type=click.FloatRange(1, 10_000), default=100.0, show_default=True, help="Rows a second of it.")
-@click.option("--lead", type=click.FloatRange(min=0), default=2.0, show_default=True, help="Wait before it starts [s].")
+@click.option("--rate", type=Finite(1, 10_000), default=100.0, show_default=True, help="Rows a second of it.")
+@click.option("--lead", type=Finite(min=0), default=2.0, show_default=True, help="Wait before it starts [s].")
 @identity_options
 @common
 @click.pass_obj

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from freecad_camtwin.cli.connecting import Source, machine_options, until_interrupted
-from freecad_camtwin.cli.options import Settings
+from freecad_camtwin.cli.options import Finite, Settings
 from freecad_camtwin.cli.state_line import show, state_line
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.live.flow import Block, Flow
@@ -25,8 +25,8 @@ from freecad_camtwin.twin.state import State
 @machine_options
 @click.option("--json", "as_json", is_flag=True, help="Print the state as lines of JSON.")
 @click.option("--pipe", is_flag=True, help="Write state and rows to standard output, as FreeCAD reads them.")
-@click.option("--every", type=click.FloatRange(0.01, 3600), default=1.0, metavar="S", help="Between two lines [s].")
-@click.option("--duration", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Stop after so long [s].")
+@click.option("--every", type=Finite(0.01, 3600), default=1.0, metavar="S", help="Between two lines [s].")
+@click.option("--duration", type=Finite(min=0, min_open=True), metavar="S", help="Stop after so long [s].")
 @click.pass_obj
 def watch(
     settings: Settings, /, url: str, as_json: bool, pipe: bool, every: float, duration: float | None, **said: Any

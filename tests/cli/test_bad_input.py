@@ -7,9 +7,12 @@ import subprocess
 import sys
 import zipfile
 
+import click
 import pytest
 
-from calling import PROGRAM, ROOT, STOCK, TOOL, camtwin, one_sentence
+from calling import PROGRAM, ROOT, STOCK, TOOL, camtwin, here, one_sentence
+from freecad_camtwin.cli import main
+from freecad_camtwin.cli.options import Finite
 from freecad_camtwin.cli.outputs import Outputs
 from freecad_camtwin.errors import OutputError
 
@@ -183,6 +186,33 @@ def test_a_wrong_call_is_2(words):
     called = camtwin(*words)
     assert called.code == 2
     assert "Traceback" not in called.err
+
+
+MACHINE = ("virtual-machine", "none.camtwin", "--publish=mtconnect+http://127.0.0.1:0")
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    "words", [(*MACHINE, "--speed"), (*MACHINE, "--lead"), (*MACHINE, "--wear"), (*MACHINE, "--rate"),
+              ("record", "csv:none", "-o", "run", "--duration"), ("record", "csv:none", "-o", "run", "--silence"),
+              ("record", "csv:none", "-o", "run", "--patience"), ("record", "csv:none", "-o", "run", "--interval"),
+              ("watch", "csv:none", "--every"), ("watch", "csv:none", "--duration"), ("demo", "--seconds"),
+              ("signals", "csv:none", "-o", "map", "--listen"), ("analyze", "none.ngc", "--spindle-rpm"),
+              ("analyze", "none.ngc", "--feed-max")]
+)  # fmt: skip
+def test_a_number_that_is_none_is_a_wrong_call(words, value):
+    called = here(*words[:-1], f"{words[-1]}={value}")
+    assert called.code == 2, called.err
+    assert "is not a finite number" in called.err or "is not in the range" in called.err
+
+
+def test_every_number_of_an_option_is_finite():
+    commands = [main.camtwin.get_command(None, name) for name in main.camtwin.list_commands(None)]
+    commands += [each for group in commands for each in getattr(group, "commands", {}).values()]
+    kinds = [parameter.type for command in commands for parameter in command.params]
+    floats = [kind for kind in kinds if isinstance(kind, (click.types.FloatParamType, click.FloatRange))]
+    assert floats
+    assert all(isinstance(kind, Finite) for kind in floats)
 
 
 def test_help_tells_the_exit_codes():
