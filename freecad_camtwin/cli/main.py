@@ -14,12 +14,16 @@ from freecad_camtwin.errors import CamTwinError
 #: Done; the call itself was wrong (click's own code); the input is bad or the work failed.
 DONE, WRONG_CALL, FAILED = 0, 2, 3
 
+#: Ctrl-C, as shells number it.
+INTERRUPTED = 130
+
 _EPILOG = """\b
 Exit codes:
   0  done
   2  the call was wrong (an unknown option, a value that does not parse)
   3  the input is bad or the work failed; one sentence on standard error says why,
      no input was changed and no result was left half-written
+  130  Ctrl-C came before there was a result
 
 \b
 Environment:
@@ -64,6 +68,12 @@ class Failure(click.ClickException):
         click.echo(f"camtwin: {self.format_message()}", file=file, err=True)
 
 
+class Interrupted(Failure):
+    """Ctrl-C before there was a result."""
+
+    exit_code = INTERRUPTED
+
+
 class Commands(click.Group):
     """The group of all commands, each imported on demand."""
 
@@ -85,6 +95,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except CamTwinError as error:
             raise Failure(str(error)) from error
+        except (KeyboardInterrupt, click.Abort) as error:
+            raise Interrupted("it was interrupted before there was a result.") from error
         except MemoryError as error:
             raise Failure("there is not enough memory for this; choose a coarser --cell or a smaller stock.") from error
         except BrokenPipeError:

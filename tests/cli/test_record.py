@@ -3,6 +3,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -108,6 +109,21 @@ def test_who_is_interrupted_finishes_the_recording(table, number):
     with RecordingReader(table / "run") as reader:
         assert reader.finished is not None
         assert 0 < len(reader.query()) < 1000
+
+
+@pytest.mark.parametrize("words", [("record", "-o", "run"), ("signals", "-o", "map.toml", "--listen", "60")])
+def test_who_is_interrupted_before_there_is_anything_leaves_nothing(table, words):
+    with socket.create_server(("127.0.0.1", 0)) as agent:
+        agent.settimeout(PATIENCE)
+        url = f"shdr://127.0.0.1:{agent.getsockname()[1]}"
+        with started(words[0], url, *words[1:], cwd=table) as waiting:
+            talk, _ = agent.accept()
+            with talk:
+                waiting.send_signal(signal.SIGINT)
+                out, err = waiting.communicate(timeout=PATIENCE)
+    assert (waiting.returncode, out) == (130, ""), err
+    assert err.splitlines() == ["camtwin: it was interrupted before there was a result."]
+    assert sorted(path.name for path in table.iterdir()) == ["map.toml", "mill.csv"]
 
 
 def test_what_cannot_be_recorded_is_one_sentence(table, monkeypatch):
