@@ -79,7 +79,10 @@ def check(job: Any, summary: Mapping[str, Any]) -> Any:
     """Return the job's twin; DocumentError, one sentence, where an execution cannot be put under it."""
     twin = structure.twin(job)
     if twin is None:
-        raise DocumentError(f"job {job.Label!r} has no twin to keep the run under: attach one first")
+        raise DocumentError(
+            f"job {job.Label!r} has no twin to keep the run under: attach one first, by 'camtwin attach DOC -o OUT' "
+            "or Attach Twin in the window"
+        )
     check_path(job, summary["PathHashes"], summary["Source"])
     if any(each.SidecarHash == summary["SidecarHash"] for each in structure.executions(twin)):
         raise DocumentError(f"{summary['Source']} is in the document already")

@@ -79,7 +79,7 @@ REFUSED = [
     (("monday.run", "part.FCStd", "-o", "part.FCStd"), "is the input itself"),
     (("monday.run", "part.FCStd", "-o", "kept.FCStd"), "is read-only"),
     (("monday.run", "part.FCStd", "-o", "no/x.FCStd"), "does not exist"),
-    (("monday.run", "bare.FCStd", "-o", "x.FCStd"), "has no twin to keep the run under: attach one first"),
+    (("monday.run", "bare.FCStd", "-o", "x.FCStd"), "attach one first, by 'camtwin attach DOC -o OUT'"),
     (("monday.run", "part.FCStd", "--label", "Nothing", "-o", "x.FCStd"), "has no job 'Nothing'"),
 ]
 
