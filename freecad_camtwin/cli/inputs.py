@@ -12,7 +12,7 @@ from freecad_camtwin.cli.options import Settings, merged
 from freecad_camtwin.cli.outputs import reason
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.errors import DocumentError, InputError
-from freecad_camtwin.twin.archive import DAMAGE
+from freecad_camtwin.twin.archive import DAMAGE, packing_fault
 from freecad_camtwin.twin.job import Job, Limits, Stock
 from freecad_camtwin.twin.supply import ToolWords, program_tools, supply
 
@@ -131,6 +131,8 @@ def checked(source: Path) -> str:
 def _check_document(source: Path) -> None:
     try:
         with zipfile.ZipFile(source) as archive:
+            if fault := packing_fault(archive):
+                raise DocumentError(f"{source} cannot be read: {fault}.")
             broken = archive.testzip()
             if "Document.xml" not in archive.namelist():
                 raise DocumentError(f"{source} is a zip archive without Document.xml: it is no FreeCAD document.")

@@ -7,12 +7,12 @@ view. The file still names the module: so we can tell what was lost, and which v
 
 import os
 import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
 from freecad_camtwin.errors import DocumentError
+from freecad_camtwin.twin.archive import DAMAGE, packing_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +35,30 @@ def inspect(path: str | os.PathLike[str]) -> StoredDocument:
         with zipfile.ZipFile(path) as archive:
             if "Document.xml" not in archive.namelist():
                 raise DocumentError(f"{name} is not a FreeCAD document: it holds no Document.xml")
+            if fault := packing_fault(archive):
+                raise DocumentError(f"{name} cannot be read: {fault}")
             damaged = archive.testzip()
             if damaged:
                 raise DocumentError(f"{name} is damaged: its part {damaged!r} cannot be read")
-            reader = _Reader()
-            parser = ElementTree.XMLParser(target=reader)
-            with archive.open("Document.xml") as stream:
-                while block := stream.read(1 << 20):
-                    parser.feed(block)
-            parser.close()
-            return reader.document
+            return _read(archive)
     except FileNotFoundError as error:
         raise DocumentError(f"there is no file {path}") from error
     except OSError as error:
         raise DocumentError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise DocumentError(f"{name} is not a FreeCAD document, or it is damaged: {error}") from error
     except ElementTree.ParseError as error:
         raise DocumentError(f"{name} is damaged: its Document.xml breaks off ({error})") from error
+    except DAMAGE as error:
+        raise DocumentError(f"{name} is not a FreeCAD document, or it is damaged: {error}") from error
+
+
+def _read(archive: zipfile.ZipFile) -> StoredDocument:
+    reader = _Reader()
+    parser = ElementTree.XMLParser(target=reader)
+    with archive.open("Document.xml") as stream:
+        while block := stream.read(1 << 20):
+            parser.feed(block)
+    parser.close()
+    return reader.document
 
 
 class _Reader:

@@ -43,10 +43,19 @@ def read_entries(file: str | os.PathLike[str] | IO[bytes], most: int) -> dict[st
             raise InputError(f"it would unpack to more than {most:,} bytes; it is none of ours")
         if len({info.filename for info in infos}) < len(infos):
             raise InputError("it has two entries of one name; it is none of ours")
-        for info in infos:
-            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise InputError(f"its entry {info.filename!r} is neither stored nor deflated; zip it anew")
+        if fault := packing_fault(archive):
+            raise InputError(fault)
         return {info.filename: archive.read(info) for info in infos}
+
+
+def packing_fault(archive: zipfile.ZipFile) -> str | None:
+    """Say which entry is packed as neither we nor FreeCAD pack, and what to do; None where none is."""
+    for info in archive.infolist():
+        if info.flag_bits & 1:
+            return f"its entry {info.filename!r} is encrypted; zip it anew without a password"
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return f"its entry {info.filename!r} is neither stored nor deflated; zip it anew"
+    return None
 
 
 def read_arrays(entries: Mapping[str, bytes], kinds: str = "biuf") -> dict[str, NDArray[Any]]:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels import stock as kernel
-from freecad_camtwin.errors import StockError
+from freecad_camtwin.errors import InputError, StockError
+from freecad_camtwin.twin.archive import DAMAGE, LARGEST, read_arrays, read_entries
 from freecad_camtwin.twin.job import Stock
 
 #: Heights are whole multiples of this [mm].
@@ -156,16 +157,16 @@ class HeightField:
     def load(cls, path: Path) -> "HeightField":
         """Read a state that ``save`` wrote. Raises StockError where the file is none."""
         try:
-            with np.load(path, allow_pickle=False) as data:
-                if str(data["format"]) != _FORMAT:
-                    raise StockError(f"{path} is a stock of another format: {data['format']}")
-                rows, columns = (int(n) for n in data["tiles"])
-                lower = (float(data["lower"][0]), float(data["lower"][1]), float(data["lower"][2]))
-                upper = (float(data["upper"][0]), float(data["upper"][1]), float(data["upper"][2]))
-                height = np.ascontiguousarray(data["height"], dtype=np.int32)
-                cell = float(data["cell"])
-        except (OSError, ValueError, KeyError, IndexError) as error:
-            raise StockError(f"{path} is not a saved stock") from error
+            data = read_arrays(read_entries(path, LARGEST), kinds="biufU")
+            if str(data["format"]) != _FORMAT:
+                raise StockError(f"{path} is a stock of another format: {data['format']}")
+            rows, columns = (int(n) for n in data["tiles"])
+            lower = (float(data["lower"][0]), float(data["lower"][1]), float(data["lower"][2]))
+            upper = (float(data["upper"][0]), float(data["upper"][1]), float(data["upper"][2]))
+            height = np.ascontiguousarray(data["height"], dtype=np.int32)
+            cell = float(data["cell"])
+        except (OSError, InputError, *DAMAGE) as error:
+            raise StockError(f"{path} is not a saved stock: {error}") from error
         if height.shape != (rows * columns, kernel.CELLS):
             raise StockError(f"{path} is not a whole saved stock")
         return cls(height, rows, columns, lower, upper, cell)

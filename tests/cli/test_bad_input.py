@@ -71,6 +71,9 @@ def test_documents_that_are_none(tmp_path, zipped):
     packed = bytearray((tmp_path / "packed.FCStd").read_bytes())
     packed[30 + len("Document.xml")] = 0xFF  # a kind of block that deflate does not have
     (tmp_path / "packed.FCStd").write_bytes(bytes(packed))
+    with zipfile.ZipFile(tmp_path / "other.FCStd", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("Document.xml", "<Document/>" * 500)
+    assert "zip it anew" in refused(tmp_path, "other.FCStd")
     assert "no FreeCAD document" in refused(tmp_path, "poems.FCStd")
     for name in ("text.FCStd", "cut.FCStd", "broken.FCStd", "packed.FCStd"):
         assert "damaged" in refused(tmp_path, name), name
