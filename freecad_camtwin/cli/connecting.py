@@ -142,7 +142,8 @@ class Source:
         """Return the flow of its data; where its signal map had to be proposed, say so."""
         # First of all what takes time: the machine does not wait for it.
         placer = _placer(self.package, quiet=quiet) if self.package is not None else None
-        choice = await choose(self.url, self.options, self.signals, self.package)
+        with working("Asking what the machine has", quiet=quiet or self.signals is not None):
+            choice = await choose(self.url, self.options, self.signals, self.package)
         if choice.is_proposed and not quiet:
             show_choice(choice)
         return Flow(opened(self.url, self.options, choice.signals), choice.signals, placer)

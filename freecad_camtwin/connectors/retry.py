@@ -4,12 +4,15 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from typing import TypeVar
 
 from freecad_camtwin.connectors.protocol import Told
 from freecad_camtwin.errors import ConnectorError
 from freecad_camtwin.twin.observation import GAP, Event, Observations
+
+_Answer = TypeVar("_Answer")
 
 
 class LostError(Exception):
@@ -42,6 +45,24 @@ class Backoff:
     def reset(self) -> None:
         """Begin anew: the connection works."""
         self._next = self._first
+
+
+async def patiently(ask: Callable[[], Awaitable[_Answer]], told: Told, *, patience: float) -> _Answer:
+    """Return what ``ask`` returns, asked again after each ``LostError``.
+
+    ConnectorError where no answer came within ``patience`` seconds; one that ``ask`` raises is passed on.
+    """
+    backoff = Backoff()
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return await ask()
+        except LostError as error:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise ConnectorError(f"{error}; tried for {patience:g} s") from error
+            told.warn(str(error))
+        await asyncio.sleep(min(backoff.pause(), left))
 
 
 async def sessions(

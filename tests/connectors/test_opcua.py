@@ -279,7 +279,7 @@ def test_bytes_that_were_changed_on_the_way_are_one_of_our_errors_or_do_no_harm(
         async with server:
             items = ()
             with suppress(ConnectorError):
-                items = await open_connector(address, Options(quiet=1.0)).offered()
+                items = await open_connector(address, Options(quiet=1.0, patience=0)).offered()
             await asyncio.gather(*serving)
             return items
 

@@ -36,8 +36,8 @@ class RecordedAgent:
         self.port = None
 
     @asynccontextmanager
-    async def running(self):
-        server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+    async def running(self, port=0):
+        server = await asyncio.start_server(self._answer, "127.0.0.1", port)
         self.port = server.sockets[0].getsockname()[1]
         async with server:
             yield f"mtconnect+http://127.0.0.1:{self.port}"

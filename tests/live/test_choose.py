@@ -7,9 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from controllers.mosquitto import free_port
+from controllers.recorded_agent import RecordedAgent
 from freecad_camtwin.connectors import Options
 from freecad_camtwin.connectors.protocol import Told
-from freecad_camtwin.errors import InputError
+from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.live import choose as choosing
 from freecad_camtwin.live.choose import choose, proposed
 from freecad_camtwin.live.flow import Flow
@@ -85,3 +87,33 @@ def test_a_source_of_which_nothing_can_be_understood_is_named(monkeypatch):
     monkeypatch.setattr(choosing, "open_connector", lambda *_: Stubborn((Item("colour"), Item("mood"))))
     with pytest.raises(InputError, match="offers colour, mood, of which nothing could be understood"):
         asked(proposed("csv:a", Options()))
+
+
+def test_a_server_that_starts_after_us_is_asked_what_it_has():
+    async def late():
+        port = free_port()
+        asking = asyncio.create_task(proposed(f"mtconnect+http://127.0.0.1:{port}", Options(patience=PATIENCE)))
+        await asyncio.sleep(0.3)
+        async with RecordedAgent().running(port):
+            return await asking
+
+    assert asked(late()).signals.signals
+
+
+@pytest.mark.parametrize("scheme", ["mtconnect+http", "opc.tcp"])
+def test_a_server_that_never_comes_is_waited_for_as_long_as_we_have_patience(scheme):
+    with pytest.raises(ConnectorError, match=r"cannot be reached: .+; tried for 0\.5 s"):
+        asked(proposed(f"{scheme}://127.0.0.1:{free_port()}", Options(patience=0.5)))
+
+
+def test_a_server_that_refuses_us_is_not_asked_again():
+    agent = RecordedAgent()
+    agent.password = "secret"
+
+    async def refused():
+        async with agent.running() as url:
+            await proposed(url, Options(patience=10 * PATIENCE))
+
+    with pytest.raises(ConnectorError, match=r"refuses us \(401\)"):
+        asked(refused())
+    assert len(agent.heads) == 1

@@ -19,7 +19,7 @@ from freecad_camtwin.connectors.mtconnect.documents import Document, DocumentErr
 from freecad_camtwin.connectors.mtconnect.multipart import MultipartError, Parts, boundary_of
 from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.readings import observations
-from freecad_camtwin.connectors.retry import LostError, sessions
+from freecad_camtwin.connectors.retry import LostError, patiently, sessions
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.twin.discovery import Item
 from freecad_camtwin.twin.observation import GAP, Event, Observation, Observations
@@ -44,11 +44,11 @@ class Agent:
 
     async def offered(self) -> tuple[Item, ...]:
         """Return the items of the agent's probe document. ConnectorError where it cannot be had."""
-        try:
-            async with self._client() as client:
-                return tuple(items(await self._get(client, "probe")))
-        except LostError as error:
-            raise ConnectorError(str(error)) from error
+        return await patiently(self._probe, self.told, patience=self._options.patience)
+
+    async def _probe(self) -> tuple[Item, ...]:
+        async with self._client() as client:
+            return tuple(items(await self._get(client, "probe")))
 
     async def _session(self) -> Observations:
         async with self._client() as client:

@@ -19,7 +19,7 @@ from freecad_camtwin.connectors.opcua.transport import NONSENSE, BoundedClient
 from freecad_camtwin.connectors.opcua.trust import introduce
 from freecad_camtwin.connectors.opcua.values import Gatherer
 from freecad_camtwin.connectors.protocol import Options, Told
-from freecad_camtwin.connectors.retry import LostError, sessions
+from freecad_camtwin.connectors.retry import LostError, patiently, sessions
 from freecad_camtwin.errors import ConnectorError
 from freecad_camtwin.twin.discovery import Item
 from freecad_camtwin.twin.observation import Observations
@@ -64,15 +64,16 @@ class Machine:
 
     async def offered(self) -> tuple[Item, ...]:
         """Return the variables with their units. ConnectorError where the server cannot be had."""
+        return await patiently(self._offer, self.told, patience=self._options.patience)
+
+    async def _offer(self) -> tuple[Item, ...]:
         client = self._client()
         try:
             browser = await self._enter(client)
             variables = await self._chosen(browser)
             units = await browser.units(variables)
-        except LostError as error:
-            raise ConnectorError(str(error)) from error
         except NONSENSE as error:
-            raise ConnectorError(self._sentence(error)) from error
+            raise LostError(self._sentence(error)) from error
         finally:
             await client.leave()
         return tuple(item_of(each, unit) for each, unit in zip(variables, units, strict=True))
