@@ -37,6 +37,7 @@ class Told:
     received: int = 0  #: messages, documents or rows that came
     dropped: Counter[str] = field(default_factory=Counter)  #: reason → how many of them were of no use
     warnings: list[str] = field(default_factory=list)  #: one sentence each, each once
+    is_reached: bool = False  #: whether a source that cannot say what it has was ever there
     simulated: bool = False  #: whether the source says that its data are no machine's
 
     def warn(self, sentence: str) -> None:

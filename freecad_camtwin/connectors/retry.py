@@ -88,10 +88,12 @@ async def sessions(
             reason, resumes = str(error), error.resumes
         else:
             return
-        if not has_worked and time.monotonic() - began >= patience:
+        left = began + patience - time.monotonic()
+        if not has_worked and left <= 0:
             raise ConnectorError(f"{reason}; tried for {patience:g} s")
         told.warn(reason)
         if works and not resumes:
             yield Event(time.time(), GAP, reason)
         works = False
-        await asyncio.sleep(backoff.pause())
+        pause = backoff.pause()
+        await asyncio.sleep(pause if has_worked else min(pause, left))

@@ -139,6 +139,7 @@ class ShdrAdapter:
                 incoming, outgoing = await asyncio.open_connection(self._host, self._port, limit=LONGEST_LINE)
         except OSError as error:
             raise LostError(f"{peer} cannot be reached: {error.strerror or 'no answer'}") from error
+        self.told.is_reached = True
         reader = LineReader(self.told, self._options.words)
         try:
             while line := await self._line(incoming, outgoing):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from freecad_camtwin.connectors import Connector, Options, open_connector
-from freecad_camtwin.errors import InputError
+from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.twin.discovery import Item, propose
 from freecad_camtwin.twin.observation import GAP, Event
 from freecad_camtwin.twin.signals import SignalMap, read_signals
@@ -50,7 +50,7 @@ async def choose(url: str, options: Options, said: Path | None, package: "Packag
 async def proposed(url: str, options: Options, listen: float = LISTEN) -> Choice:
     """Propose a map for what a source offers, or is heard to say for ``listen`` seconds."""
     connector = open_connector(url, options)
-    items = await connector.offered() or await _heard(connector, options.patience, listen)
+    items = await connector.offered() or await _heard(url, connector, options.patience, listen)
     proposal = propose(items, source=url)
     if not proposal.signals.signals:
         names = ", ".join(item.name for item in items[:10]) or "nothing"
@@ -71,17 +71,33 @@ def _is_over(limit: asyncio.Timeout) -> bool:
     return end is not None and asyncio.get_running_loop().time() > end
 
 
-async def _heard(connector: Connector, patience: float, listen: float) -> tuple[Item, ...]:
-    """Return the items that a source speaks of."""
+async def _heard(url: str, connector: Connector, patience: float, listen: float) -> tuple[Item, ...]:
+    """Return the items that a source speaks of; ConnectorError where it is not there, or does not speak."""
     names: dict[str, None] = {}
+    silence = patience + listen  # so that a source that is not there is named, with the reason, by its connector
     async with aclosing(connector.observations()) as found:
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience) as limit:
+            async with asyncio.timeout(silence) as limit:
                 async for observation in found:
-                    if not names:
-                        limit.reschedule(asyncio.get_running_loop().time() + listen)
                     said = (observation.item,) if isinstance(observation, Event) else observation.items
-                    names |= dict.fromkeys(name for name in said if name != GAP)
+                    new = dict.fromkeys(name for name in said if name != GAP)
+                    if new and not names:
+                        limit.reschedule(asyncio.get_running_loop().time() + listen)
+                    names |= new
                     if len(names) >= MOST_ITEMS or _is_over(limit):
                         break
+    if not names and _is_over(limit):
+        raise _nothing_heard(url, connector, silence)
     return tuple(Item(name) for name in names)
+
+
+def _nothing_heard(url: str, connector: Connector, silence: float) -> ConnectorError:
+    """Say that a source was not there, or has not said anything that we understand."""
+    if not connector.told.is_reached:
+        return ConnectorError(f"{url} cannot be reached: no answer; tried for {silence:g} s")
+    received = connector.told.received
+    said = f"only messages that cannot be understood ({received:,}) came" if received else "nothing was heard"
+    return ConnectorError(
+        f"{said} from {url} for {silence:g} s; is that the right address? Give a signal map (--signals), "
+        "or listen for longer (--patience S)"
+    )

@@ -2,6 +2,7 @@
 """Which signal map holds, and that a source which does not hear when it is told to stop does not keep us."""
 
 import asyncio
+import socket
 import time
 from types import SimpleNamespace
 
@@ -18,7 +19,7 @@ from freecad_camtwin.live.flow import Flow
 from freecad_camtwin.live.recorder import Recorder, Until
 from freecad_camtwin.store.schema import Header
 from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Event
+from freecad_camtwin.twin.observation import GAP, Event
 from freecad_camtwin.twin.signals import Meaning, Signal, SignalMap, encode_signals
 from live_sources import PATIENCE, SIGNALS, rows
 
@@ -117,3 +118,60 @@ def test_a_server_that_refuses_us_is_not_asked_again():
     with pytest.raises(ConnectorError, match=r"refuses us \(401\)"):
         asked(refused())
     assert len(agent.heads) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("mqtt://127.0.0.1:{}/a/#", "the broker 127.0.0.1:{}"),
+        ("mqtt://nosuch.host.invalid:{}/a/#", "the broker nosuch.host.invalid:{}"),
+        ("shdr://127.0.0.1:{}", "the adapter 127.0.0.1:{}"),
+    ],
+)
+def test_a_source_that_is_not_there_is_no_source_that_offers_nothing(address, name):
+    port = free_port()
+    with pytest.raises(ConnectorError, match=f"{name.format(port)} cannot be reached: .+; tried for 0.5 s"):
+        asked(proposed(address.format(port), Options(patience=0.5), listen=PATIENCE))
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (b"", r"nothing was heard from shdr:.* for 0\.5 s; .*--signals.*--patience"),
+        (b"hello\n", r"only messages that cannot be understood \(1\) came from shdr:"),
+    ],
+)
+def test_an_adapter_that_says_nothing_of_use_is_told_from_one_that_is_not_there(line, sentence):
+    async def speak(incoming, outgoing):
+        outgoing.write(line)
+        await incoming.read()
+        outgoing.close()
+
+    async def listen():
+        server = await asyncio.start_server(speak, "127.0.0.1", 0)
+        async with server:
+            address = f"shdr://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            await proposed(address, Options(patience=0.3), listen=0.2)
+
+    with pytest.raises(ConnectorError, match=sentence):
+        asked(listen())
+
+
+def test_a_host_that_never_answers_cannot_be_reached():
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        address = f"mqtt://127.0.0.1:{deaf.getsockname()[1]}/a"
+        with pytest.raises(ConnectorError, match="cannot be reached: no answer"):
+            asked(proposed(address, Options(patience=0.2), listen=0.2))
+
+
+def test_a_gap_is_nothing_that_was_heard(monkeypatch):
+    class Silent(Stubborn):
+        async def observations(self):
+            self.told.is_reached = True
+            for _ in range(100):
+                yield Event(0.0, GAP, "nothing came")
+                await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(choosing, "open_connector", lambda *_: Silent())
+    with pytest.raises(ConnectorError, match="nothing was heard"):
+        asked(proposed("mqtt://broker/a", Options(patience=0.1), listen=0.2))

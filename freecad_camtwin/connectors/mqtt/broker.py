@@ -151,6 +151,7 @@ class Broker:
             if code.is_failure:
                 inbox.end(Ended(f"{self._name} refuses us: {code}", code.value in REFUSALS))
             else:
+                self.told.is_reached = True
                 client.subscribe(self._topic, qos=1)
 
         def on_subscribe(_client: Client, _data: Any, _number: int, codes: list[ReasonCode], _more: Any) -> None:
