@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 import asyncio
+import socket
+import struct
 import zlib
 
 import numpy as np
@@ -191,6 +193,22 @@ def test_an_agent_that_is_not_there_is_named():
         return await until(open_connector(f"mtconnect+http://127.0.0.1:{port}", Options(patience=0)), lambda seen: True)
 
     with pytest.raises(ConnectorError, match="cannot be reached"):
+        asyncio.run(connect())
+
+
+def test_what_is_no_agent_and_hangs_up_is_named_with_the_kind_of_failure():
+    async def hang_up(incoming, outgoing):
+        await incoming.read(1)
+        opened = outgoing.get_extra_info("socket")
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # no farewell
+        outgoing.transport.abort()
+
+    async def connect():
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+            address = f"mtconnect+http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            await open_connector(address, Options(patience=0)).offered()
+
+    with pytest.raises(ConnectorError, match="cannot be reached: ReadError; tried"):
         asyncio.run(connect())
 
 

@@ -159,11 +159,11 @@ class Agent:
         except httpx.TimeoutException as error:
             raise LostError(f"{self._url} was silent for {self._options.quiet:g} s", resumes=True) from error
         except httpx.DecodingError as error:
-            raise LostError(f"{self._url} sent what cannot be decompressed: {error}", resumes=True) from error
+            raise LostError(f"{self._url} sent what cannot be decompressed: {_reason(error)}", resumes=True) from error
         except httpx.TransportError as error:
             if _is_about_certificates(error):
-                raise ConnectorError(f"{self._url} is not trusted: {error}") from error
-            raise LostError(f"{self._url} cannot be reached: {error or type(error).__name__}", resumes=True) from error
+                raise ConnectorError(f"{self._url} is not trusted: {_reason(error)}") from error
+            raise LostError(f"{self._url} cannot be reached: {_reason(error)}", resumes=True) from error
 
     def _knows_how_to_answer(self, answer: httpx.Response) -> bool:
         """Whether we can say who we are, in the way that the agent asks for; the password is not sent unasked."""
@@ -198,6 +198,11 @@ class Agent:
         # Nothing compressed: a compressor may hold a document back until more of the stream has come.
         headers = {"Accept": "text/xml", "Accept-Encoding": "identity"}
         return httpx.AsyncClient(verify=context, timeout=options.quiet, headers=headers, trust_env=False)
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    """Return what an error of httpx says, or its kind, since some say nothing."""
+    return str(error).rstrip(".") or type(error).__name__
 
 
 def _is_about_certificates(error: BaseException) -> bool:
