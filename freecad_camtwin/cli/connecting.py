@@ -168,6 +168,12 @@ def show_choice(choice: Choice) -> None:
     click.echo(f"No signal map was given; proposed: {pairs}.", err=True)
     for note in choice.notes:
         click.echo(f"  {note}", err=True)
+    if choice.listened:
+        click.echo(
+            f"  It was listened to for {choice.listened:.1f} s for that, which are not kept; "
+            "with --signals MAP.toml nothing is lost.",
+            err=True,
+        )
     click.echo("'camtwin signals URL -o MAP.toml' writes it down, to be mended.", err=True)
 
 

@@ -31,6 +31,7 @@ class Choice:
     signals: SignalMap
     notes: tuple[str, ...]  #: one sentence each
     is_proposed: bool = False
+    listened: float = 0.0  #: for how long a source was heard, and not recorded, to propose the map [s]
 
 
 async def choose(url: str, options: Options, said: Path | None, package: "Package | None") -> Choice:
@@ -50,12 +51,14 @@ async def choose(url: str, options: Options, said: Path | None, package: "Packag
 async def proposed(url: str, options: Options, listen: float = LISTEN) -> Choice:
     """Propose a map for what a source offers, or is heard to say for ``listen`` seconds."""
     connector = open_connector(url, options)
-    items = await connector.offered() or await _heard(url, connector, options.patience, listen)
+    items, listened = await connector.offered(), 0.0
+    if not items:
+        items, listened = await _heard(url, connector, options.patience, listen)
     proposal = propose(items, source=url)
     if not proposal.signals.signals:
         names = ", ".join(item.name for item in items[:10]) or "nothing"
         raise InputError(f"{url} offers {names}, of which nothing could be understood; give a signal map (--signals)")
-    return Choice(proposal.signals, proposal.notes, is_proposed=True)
+    return Choice(proposal.signals, proposal.notes, is_proposed=True, listened=listened)
 
 
 def opened(url: str, options: Options, signals: SignalMap) -> Connector:
@@ -68,12 +71,17 @@ def opened(url: str, options: Options, signals: SignalMap) -> Connector:
 def _is_over(limit: asyncio.Timeout) -> bool:
     """Whether a time limit has passed; a library may lose the cancellation that tells of it."""
     end = limit.when()
-    return end is not None and asyncio.get_running_loop().time() > end
+    return limit.expired() or (end is not None and asyncio.get_running_loop().time() > end)
 
 
-async def _heard(url: str, connector: Connector, patience: float, listen: float) -> tuple[Item, ...]:
-    """Return the items that a source speaks of; ConnectorError where it is not there, or does not speak."""
+async def _heard(url: str, connector: Connector, patience: float, listen: float) -> tuple[tuple[Item, ...], float]:
+    """Return the items that a source speaks of, and how long it was heard to speak [s].
+
+    ConnectorError where it is not there, or does not speak.
+    """
     names: dict[str, None] = {}
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
     silence = patience + listen  # so that a source that is not there is named, with the reason, by its connector
     async with aclosing(connector.observations()) as found:
         with suppress(TimeoutError):
@@ -82,13 +90,14 @@ async def _heard(url: str, connector: Connector, patience: float, listen: float)
                     said = (observation.item,) if isinstance(observation, Event) else observation.items
                     new = dict.fromkeys(name for name in said if name != GAP)
                     if new and not names:
-                        limit.reschedule(asyncio.get_running_loop().time() + listen)
+                        begun = loop.time()
+                        limit.reschedule(begun + listen)
                     names |= new
                     if len(names) >= MOST_ITEMS or _is_over(limit):
                         break
     if not names and _is_over(limit):
         raise _nothing_heard(url, connector, silence)
-    return tuple(Item(name) for name in names)
+    return tuple(Item(name) for name in names), loop.time() - begun
 
 
 def _nothing_heard(url: str, connector: Connector, silence: float) -> ConnectorError:

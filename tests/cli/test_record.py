@@ -15,9 +15,12 @@ from click.testing import CliRunner
 from numpy.testing import assert_array_equal
 
 from calling import ROOT
+from freecad_camtwin.cli.connecting import show_choice
 from freecad_camtwin.cli.main import camtwin as commands
 from freecad_camtwin.errors import InputError
+from freecad_camtwin.live.choose import Choice
 from freecad_camtwin.store.reader import RecordingReader
+from freecad_camtwin.twin.signals import Meaning, Signal, SignalMap
 
 #: Longer than any of it takes, on a machine that does ten other things [s].
 PATIENCE = 60
@@ -64,6 +67,14 @@ def test_a_recording_recorded_again_is_the_same_without_a_signal_map(table, monk
         assert again.query().columns.keys() == first.query().columns.keys()
         assert_array_equal(again.query().columns["power"], first.query().columns["power"])
         assert again.events() == first.events()
+
+
+def test_what_was_only_listened_to_for_a_map_is_said_to_be_lost(capsys):
+    signals = SignalMap((Signal("watt", Meaning.SPINDLE_POWER),))
+    show_choice(Choice(signals, (), is_proposed=True, listened=3.04))
+    assert "listened to for 3.0 s for that, which are not kept; with --signals" in capsys.readouterr().err
+    show_choice(Choice(signals, (), is_proposed=True))
+    assert "listened" not in capsys.readouterr().err
 
 
 @contextmanager

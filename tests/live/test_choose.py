@@ -55,9 +55,10 @@ def asked(call):
 def test_a_source_that_cannot_say_what_it_has_is_heard_for_a_while(monkeypatch):
     monkeypatch.setattr(choosing, "open_connector", lambda *_: Stubborn())
     begun = time.monotonic()
-    found = asked(proposed("mqtt://broker/a", Options(), listen=0.2)).signals
+    found = asked(proposed("mqtt://broker/a", Options(), listen=0.2))
     assert time.monotonic() - begun < PATIENCE / 2
-    assert found.of(Meaning.SPINDLE_POWER).item == "watt"
+    assert 0.2 <= found.listened < PATIENCE / 2
+    assert found.signals.of(Meaning.SPINDLE_POWER).item == "watt"
 
 
 def test_a_source_that_does_not_hear_does_not_keep_a_recording_from_its_end(tmp_path):
