@@ -3,11 +3,13 @@
 
 The first row names the columns. One of them, called time, timestamp, date or t, is the clock: seconds, or ISO 8601.
 Columns of numbers become samples, others become events where they change. A column is of words where it is said to be,
-or where it first says anything and most of that is no number; a text in a column of numbers is dropped.
+or where it first says anything and most of that is no number; a text in a column of numbers is dropped. Where commas do
+not separate the columns, a number may be written with a decimal comma.
 """
 
 import asyncio
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -25,6 +27,7 @@ ROWS_AT_ONCE = 4096
 MOST_COLUMNS = 2000
 _CLOCKS = ("time", "timestamp", "time_s", "date", "datetime", "t")
 _DELIMITERS = ",;\t|"
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?\s*")
 
 
 class Table:
@@ -33,6 +36,8 @@ class Table:
     def __init__(self, path: Path, options: Options) -> None:
         self.told = Told()
         self._path = path
+        self._delimiter = ","
+        self._is_timed = False  # whether any row said a time
         self._is_word = dict.fromkeys(options.words, True)  # of every column that has said anything
         self._last: dict[str, float | str | None] = {}
 
@@ -40,10 +45,18 @@ class Table:
         """Yield all rows; see ``protocol.Connector``."""
         rows = self._rows()
         names, clock = self._head(rows)
+        untimed: str | None = None
         while block := list(islice(rows, ROWS_AT_ONCE)):
             for observation in self._block(names, clock, block):
                 yield observation
+            if not self._is_timed and untimed is None:
+                untimed = next((row[clock] for row in block if len(row) == len(names)), None)
             await asyncio.sleep(0)
+        if untimed is not None and not self._is_timed:
+            raise InputError(
+                f"no row of {self._path.name} says a time in its column {names[clock]!r} (the first says "
+                f"{untimed[:40]!r}); write seconds, or 2026-01-31T12:00:00Z"
+            )
 
     async def offered(self) -> tuple[Item, ...]:
         """Return the columns."""
@@ -55,7 +68,8 @@ class Table:
             with self._path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
                 first = file.readline(csv.field_size_limit())
                 file.seek(0)
-                yield from csv.reader(file, delimiter=max(_DELIMITERS, key=first.count))
+                self._delimiter = max(_DELIMITERS, key=first.count)
+                yield from csv.reader(file, delimiter=self._delimiter)
         except OSError as error:
             raise InputError(f"the table {self._path} cannot be read: {error.strerror}") from error
         except csv.Error as error:
@@ -75,9 +89,10 @@ class Table:
 
     def _block(self, names: Sequence[str], clock: int, block: Sequence[list[str]]) -> Iterator[Observation]:
         self.told.received += len(block)
-        timed = [(seconds_of(row[clock]), row) for row in block if len(row) == len(names)]
+        timed = [(seconds_of(self._plain(row[clock])), row) for row in block if len(row) == len(names)]
         rows = [row for at, row in timed if at is not None]
         times = np.array([at for at, _ in timed if at is not None])
+        self._is_timed |= bool(rows)
         if len(rows) < len(timed):
             self.told.drop("row without a time", len(timed) - len(rows))
         if len(timed) < len(block):
@@ -88,7 +103,7 @@ class Table:
         for at, name in enumerate(names):
             if at == clock or not name:
                 continue
-            values = [value_of(row[at]) if row[at].strip() else None for row in rows]
+            values = [value_of(self._plain(row[at])) if row[at].strip() else None for row in rows]
             if self._tells_words(name, values):
                 changes += self._changes(name, times, [row[at].strip() for row in rows], values)
             else:
@@ -96,6 +111,12 @@ class Table:
                 columns.append(self._numbers(name, values))
         matrix = np.stack(columns, axis=1) if columns else np.empty((len(rows), 0))
         yield from _split(times, tuple(items), matrix, sorted(changes, key=lambda change: change[0]))
+
+    def _plain(self, text: str) -> str:
+        """Return a text, with a decimal point where it is a number with a decimal comma."""
+        if self._delimiter == "," or "," not in text or not _DECIMAL_COMMA.fullmatch(text):
+            return text
+        return text.replace(",", ".")
 
     def _tells_words(self, name: str, values: Sequence[float | str | None]) -> bool:
         """Whether a column is of words; what it first says decides that for all that follows."""

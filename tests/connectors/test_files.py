@@ -77,6 +77,22 @@ def test_a_column_said_to_be_of_words_is(tmp_path):
     assert words(found, "program") == ["1001", "1002"]
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_numbers_with_a_decimal_comma_are_read_where_the_separator_is_none(tmp_path, separator):
+    text = "time;x;y;state\n1796038799,25;0,000000;-1,5e1;1,2,3\n1796038799,5; ,5 ;2.5;idle\n"
+    found = everything(open_connector(f"csv:{table(tmp_path, text.replace(';', separator))}"))
+    assert numbers(found, "x") == ([1796038799.25, 1796038799.5], [0, 0.5])
+    assert numbers(found, "y")[1] == [-15, 2.5]
+    assert words(found, "state") == ["1,2,3", "idle"]
+
+
+@pytest.mark.parametrize("rows", ["yesterday;1\ntoday;2\n", "1.796.038,5;1\n;2\n3\n", ";1\n"])
+def test_a_clock_of_which_no_row_can_be_read_is_named(tmp_path, rows):
+    connector = open_connector(f"csv:{table(tmp_path, 'Time;x' + chr(10) + rows)}")
+    with pytest.raises(InputError, match=r"no row of run\.csv says a time in its column 'Time' .*; write seconds"):
+        everything(connector)
+
+
 @pytest.mark.parametrize("text", ["", "power,load\n1,2\n", "\x00\x01\x02", "time\n"])
 def test_a_file_that_is_no_table_is_refused_or_empty(tmp_path, text):
     path = table(tmp_path, text)
