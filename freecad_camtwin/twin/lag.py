@@ -151,10 +151,12 @@ class _Rounds:
         if count < _ENOUGH:
             return now, _FAR**2
         miss = (sums[1, 5] + (samples - sums[2, 5]) * _FAR**2) / samples
-        # Where the path never turns, or goes one way only, that part of the answer stays as it was.
-        change = np.linalg.lstsq(sums[:, :4], sums[:, 4], rcond=1e-6)[0]
-        lag = float(np.clip(now.lag + change[0], 0.0, GREATEST))
-        x, y, z = np.clip(np.array(now.bias) + change[1:], -_BOUND, _BOUND).tolist()
+        # Where the path never turns, the lag stays as it was tried. Where it goes one way only, that part of the bias
+        # is 0, whatever a round before made of samples that have turned out to lie elsewhere.
+        told = sums[:, 4] + sums[:, 1:4] @ np.array(now.bias)
+        answer = np.linalg.lstsq(sums[:, :4], told, rcond=1e-6)[0]
+        lag = float(np.clip(now.lag + answer[0], 0.0, GREATEST))
+        x, y, z = np.clip(answer[1:], -_BOUND, _BOUND).tolist()
         return replace(now, lag=lag, bias=(x, y, z), noise=math.sqrt(sums[0, 5] / (2 * count))), float(miss)
 
 

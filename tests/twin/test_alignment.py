@@ -8,8 +8,12 @@ from aligning import NC, made_up, package_of, raster, trochoid
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.alignment import align
 from freecad_camtwin.twin.columns import Columns
+from freecad_camtwin.twin.lag import Correction, _Rounds
+from freecad_camtwin.twin.matching import follow, memory
+from freecad_camtwin.twin.places import Places
 from freecad_camtwin.twin.program import read_program
 from freecad_camtwin.twin.schedule import points_along
+from plan_jobs import job_of, straight_path
 
 LAG, BIAS = 0.05, (0.03, -0.03, 0.015)
 JOBS = {
@@ -49,6 +53,20 @@ def test_a_late_and_shifted_position_finds_its_move_and_tells_lag_and_bias(packa
     assert found.correction.lag == pytest.approx(LAG, abs=0.003)
     assert found.correction.bias == pytest.approx(BIAS, abs=0.003)
     assert found.method == "position"
+
+
+def test_what_the_path_does_not_tell_is_not_kept_from_a_round_before():
+    """A tool that goes straight down does not tell where z is zero."""
+    line = Places(package_of(job_of(straight_path([(0, 0, 5), (0, 0, -2), (40, 0, -2)], [1, 1], 5.0)))).line
+    time = np.arange(300) / 100
+    points = np.stack([np.zeros(300), np.zeros(300), 5.0 - time], axis=1)
+    anywhere = np.tile([-np.inf, np.inf], (300, 1))
+
+    def match(t, p, window, limit):
+        return follow(line, t, p, anywhere[window], limit, memory())
+
+    found, _ = _Rounds(line, time, points, match).refined(Correction(bias=(0.1, 0.0, 0.65)), 1.0)
+    assert found.bias == pytest.approx((0.0, 0.0, 0.0), abs=1e-9)
 
 
 def test_the_nearest_point_of_the_path_is_often_of_another_loop(loops):
