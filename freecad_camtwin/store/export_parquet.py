@@ -6,9 +6,8 @@ known. Words become a second table beside it, ``NAME.events.parquet``, where the
 stand as JSON in the metadata of the first.
 """
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from freecad_camtwin.store.reader import RecordingReader, Rows
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.schema import Counters, Gap, Header
 from freecad_camtwin.twin.observation import Event
+from freecad_camtwin.twin.whole_file import replacing
 
 _KEY = b"camtwin.recording"
 _NEEDED = "Parquet needs pyarrow, which is not installed; pip install 'freecad-camtwin[store]' brings it"
@@ -41,22 +41,8 @@ def events_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.events.parquet")
 
 
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Give a name to write under, which becomes ``path`` only when all is written."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        yield part
-        os.replace(part, path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error}") from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
 def export_parquet(
-    recording: Path | str, path: Path | str, placing: Callable[[Path], AbstractContextManager[Path]] = _whole
+    recording: Path | str, path: Path | str, placing: Callable[[Path], AbstractContextManager[Path]] = replacing
 ) -> tuple[Path, ...]:
     """Write a recording as Parquet; return the files made. OutputError leaves none of them half-written.
 
