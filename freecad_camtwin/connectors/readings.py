@@ -21,7 +21,7 @@ Reading = tuple[float, str, float | str | None]
 MOST_CELLS = 2**20
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
-#: Times beyond the year 9999 are no times.
+#: Times beyond the year 9999 are no times [s since the epoch].
 LAST_SECOND = 253402300800.0
 
 

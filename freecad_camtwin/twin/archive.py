@@ -21,10 +21,11 @@ from freecad_camtwin.errors import InputError
 
 #: What unpacks to more bytes than this is none of ours.
 LARGEST = 2 * 2**30
-#: What decoding raises on bytes that are not what they claim to be. RecursionError is a RuntimeError.
+#: What decoding raises on bytes that are not what they claim to be. RuntimeError: too deep (RecursionError), or
+#: packed by a later version of zip.
 DAMAGE = (
-    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError, TypeError,
-    AttributeError, IndexError, OverflowError,
+    zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError,
+    OverflowError,
 )  # fmt: skip
 _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '([<>|](.)\d+)', 'fortran_order': (True|False), 'shape': \(([\d, ]*)\), \} *\n",

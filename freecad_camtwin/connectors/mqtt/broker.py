@@ -46,7 +46,7 @@ class Heard(NamedTuple):
     topic: str
     payload: bytes
     is_retained: bool
-    arrival: float
+    arrival: float  #: [s] since the epoch
 
 
 class Inbox:

@@ -45,7 +45,7 @@ class _Tender:
         self._is_watched = False
         if not (opened := client.socket()):
             return  # it was lost already, and has told so
-        with suppress(NotImplementedError):
+        with suppress(NotImplementedError):  # what the loop of Windows raises: ``tend`` reads there
             self._loop.add_reader(opened, self._read)
             self._is_watched = True
             client.on_socket_close = lambda _client, _data, closed: self._forget(closed)
