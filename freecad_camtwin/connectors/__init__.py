@@ -24,9 +24,6 @@ _LOGS = {".txt", ".shdr", ".log"}
 #: A comma that begins another node; one in a name does not.
 _BETWEEN_NODES = re.compile(r",(?=(?:nsu?=|[isgb]=))")
 
-#: A filter of MQTT's topics, and its longest [bytes].
-_FILTER, _LONGEST_FILTER = re.compile(r"(([^/+#\0]*|\+)/)*([^/+#\0]*|\+|#)"), 65535
-
 
 def open_connector(url: str, options: Options | None = None) -> Connector:
     """Return the connector for an address; nothing is opened before its observations are asked for.
@@ -92,8 +89,6 @@ def _mqtt(parts: SplitResult, port: int | None, options: Options) -> Connector:
     topic = unquote(parts.path.removeprefix("/"))
     if not parts.hostname or not topic:
         raise InputError(f"the address {parts.geturl()!r} names no broker and topic; mqtt://broker/shop/mill1/# would")
-    if not _FILTER.fullmatch(topic) or len(topic.encode()) > _LONGEST_FILTER:
-        raise InputError(f"{topic!r} is no topic filter: + stands for a whole level, # for all levels at its end")
     encrypted = parts.scheme == "mqtts"
     return _made(
         "mqtt.broker", "Broker", parts.hostname, port or (8883 if encrypted else 1883), topic, encrypted, options

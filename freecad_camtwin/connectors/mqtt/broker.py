@@ -6,6 +6,7 @@ milliseconds. What is read goes into a bounded box; what it says is found out by
 """
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from freecad_camtwin.connectors.mqtt.payload import PayloadError, decode
 from freecad_camtwin.connectors.mqtt.tended import tended
 from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.retry import LostError, sessions
-from freecad_camtwin.errors import ConnectorError
+from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.twin.discovery import Item
 from freecad_camtwin.twin.observation import GAP, Event, Observation, Observations
 
@@ -30,6 +31,10 @@ MOST_WAITING = 100_000
 MOST_WAITING_MESSAGES = 16
 #: The broker keeps what we missed for so long, of what was published with an acknowledgement [s].
 KEPT = 300
+
+
+#: A filter of topics, and its longest [bytes].
+_FILTER, _LONGEST_FILTER = re.compile(r"(([^/+#\0]*|\+)/)*([^/+#\0]*|\+|#)"), 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +99,11 @@ class Inbox:
 
 
 class Broker:
-    """A broker and a topic filter, such as shop/mill1/#."""
+    """A broker and a topic filter, such as shop/mill1/#; InputError where that is none."""
 
     def __init__(self, host: str, port: int, topic: str, encrypted: bool, options: Options) -> None:
+        if not _FILTER.fullmatch(topic) or len(topic.encode()) > _LONGEST_FILTER:
+            raise InputError(f"{topic!r} is no topic filter: + stands for a whole level, # for all levels at its end")
         self.told = Told()
         self._host, self._port, self._topic, self._encrypted = host, port, topic, encrypted
         self._options = options
