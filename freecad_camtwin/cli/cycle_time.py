@@ -51,7 +51,7 @@ def figures(job: Any, timed: Any, runner: Any) -> dict[str, Any]:
     path = job.toolpath
     with np.errstate(divide="ignore", invalid="ignore"):
         at_feed = np.where(path.length == 0, 0.0, path.length / np.where(path.feed > 0, path.feed, np.nan))
-    from freecad_camtwin.twin.analysis import durations
+    from freecad_camtwin.twin.schedule import durations
 
     spent = durations(timed)
     operations = []

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from freecad_camtwin.twin.analysis import Analysis
+from freecad_camtwin.twin.figures import Figures
 from freecad_camtwin.twin.job import Limits
 from freecad_camtwin.twin.toolpath import Floats
 from freecad_camtwin.twin.verdict import operation_verdicts, summary
@@ -19,12 +19,12 @@ from freecad_camtwin.twin.words import QUANTITIES
 SCHEMA = "camtwin.analysis/1"
 
 
-def to_json(analysis: Analysis, *, path: str = "", sha256: str | None = None) -> str:
+def to_json(analysis: Figures, *, path: str = "", sha256: str | None = None) -> str:
     """Write the analysis as JSON text; ``path`` and ``sha256`` name the input file."""
     return json.dumps(to_dict(analysis, path=path, sha256=sha256), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def to_dict(analysis: Analysis, *, path: str = "", sha256: str | None = None) -> dict[str, Any]:
+def to_dict(analysis: Figures, *, path: str = "", sha256: str | None = None) -> dict[str, Any]:
     """Return the analysis as plain dicts and lists, in the schema's order."""
     job, toolpath, engagement = analysis.job, analysis.job.toolpath, analysis.engagement
     cutting = toolpath.is_cutting
@@ -52,7 +52,7 @@ def to_dict(analysis: Analysis, *, path: str = "", sha256: str | None = None) ->
     }
 
 
-def operation(analysis: Analysis, index: int) -> dict[str, Any]:
+def operation(analysis: Figures, index: int) -> dict[str, Any]:
     """Return what is known of one operation."""
     job, toolpath = analysis.job, analysis.job.toolpath
     this = job.operations[index]
@@ -78,7 +78,7 @@ def operation(analysis: Analysis, index: int) -> dict[str, Any]:
     }
 
 
-def steps(analysis: Analysis) -> dict[str, np.ndarray[Any, Any]]:
+def steps(analysis: Figures) -> dict[str, np.ndarray[Any, Any]]:
     """Return the arrays of ``--steps``, one row per step: times [s] and coordinates [mm] are those of its end."""
     engagement, load = analysis.engagement, analysis.load
     x, y, z = engagement.end.T

@@ -13,8 +13,6 @@ from freecad_camtwin.twin.path_geometry import Geometry
 from freecad_camtwin.twin.schedule import Legs, Schedule
 from freecad_camtwin.twin.toolpath import EventKind, Floats, MoveKind, Toolpath
 
-__all__ = ["Motion", "Schedule", "check_travel", "schedule"]
-
 
 def schedule(toolpath: Toolpath, machine: Machine, *, feed: Floats | None = None) -> Schedule:
     """Time a toolpath on a machine, with ``feed`` [mm/s] in place of the programmed feeds, shape (moves,).

@@ -22,7 +22,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from freecad_camtwin.errors import CamTwinError, InputError
-from freecad_camtwin.twin.analysis import Analysis, durations
+from freecad_camtwin.twin.analysis import Analysis
 from freecad_camtwin.twin.archive import DAMAGE, LARGEST, read_arrays, read_entries
 from freecad_camtwin.twin.engagement import reduce
 from freecad_camtwin.twin.job import Job
@@ -33,6 +33,7 @@ from freecad_camtwin.twin.machine import Machine
 from freecad_camtwin.twin.material import Material
 from freecad_camtwin.twin.motion import schedule
 from freecad_camtwin.twin.program import read_program
+from freecad_camtwin.twin.schedule import durations
 from freecad_camtwin.twin.signals import SignalMap, check_signals
 from freecad_camtwin.twin.toolpath import Floats, Ints, MoveKind, Toolpath
 from freecad_camtwin.twin.whole_file import replacing

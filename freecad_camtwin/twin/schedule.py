@@ -140,3 +140,12 @@ def points_along(toolpath: Toolpath, move: Ints, way: Floats) -> Floats:
         np.put_along_axis(row, axes[:, :2], turned, axis=1)
         points[arcs] = row
     return points
+
+
+def durations(timed: Schedule) -> Floats:
+    """Seconds that pass in every move before the next one begins, shape (moves,).
+
+    A control that smooths its path begins a move before the last has ended; that time is counted once.
+    """
+    until = np.append(timed.start[1:], np.inf)
+    return np.asarray(np.minimum(timed.time, np.maximum(until - timed.start, 0.0)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from freecad_camtwin.twin.analysis import Analysis
+from freecad_camtwin.twin.figures import Figures
 from freecad_camtwin.twin.toolpath import Floats
 from freecad_camtwin.twin.words import QUANTITIES, clock
 
@@ -25,7 +25,7 @@ class Stretch:
     ratio: float  #: the greatest load over limit
 
 
-def summary(analysis: Analysis) -> dict[str, str]:
+def summary(analysis: Figures) -> dict[str, str]:
     """The four verdicts: time, load, tool, safety; one sentence each."""
     return {
         "time": _time(analysis),
@@ -35,14 +35,14 @@ def summary(analysis: Analysis) -> dict[str, str]:
     }
 
 
-def all_verdicts(analysis: Analysis) -> tuple[str, ...]:
+def all_verdicts(analysis: Figures) -> tuple[str, ...]:
     """The summary, then what each operation exceeds."""
     operations = range(len(analysis.job.operations))
     exceeded = [sentence for index in operations for sentence in operation_verdicts(analysis, index)]
     return (*summary(analysis).values(), *exceeded)
 
 
-def operation_verdicts(analysis: Analysis, operation: int) -> tuple[str, ...]:
+def operation_verdicts(analysis: Figures, operation: int) -> tuple[str, ...]:
     """One sentence per limit that an operation exceeds, the worst first."""
     sentences = []
     for stretches in _by_quantity(analysis, operation):
@@ -62,7 +62,7 @@ def operation_verdicts(analysis: Analysis, operation: int) -> tuple[str, ...]:
     return (*worst_first, *_rubbing(analysis, operation))
 
 
-def _rubbing(analysis: Analysis, operation: int) -> tuple[str, ...]:
+def _rubbing(analysis: Figures, operation: int) -> tuple[str, ...]:
     """A sentence where chips are so thin that the edge rubs, if somebody said how thin that is."""
     least = analysis.limits[operation].h_ex_min
     steps = (analysis.operation == operation) & (analysis.engagement.volume > 0) & np.isfinite(analysis.load.h_ex)
@@ -76,7 +76,7 @@ def _rubbing(analysis: Analysis, operation: int) -> tuple[str, ...]:
     return (f"In '{label}' {_percent(share)} of the cut has chips thinner than {least:.3g} mm: there the edge rubs.",)
 
 
-def exceeding(analysis: Analysis, quantity: str, operation: int) -> list[Stretch]:
+def exceeding(analysis: Figures, quantity: str, operation: int) -> list[Stretch]:
     """Stretches of an operation that exceed the limit of one quantity, in path order."""
     steps = np.flatnonzero(analysis.operation == operation)
     ratio = analysis.ratios[quantity][steps]
@@ -89,7 +89,7 @@ def exceeding(analysis: Analysis, quantity: str, operation: int) -> list[Stretch
     ]
 
 
-def place(analysis: Analysis, first: int, last: int) -> str:
+def place(analysis: Figures, first: int, last: int) -> str:
     """Name a run of moves as its user finds it: program lines, or moves of the toolpath."""
     lines = analysis.job.toolpath.line
     word, low, high = "move", first, last
@@ -98,14 +98,14 @@ def place(analysis: Analysis, first: int, last: int) -> str:
     return f"{word} {low}" if low == high else f"{word}s {low}–{high}"
 
 
-def _by_quantity(analysis: Analysis, operation: int) -> Iterator[list[Stretch]]:
+def _by_quantity(analysis: Figures, operation: int) -> Iterator[list[Stretch]]:
     for quantity in QUANTITIES:
         stretches = exceeding(analysis, quantity, operation)
         if stretches:
             yield stretches
 
 
-def _time(analysis: Analysis) -> str:
+def _time(analysis: Figures) -> str:
     at_feed = analysis.feed_duration[analysis.job.toolpath.is_cutting]
     unknown = int(np.isnan(at_feed).sum())
     if unknown == len(at_feed):
@@ -119,7 +119,7 @@ def _time(analysis: Analysis) -> str:
     return f"The job takes {clock(analysis.schedule.total)} on '{analysis.machine.name}'; {words}."
 
 
-def _load(analysis: Analysis) -> str:
+def _load(analysis: Figures) -> str:
     worst = _peak(analysis.worst_ratio)
     if worst is not None:
         step = worst
@@ -137,7 +137,7 @@ def _load(analysis: Analysis) -> str:
     return "The load is unknown: " + _listed(unknown_words(analysis)) + " would have to be supplied."
 
 
-def _tool(analysis: Analysis) -> str:
+def _tool(analysis: Figures) -> str:
     parts = []
     bend, chip = _peak(analysis.load.deflection), _peak(analysis.load.h_ex)
     if bend is not None:
@@ -150,7 +150,7 @@ def _tool(analysis: Analysis) -> str:
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def _safety(analysis: Analysis) -> str:
+def _safety(analysis: Figures) -> str:
     contacts = analysis.engagement.rapid_contacts
     if not contacts:
         return "No rapid move touches the simulated stock."
@@ -161,12 +161,12 @@ def _safety(analysis: Analysis) -> str:
     )
 
 
-def unknown_words(analysis: Analysis) -> tuple[str, ...]:
+def unknown_words(analysis: Figures) -> tuple[str, ...]:
     """What no operation's source says, each word once, in the order met."""
     return tuple(dict.fromkeys(word for words in analysis.unknown for word in words))
 
 
-def _where(analysis: Analysis, step: int) -> str:
+def _where(analysis: Figures, step: int) -> str:
     move, operation = int(analysis.engagement.move[step]), int(analysis.operation[step])
     label = f"'{analysis.job.operations[operation].label}' " if operation >= 0 else ""
     return f"{label}{place(analysis, move, move)}"

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The figures of an analysis: engagement, load, limits and time of every step, in arrays.
+
+Sentences (``verdicts.py``) and JSON (``schema.py``) are read off these; ``analysis.py`` joins all three.
+"""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from freecad_camtwin.twin.engagement import Engagement
+from freecad_camtwin.twin.job import Job
+from freecad_camtwin.twin.limits import OperationLimits
+from freecad_camtwin.twin.load import Load, LoadModel
+from freecad_camtwin.twin.machine import Machine
+from freecad_camtwin.twin.material import Material
+from freecad_camtwin.twin.schedule import Schedule, durations
+from freecad_camtwin.twin.stock import HeightField
+from freecad_camtwin.twin.toolpath import Floats
+from freecad_camtwin.twin.words import QUANTITIES
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the twin computes of one job at one set of feeds: arrays, and how they relate to the limits."""
+
+    job: Job
+    engagement: Engagement
+    stock: HeightField  #: what is left of the raw workpiece
+    model: LoadModel  #: gives the load again at other feeds
+    load: Load  #: at the programmed feeds
+    limits: tuple[OperationLimits, ...]  #: (operations,) each step of an operation is held against its own
+    material: Material | None
+    machine: Machine | None
+    schedule: Schedule | None  #: None without a machine
+    supplied: tuple[str, ...] = ()  #: sentences: what the source does not say and the user did
+    source_hash: str = ""  #: of the toolpath as it was read
+    warnings: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def operation(self) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+        """Operation of every step, shape (steps,)."""
+        return self.job.toolpath.operation[self.engagement.move]
+
+    @property
+    def unknown(self) -> tuple[tuple[str, ...], ...]:
+        """Per operation, in words, what its load could not be computed without; empty where all is known."""
+        return self.model.unknown
+
+    @cached_property
+    def duration(self) -> Floats:
+        """Seconds of every move, shape (moves,): of the controller, or length over feed; NaN where unknown."""
+        if self.schedule is not None:
+            return durations(self.schedule)
+        return self.feed_duration
+
+    @cached_property
+    def feed_duration(self) -> Floats:
+        """Length over feed of every move [s], shape (moves,); NaN where the source gives no feed."""
+        path = self.job.toolpath
+        with np.errstate(divide="ignore", invalid="ignore"):
+            seconds = path.length / np.where(path.feed > 0, path.feed, np.nan)
+        return np.asarray(np.where(path.length == 0, 0.0, seconds))
+
+    @cached_property
+    def step_time(self) -> Floats:
+        """Seconds from the start of the job to the end of every step, shape (steps,).
+
+        Moves without a known time (mostly rapids, without a machine) count as nothing.
+        """
+        move, length = self.engagement.move, self.engagement.length
+        known = np.nan_to_num(self.duration)
+        start = self.schedule.start if self.schedule is not None else np.concatenate([[0.0], np.cumsum(known)[:-1]])
+        covered = np.cumsum(length)
+        first = np.concatenate([[True], move[1:] != move[:-1]]) if len(move) else np.zeros(0, bool)
+        before = np.maximum.accumulate(np.where(first, covered - length, 0.0)) if len(move) else covered
+        whole = self.job.toolpath.length[move]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.where(whole > 0, np.minimum((covered - before) / whole, 1.0), 1.0)
+        return np.asarray(start[move] + share * known[move])
+
+    @cached_property
+    def ratios(self) -> dict[str, Floats]:
+        """Load over limit of every step, per quantity, shape (steps,); NaN where one of the two is unknown."""
+        return {name: self._ratio(name, limit) for name, (limit, _, _) in QUANTITIES.items()}
+
+    def _ratio(self, quantity: str, limit: str) -> Floats:
+        bounds = np.array([getattr(limits, limit) or np.nan for limits in self.limits] + [np.nan])
+        return np.asarray(getattr(self.load, quantity) / bounds[self.operation])
+
+    @cached_property
+    def worst_ratio(self) -> Floats:
+        """The greatest of all ratios of every step, shape (steps,); NaN where no limit applies."""
+        return np.asarray(np.fmax.reduce(list(self.ratios.values())))
+
+    def at(self, feed: Floats) -> Self:
+        """Return the same job at other feeds [mm/s], shape (steps,), without simulating it again."""
+        return replace(self, load=self.model.at(feed))
