@@ -6,10 +6,10 @@ import math
 import numpy as np
 
 from freecad_camtwin.twin.engagement import Engagement
-from freecad_camtwin.twin.job import Job, Operation, Stock
+from freecad_camtwin.twin.job.job import Job, Operation, Stock
+from freecad_camtwin.twin.job.tool import Shape, Tool
+from freecad_camtwin.twin.job.toolpath import Toolpath
 from freecad_camtwin.twin.milling import Cut
-from freecad_camtwin.twin.tool import Shape, Tool
-from freecad_camtwin.twin.toolpath import Toolpath
 
 
 def end_mill(**fields):

@@ -16,10 +16,10 @@ from freecad_camtwin.store.schema import Header
 from freecad_camtwin.twin.alignment import align
 from freecad_camtwin.twin.analysis import analyze
 from freecad_camtwin.twin.columns import Columns
+from freecad_camtwin.twin.job.program import read_program
+from freecad_camtwin.twin.job.supply import program_tools, supply
 from freecad_camtwin.twin.package import make_package
-from freecad_camtwin.twin.program import read_program
 from freecad_camtwin.twin.run import Run
-from freecad_camtwin.twin.supply import program_tools, supply
 
 STARTED = 1.7e9
 #: What the simulated cut takes more than predicted, per operation, and what the spindle draws without any [W].

@@ -12,7 +12,7 @@ from freecad_camtwin.cli.outputs import Outputs, check_targets
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say, table
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.words import clock, digits
+from freecad_camtwin.twin.base.words import clock, digits
 
 if TYPE_CHECKING:
     from freecad_camtwin.twin.execution import Execution

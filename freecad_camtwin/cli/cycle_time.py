@@ -12,7 +12,7 @@ from freecad_camtwin.cli.inputs import Request, read
 from freecad_camtwin.cli.options import FILE, Settings, common
 from freecad_camtwin.cli.outputs import Outputs, check_target
 from freecad_camtwin.cli.text import say, table
-from freecad_camtwin.twin.words import clock
+from freecad_camtwin.twin.base.words import clock
 
 
 @click.command("cycle-time", short_help="Tell the time of a job as its controller runs it.")
@@ -28,7 +28,7 @@ def cycle_time(settings: Settings, /, source: Path, machine: str, job: str | Non
     INPUT is a FreeCAD document or a posted program. "length/feed" is the sum that ignores acceleration;
     "FreeCAD says" is the estimate that the document stores.
     """
-    from freecad_camtwin.twin.machine import read_machine
+    from freecad_camtwin.twin.shop.machine import read_machine
 
     runner = read_machine(machine)
     if json_file is not None:

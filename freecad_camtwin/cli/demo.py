@@ -20,7 +20,7 @@ import click
 from freecad_camtwin.cli.options import FILE, Finite, Settings, common
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.errors import InputError, OutputError
-from freecad_camtwin.twin.words import clock
+from freecad_camtwin.twin.base.words import clock
 
 ROOT = Path(__file__).resolve().parents[2]
 PANEL = ROOT / "examples" / "lathe_els_panel.FCStd"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from freecad_camtwin.errors import CamTwinError, DocumentError, FreeCADError, InputError
-from freecad_camtwin.twin.job import Job
+from freecad_camtwin.twin.job.job import Job
 
 #: The names under which distributions install the program without a window.
 NAMES = ("freecadcmd", "FreeCADCmd", "freecadcmd-daily", "freecad.cmd", "FreeCADCmd.exe")
@@ -108,7 +108,7 @@ class FreeCAD:
 
         ``bare`` leaves out feeds that were laid over its operations.
         """
-        from freecad_camtwin.twin.job_file import load_job
+        from freecad_camtwin.twin.job.job_file import load_job
 
         with tempfile.TemporaryDirectory(prefix="camtwin-") as folder:
             target = Path(folder) / "job.npz"

@@ -12,9 +12,9 @@ from freecad_camtwin.cli.options import Settings, merged
 from freecad_camtwin.cli.outputs import reason
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.errors import DocumentError, InputError
-from freecad_camtwin.twin.archive import DAMAGE, packing_fault
-from freecad_camtwin.twin.job import Job, Limits, Stock
-from freecad_camtwin.twin.supply import ToolWords, program_tools, supply
+from freecad_camtwin.twin.base.archive import DAMAGE, packing_fault
+from freecad_camtwin.twin.job.job import Job, Limits, Stock
+from freecad_camtwin.twin.job.supply import ToolWords, program_tools, supply
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def read(request: Request, settings: Settings, *, bare: bool = False) -> Read:
         source_hash = job.toolpath.hash
         job, supplied = supply(job, tools=request.tools, stock=request.stock, n_rpm=request.spindle_rpm)
         return Read(job, sha256, source_hash, supplied)
-    from freecad_camtwin.twin.program import read_program
+    from freecad_camtwin.twin.job.program import read_program
 
     job = read_program(request.source, tools=program_tools(request.tools), stock=request.stock)
     source_hash = job.toolpath.hash

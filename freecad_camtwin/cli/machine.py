@@ -21,7 +21,7 @@ def machine() -> None:
 @common
 def list_profiles() -> None:
     """List the profiles that come with CAM Twin."""
-    from freecad_camtwin.twin.machine import machine_names, read_machine
+    from freecad_camtwin.twin.shop.machine import machine_names, read_machine
 
     rows = []
     for name in machine_names():
@@ -47,7 +47,7 @@ def list_profiles() -> None:
 @common
 def show(profile: str) -> None:
     """Print PROFILE, a TOML file or a name of 'camtwin machine list', as TOML after checking it."""
-    from freecad_camtwin.twin.machine import encode_machine, read_machine
+    from freecad_camtwin.twin.shop.machine import encode_machine, read_machine
 
     say(encode_machine(read_machine(profile)).decode().rstrip())
 
@@ -68,7 +68,7 @@ def identify(settings: Settings, /, log: Path, program: Path, guess: str, output
     """
     from freecad_camtwin.twin.identify import identify as fit
     from freecad_camtwin.twin.identify import read_log
-    from freecad_camtwin.twin.machine import encode_machine, read_machine
+    from freecad_camtwin.twin.shop.machine import encode_machine, read_machine
 
     begin = read_machine(guess)
     if output is not None:

@@ -11,7 +11,7 @@ from freecad_camtwin.cli.text import say, table
 @common
 def materials() -> None:
     """List the known materials: the force law with its coefficients, its relative uncertainty, and its source."""
-    from freecad_camtwin.twin.material import materials as known
+    from freecad_camtwin.twin.shop.material import materials as known
 
     rows = []
     for key, each in known().items():

@@ -14,7 +14,7 @@ from freecad_camtwin.cli.outputs import Outputs, check_targets
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.words import clock
+from freecad_camtwin.twin.base.words import clock
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from freecad_camtwin.errors import StockError
-from freecad_camtwin.twin.job import Limits, Stock
-from freecad_camtwin.twin.supply import ToolWords
+from freecad_camtwin.twin.job.job import Limits, Stock
+from freecad_camtwin.twin.job.supply import ToolWords
 
 
 @dataclass

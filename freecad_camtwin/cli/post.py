@@ -68,8 +68,8 @@ def attach(
     settings: Settings, /, source: Path, output: Path, material: str | None, machine: str | None, job: str | None
 ) -> None:
     """Write a copy of DOC whose job carries a twin, so that its material and machine need not be said again."""
-    from freecad_camtwin.twin.machine import read_machine
-    from freecad_camtwin.twin.material import find_material
+    from freecad_camtwin.twin.shop.machine import read_machine
+    from freecad_camtwin.twin.shop.material import find_material
 
     _check(source, output)
     key = find_material(material).key if material else None

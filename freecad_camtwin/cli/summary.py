@@ -9,9 +9,9 @@ import numpy as np
 from freecad_camtwin.cli.text import say, table
 from freecad_camtwin.twin import analysis_json
 from freecad_camtwin.twin.analysis import Analysis
-from freecad_camtwin.twin.toolpath import Floats
+from freecad_camtwin.twin.base.words import clock, digits
+from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.verdict import summary
-from freecad_camtwin.twin.words import clock, digits
 
 #: Quantity → (heading, factor to its unit).
 _PEAKS = {

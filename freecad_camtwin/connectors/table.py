@@ -20,8 +20,8 @@ from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.readings import Reading, seconds_of, value_of
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.discovery import Item
+from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.observation import Event, Observation, Observations, Samples
-from freecad_camtwin.twin.toolpath import Floats
 
 ROWS_AT_ONCE = 4096
 MOST_COLUMNS = 2000

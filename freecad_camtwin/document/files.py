@@ -11,7 +11,7 @@ from typing import Any
 
 from freecad_camtwin.document.graft import graft
 from freecad_camtwin.errors import OutputError
-from freecad_camtwin.twin import whole_file
+from freecad_camtwin.twin.base import files
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def replacing(path: str | os.PathLike[str], source: str | os.PathLike[str] | Non
             raise OutputError(f"{target} is read-only; choose another name, or allow writing to it")
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
-    with whole_file.replacing(target) as part:
+    with files.replacing(target) as part:
         yield part
 
 

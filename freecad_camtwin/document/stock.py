@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from freecad_camtwin.document.structure import has
-from freecad_camtwin.twin.job import Stock
+from freecad_camtwin.twin.job.job import Stock
 
 #: Two volumes this close, relatively, are the same.
 _SAME = 1e-6

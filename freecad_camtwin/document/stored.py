@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from freecad_camtwin.errors import DocumentError
-from freecad_camtwin.twin.archive import DAMAGE, packing_fault
+from freecad_camtwin.twin.base.archive import DAMAGE, packing_fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from freecad_camtwin.errors import ToolError
-from freecad_camtwin.twin.tool import Profile, Shape, Tool, read_profile, tapered_ball
+from freecad_camtwin.twin.job.tool import Profile, Shape, Tool, read_profile, tapered_ball
 
 #: FreeCAD's words for the shapes we know, without case and signs.
 _SHAPES = {

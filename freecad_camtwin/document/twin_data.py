@@ -8,7 +8,7 @@ import uuid
 from typing import Any
 
 from freecad_camtwin.document.properties import Property, declare, withdraw
-from freecad_camtwin.twin.job import Limits
+from freecad_camtwin.twin.job.job import Limits
 
 _GROUP = "CAM Twin"
 

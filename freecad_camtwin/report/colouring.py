@@ -9,9 +9,9 @@ from matplotlib.colors import Colormap, LogNorm, Normalize
 
 from freecad_camtwin.report import style
 from freecad_camtwin.twin.analysis import Analysis
+from freecad_camtwin.twin.base.words import QUANTITIES
 from freecad_camtwin.twin.comparison import Comparison
-from freecad_camtwin.twin.toolpath import Floats
-from freecad_camtwin.twin.words import QUANTITIES
+from freecad_camtwin.twin.job.toolpath import Floats
 
 #: Measured load → its name in a picture.
 MEASURED = {

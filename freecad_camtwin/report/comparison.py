@@ -12,10 +12,10 @@ from freecad_camtwin.report import comparison_charts, path_view, style
 from freecad_camtwin.report.colouring import MEASURED, by_measured, by_ratio
 from freecad_camtwin.report.page import embedded
 from freecad_camtwin.report.rows import breakable
+from freecad_camtwin.twin.base.words import clock, digits
 from freecad_camtwin.twin.comparison import Comparison
 from freecad_camtwin.twin.execution import Execution
 from freecad_camtwin.twin.kpi import LoadFigures, OperationFigures, Quality
-from freecad_camtwin.twin.words import clock, digits
 
 _SPENT = {
     "cutting": "cutting", "air": "feed in air", "rapid": "rapids", "stopped": "standing", "tool_change": "tool change",

@@ -10,7 +10,7 @@ from freecad_camtwin.report import style
 from freecad_camtwin.report.charts import Band, banded
 from freecad_camtwin.report.colouring import MEASURED
 from freecad_camtwin.twin.comparison import Comparison
-from freecad_camtwin.twin.toolpath import Floats
+from freecad_camtwin.twin.job.toolpath import Floats
 
 #: So many operations have a mark of their own in the scatter; all others share the last.
 _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")

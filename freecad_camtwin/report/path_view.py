@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from freecad_camtwin.report import style
 from freecad_camtwin.report.colouring import Colouring
-from freecad_camtwin.twin.job import Job, Stock
-from freecad_camtwin.twin.toolpath import Floats, Ints
+from freecad_camtwin.twin.job.job import Job, Stock
+from freecad_camtwin.twin.job.toolpath import Floats, Ints
 
 #: More pieces than this are not drawn: steps of one move are put together, the worst colour wins.
 MOST_PIECES = 150_000

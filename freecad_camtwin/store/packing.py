@@ -26,7 +26,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from freecad_camtwin.twin.toolpath import Floats
+from freecad_camtwin.twin.job.toolpath import Floats
 
 Integers = NDArray[np.int64]
 

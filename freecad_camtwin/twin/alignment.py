@@ -15,12 +15,12 @@ from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin import lag as lags
 from freecad_camtwin.twin import signature
 from freecad_camtwin.twin.columns import Columns, joined
+from freecad_camtwin.twin.job.toolpath import Floats, Ints
 from freecad_camtwin.twin.lag import Correction, Rate
 from freecad_camtwin.twin.lesson import Lesson
 from freecad_camtwin.twin.matching import SILENCE, Track, doubts_lines, follow, fresh, is_lost, memory, spread
 from freecad_camtwin.twin.package import Package
 from freecad_camtwin.twin.places import Alignment, ByLine, NewLine, Places, line_state
-from freecad_camtwin.twin.toolpath import Floats, Ints
 
 __all__ = ["Aligner", "Alignment", "Correction", "align"]
 

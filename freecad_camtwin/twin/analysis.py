@@ -14,13 +14,13 @@ from freecad_camtwin.twin import analysis_json, verdict
 from freecad_camtwin.twin.bending import Stiffness
 from freecad_camtwin.twin.engagement import engage
 from freecad_camtwin.twin.figures import Figures
-from freecad_camtwin.twin.job import Job, Limits
+from freecad_camtwin.twin.job.job import Job, Limits
+from freecad_camtwin.twin.job.tool import Tool
 from freecad_camtwin.twin.limits import limits_for
 from freecad_camtwin.twin.load import LoadModel
-from freecad_camtwin.twin.machine import Machine, read_machine
-from freecad_camtwin.twin.material import Material, find_material
 from freecad_camtwin.twin.motion import check_travel, schedule
-from freecad_camtwin.twin.tool import Tool
+from freecad_camtwin.twin.shop.machine import Machine, read_machine
+from freecad_camtwin.twin.shop.material import Material, find_material
 
 
 class Analysis(Figures):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels import deflection
-from freecad_camtwin.twin.tool import Shape, Tool
+from freecad_camtwin.twin.job.tool import Shape, Tool
 
 Floats = NDArray[np.float64]
 

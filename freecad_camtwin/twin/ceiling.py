@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freecad_camtwin.twin.engagement import Engagement
-from freecad_camtwin.twin.job import Job
+from freecad_camtwin.twin.job.job import Job
+from freecad_camtwin.twin.job.tool import Shape
+from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.limits import LOADS, OperationLimits
 from freecad_camtwin.twin.load import Load, LoadModel
 from freecad_camtwin.twin.plan import Reason
 from freecad_camtwin.twin.stretches import Track
-from freecad_camtwin.twin.tool import Shape
-from freecad_camtwin.twin.toolpath import Floats
 
 #: A reason's place here is its code in arrays.
 REASONS = tuple(Reason)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from freecad_camtwin.twin.toolpath import PLANE_AXES, MoveKind, Toolpath
+from freecad_camtwin.twin.job.toolpath import PLANE_AXES, MoveKind, Toolpath
 
 #: A point farther than this from the original move is not a point of it [mm]; posted programs round to 0.001.
 ON_THE_MOVE = 0.01

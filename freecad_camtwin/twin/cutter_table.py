@@ -8,8 +8,8 @@ import numpy as np
 from camtwin_kernels import engagement_shapes as shapes
 from camtwin_kernels.engagement_moves import Cutters
 from freecad_camtwin.errors import ToolError
-from freecad_camtwin.twin.job import Job
-from freecad_camtwin.twin.tool import Shape, Tool, undercut
+from freecad_camtwin.twin.job.job import Job
+from freecad_camtwin.twin.job.tool import Shape, Tool, undercut
 
 #: Point angle of a drill that does not say it: the common one of ISO 235 drills [rad].
 DRILL_SIG = math.radians(118.0)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels import drilling
-from freecad_camtwin.twin.material import Material
-from freecad_camtwin.twin.tool import Tool
+from freecad_camtwin.twin.job.tool import Tool
+from freecad_camtwin.twin.shop.material import Material
 
 Floats = NDArray[np.float64]
 

@@ -14,11 +14,11 @@ from msgspec import Struct
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin import kpi
 from freecad_camtwin.twin.alignment import Alignment, align
+from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.measured import Load, loads
 from freecad_camtwin.twin.package import Package
 from freecad_camtwin.twin.passage import Passage, passages
 from freecad_camtwin.twin.run import Run
-from freecad_camtwin.twin.toolpath import Floats
 
 #: A run without a hash is taken for one of this path if so much of it can be placed, and this surely.
 PLACED, CONFIDENT = 0.6, 0.4

@@ -4,9 +4,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from freecad_camtwin.twin.base.words import clock, digits
 from freecad_camtwin.twin.execution import Execution
 from freecad_camtwin.twin.kpi import OperationFigures
-from freecad_camtwin.twin.words import clock, digits
 
 
 def summary(execution: Execution) -> dict[str, Any]:

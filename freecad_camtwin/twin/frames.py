@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.columns import Columns
+from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.state import State
-from freecad_camtwin.twin.toolpath import Floats
 
 VERSION = 1
 #: Bytes of a frame; numbers are told in several frames where there are more.

@@ -6,11 +6,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from freecad_camtwin.twin.alignment import Alignment
+from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.measured import Load
 from freecad_camtwin.twin.package import Package
 from freecad_camtwin.twin.passage import Passage, Spent, shares
 from freecad_camtwin.twin.run import Run
-from freecad_camtwin.twin.toolpath import Floats
 
 #: A ratio of measured to predicted is taken over pieces of this much cutting time [s], for its spread.
 PIECE = 1.0

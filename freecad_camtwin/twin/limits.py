@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from freecad_camtwin.errors import CamTwinError, ProfileError
-from freecad_camtwin.twin.job import Job, Limits
-from freecad_camtwin.twin.machine import Machine
-from freecad_camtwin.twin.material import Material, find_material
-from freecad_camtwin.twin.tool import Shape, Tool
+from freecad_camtwin.twin.job.job import Job, Limits
+from freecad_camtwin.twin.job.tool import Shape, Tool
+from freecad_camtwin.twin.shop.machine import Machine
+from freecad_camtwin.twin.shop.material import Material, find_material
 
 #: The limits that speak of load; the others bound the feed itself.
 LOADS = ("h_ex_max", "force", "torque", "power", "deflection")

@@ -15,8 +15,8 @@ from functools import cached_property
 
 import numpy as np
 
-from freecad_camtwin.twin.job import Job
-from freecad_camtwin.twin.toolpath import PLANE_AXES, Floats, Ints, MoveKind, Toolpath
+from freecad_camtwin.twin.job.job import Job
+from freecad_camtwin.twin.job.toolpath import PLANE_AXES, Floats, Ints, MoveKind, Toolpath
 
 #: A point farther than this from a move is not on it [mm]: posts in inches round to 0.0001" or 0.001".
 ON_THE_MOVE = 0.02

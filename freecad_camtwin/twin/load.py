@@ -14,10 +14,10 @@ from camtwin_kernels import force
 from freecad_camtwin.twin import bending, cutter
 from freecad_camtwin.twin.bending import Stiffness
 from freecad_camtwin.twin.drill import STEEP, Drilling
-from freecad_camtwin.twin.job import Job
-from freecad_camtwin.twin.material import Material
+from freecad_camtwin.twin.job.job import Job
+from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.milling import Cut, Milling, engaged_edges
-from freecad_camtwin.twin.tool import Shape, Tool
+from freecad_camtwin.twin.shop.material import Material
 
 if TYPE_CHECKING:
     from freecad_camtwin.twin.engagement import Engagement

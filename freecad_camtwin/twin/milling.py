@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from camtwin_kernels import force
 from freecad_camtwin.twin.cutter import Cutter
-from freecad_camtwin.twin.material import Material
+from freecad_camtwin.twin.shop.material import Material
 
 Floats = NDArray[np.float64]
 

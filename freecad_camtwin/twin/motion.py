@@ -7,11 +7,11 @@ import numpy as np
 
 from camtwin_kernels import kinematics
 from freecad_camtwin.errors import ToolpathError
+from freecad_camtwin.twin.job.toolpath import EventKind, Floats, MoveKind, Toolpath
 from freecad_camtwin.twin.linuxcnc import LinuxcncPlanner
-from freecad_camtwin.twin.machine import ExactStop, Grbl, Jerk, Linuxcnc, Machine
 from freecad_camtwin.twin.path_geometry import Geometry
 from freecad_camtwin.twin.schedule import Legs, Schedule
-from freecad_camtwin.twin.toolpath import EventKind, Floats, MoveKind, Toolpath
+from freecad_camtwin.twin.shop.machine import ExactStop, Grbl, Jerk, Linuxcnc, Machine
 
 
 def schedule(toolpath: Toolpath, machine: Machine, *, feed: Floats | None = None) -> Schedule:

@@ -13,14 +13,15 @@ import numpy as np
 
 from freecad_camtwin.twin.ceiling import CODE, LIMIT_SLACK, REASONS, Cut, Holder, Mask
 from freecad_camtwin.twin.engagement import Engagement
-from freecad_camtwin.twin.job import Job
+from freecad_camtwin.twin.job.job import Job
+from freecad_camtwin.twin.job.toolpath import Floats, Toolpath
 from freecad_camtwin.twin.limits import OperationLimits
 from freecad_camtwin.twin.load import LoadModel
-from freecad_camtwin.twin.machine import Machine
 from freecad_camtwin.twin.motion import schedule
 from freecad_camtwin.twin.plan import Binding, Change, FeedPlan, OperationPlan, Reason, Totals
 from freecad_camtwin.twin.planned import Pieces, split
 from freecad_camtwin.twin.recheck import fractions, too_fast
+from freecad_camtwin.twin.shop.machine import Machine
 from freecad_camtwin.twin.step_feeds import (
     BENDING_GAPS,
     HARMLESS_GAPS,
@@ -31,7 +32,6 @@ from freecad_camtwin.twin.step_feeds import (
     planned_relative,
 )
 from freecad_camtwin.twin.stretches import Indices, median, quantise
-from freecad_camtwin.twin.toolpath import Floats, Toolpath
 
 __all__ = ["PlanOptions", "plan_feeds"]
 

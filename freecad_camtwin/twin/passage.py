@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freecad_camtwin.twin.alignment import Alignment
+from freecad_camtwin.twin.job.toolpath import EventKind, Floats, MoveKind
 from freecad_camtwin.twin.package import Package
 from freecad_camtwin.twin.run import Run
-from freecad_camtwin.twin.toolpath import EventKind, Floats, MoveKind
 
 #: A silence longer than this, and than five times the usual interval, is a gap [s].
 SILENT = 0.5

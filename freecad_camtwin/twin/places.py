@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from camtwin_kernels import placing as kernels
 from freecad_camtwin.twin import lag as lags
+from freecad_camtwin.twin.job.toolpath import EventKind, Floats, Ints
 from freecad_camtwin.twin.lag import Correction
 from freecad_camtwin.twin.matching import SILENCE
 from freecad_camtwin.twin.package import Package, Steps
 from freecad_camtwin.twin.polyline import Polyline
 from freecad_camtwin.twin.signature import FINE, Timing
-from freecad_camtwin.twin.toolpath import EventKind, Floats, Ints
 
 #: So many moves may hide behind one reported line.
 MERGED = 200

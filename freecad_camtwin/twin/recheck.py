@@ -12,11 +12,11 @@ import numpy as np
 
 from freecad_camtwin.twin.ceiling import Cut, Holder
 from freecad_camtwin.twin.engagement import engage
+from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.limits import OperationLimits
 from freecad_camtwin.twin.load import LoadModel
 from freecad_camtwin.twin.planned import Pieces, split
 from freecad_camtwin.twin.stretches import Indices
-from freecad_camtwin.twin.toolpath import Floats
 
 
 def fractions(move: Indices, length: Floats) -> Floats:

@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from freecad_camtwin.twin.toolpath import PLANE_AXES, Floats, Ints, MoveKind, Toolpath
+from freecad_camtwin.twin.job.toolpath import PLANE_AXES, Floats, Ints, MoveKind, Toolpath
 
 
 @dataclass(frozen=True)

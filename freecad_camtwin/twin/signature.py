@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from camtwin_kernels import signature as kernels
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.columns import Columns
-from freecad_camtwin.twin.toolpath import Floats
+from freecad_camtwin.twin.job.toolpath import Floats
 
 #: Samples of both curves are this long [s].
 FINE = 0.1

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from camtwin_kernels import stock as kernel
 from freecad_camtwin.errors import InputError, StockError
-from freecad_camtwin.twin.archive import DAMAGE, LARGEST, read_arrays, read_entries
-from freecad_camtwin.twin.job import Stock
+from freecad_camtwin.twin.base.archive import DAMAGE, LARGEST, read_arrays, read_entries
+from freecad_camtwin.twin.job.job import Stock
 
 #: Heights are whole multiples of this [mm].
 QUANTUM = 2.0**-14

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from freecad_camtwin.twin.toolpath import Floats, Toolpath
+from freecad_camtwin.twin.job.toolpath import Floats, Toolpath
 
 Indices = NDArray[np.int64]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from freecad_camtwin.twin.base.words import QUANTITIES, clock
 from freecad_camtwin.twin.figures import Figures
-from freecad_camtwin.twin.toolpath import Floats
-from freecad_camtwin.twin.words import QUANTITIES, clock
+from freecad_camtwin.twin.job.toolpath import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ from camtwin_kernels.engagement import ALONE, CUT_MOVES
 from freecad_camtwin.twin import cuts
 from freecad_camtwin.twin import engagement as twin
 from freecad_camtwin.twin.engagement import engage, reduce
-from freecad_camtwin.twin.job import Stock
+from freecad_camtwin.twin.job.job import Stock
+from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.stock import HeightField, memory_estimate
-from freecad_camtwin.twin.tool import Shape, Tool
 from reference_engagement import job, toolpath
 
 FREECAD_PYTHON = "/usr/bin/python3"

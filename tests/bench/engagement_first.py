@@ -9,9 +9,9 @@ from pathlib import Path
 
 from freecad_camtwin.twin.analysis import analyze
 from freecad_camtwin.twin.engagement import reduce
-from freecad_camtwin.twin.job import Stock
-from freecad_camtwin.twin.program import read_program
-from freecad_camtwin.twin.tool import Shape, Tool
+from freecad_camtwin.twin.job.job import Stock
+from freecad_camtwin.twin.job.program import read_program
+from freecad_camtwin.twin.job.tool import Shape, Tool
 
 PROGRAM = """G21 G90 G17
 T1 M6

@@ -8,14 +8,14 @@ import numpy as np
 from bench.report import Row, cpu_medians
 from freecad_camtwin.twin.apply_plan import apply_to_commands
 from freecad_camtwin.twin.engagement import engage
-from freecad_camtwin.twin.job import Job, Limits, Stock
+from freecad_camtwin.twin.job.job import Job, Limits, Stock
 from freecad_camtwin.twin.limits import limits_for
 from freecad_camtwin.twin.load import LoadModel
-from freecad_camtwin.twin.machine import read_machine
-from freecad_camtwin.twin.material import find_material
 from freecad_camtwin.twin.optimise import PlanOptions, plan_feeds
 from freecad_camtwin.twin.plan import Command, FeedPlan, OperationPlan, commands_hash
 from freecad_camtwin.twin.planned import planned_toolpath
+from freecad_camtwin.twin.shop.machine import read_machine
+from freecad_camtwin.twin.shop.material import find_material
 from plan_jobs import job_of, straight_path
 
 STEPS = 140_000

@@ -8,7 +8,7 @@ import sys
 from calling import ROOT, camtwin, one_sentence
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.twin.compare import compare
-from freecad_camtwin.twin.program import read_program
+from freecad_camtwin.twin.job.program import read_program
 
 LEFT = {
     "panel.FCStd", "panel-mended.FCStd", "before.ngc", "after.ngc", "plan.json", "report.html", "toolpath.png",

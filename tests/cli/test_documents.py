@@ -12,7 +12,7 @@ import pytest
 from calling import ROOT, camtwin, one_sentence
 from freecad_camtwin.cli.freecad import FreeCAD
 from freecad_camtwin.twin.compare import compare
-from freecad_camtwin.twin.program import read_program
+from freecad_camtwin.twin.job.program import read_program
 
 CUT = ("--material=6061", "--machine=hobby_mill", "--tool=reach=20", "--cell=0.2")
 LIMITS = "--limit=h-ex-max=0.03,deflection=0.05"

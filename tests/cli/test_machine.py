@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from calling import camtwin, one_sentence
-from freecad_camtwin.twin.machine import encode_machine, machine_names, read_machine
+from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.motion import schedule
-from freecad_camtwin.twin.program import read_program
+from freecad_camtwin.twin.shop.machine import encode_machine, machine_names, read_machine
 
 
 def test_every_shipped_profile_is_listed_and_reads_back_what_it_shows(tmp_path):

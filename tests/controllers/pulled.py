@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from freecad_camtwin.twin.toolpath import PLANE_AXES, MoveKind
+from freecad_camtwin.twin.job.toolpath import PLANE_AXES, MoveKind
 
 #: Chords that stand for an arc.
 CHORDS = 32

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from controllers.pulled import chords
-from freecad_camtwin.twin.toolpath import Toolpath
+from freecad_camtwin.twin.job.toolpath import Toolpath
 
 #: So many moves may hide behind one reported line.
 MERGED = 40

@@ -14,9 +14,9 @@ from freecad_camtwin.document import structure, tools
 from freecad_camtwin.document.job import read_job, read_stored
 from freecad_camtwin.document.stock import read_stock
 from freecad_camtwin.errors import DocumentError, ToolError
-from freecad_camtwin.twin.program import read_program
-from freecad_camtwin.twin.tool import Shape
-from freecad_camtwin.twin.toolpath import EventKind, MoveKind
+from freecad_camtwin.twin.job.program import read_program
+from freecad_camtwin.twin.job.tool import Shape
+from freecad_camtwin.twin.job.toolpath import EventKind, MoveKind
 from freecad_jobs import VERSION, block_with_pocket, build_job, cam, controller, plan_for, tool_bit
 
 numba = pytest.importorskip("numba")

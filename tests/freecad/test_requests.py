@@ -11,7 +11,7 @@ import FreeCAD as App
 import pytest
 
 from freecad_camtwin.document import child, requests, stored, structure
-from freecad_camtwin.twin.job_file import load_job
+from freecad_camtwin.twin.job.job_file import load_job
 from freecad_jobs import VERSION, alike, plan_for
 
 PANEL = "lathe_els_panel.FCStd"

@@ -12,7 +12,7 @@ from freecad_camtwin.document.commands import commands_of
 from freecad_camtwin.document.dressup import APPLIED, FeedDressup
 from freecad_camtwin.document.job import read_stored
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.job import Limits
+from freecad_camtwin.twin.job.job import Limits
 from freecad_jobs import build_job, plan_for
 
 

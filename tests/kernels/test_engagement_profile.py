@@ -9,10 +9,10 @@ import pytest
 from freecad_camtwin.errors import ToolError
 from freecad_camtwin.twin.cutter_table import cutters_of
 from freecad_camtwin.twin.engagement import engage, reduce
+from freecad_camtwin.twin.job.tool import Shape, Tool, read_profile
+from freecad_camtwin.twin.job.toolpath import MoveKind
 from freecad_camtwin.twin.load import LoadModel
-from freecad_camtwin.twin.material import find_material
-from freecad_camtwin.twin.tool import Shape, Tool, read_profile
-from freecad_camtwin.twin.toolpath import MoveKind
+from freecad_camtwin.twin.shop.material import find_material
 from reference_engagement import heights, job, mean_forces, toolpath
 
 ALUMINIUM = find_material("6061")

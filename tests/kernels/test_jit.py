@@ -25,7 +25,7 @@ import hashlib, sys
 sys.path[:0] = {path!r}
 import numpy as np
 from freecad_camtwin.twin.engagement import engage
-from freecad_camtwin.twin.job import Stock
+from freecad_camtwin.twin.job.job import Stock
 from reference_engagement import job, toolpath
 with np.load({data!r}) as data:
     points = np.cumsum(data["steps"][:20000].astype(np.int64), axis=0) * 1e-4

@@ -19,10 +19,10 @@ from freecad_camtwin.twin.alignment import align
 from freecad_camtwin.twin.analysis import analyze
 from freecad_camtwin.twin.columns import apply
 from freecad_camtwin.twin.discovery import propose
-from freecad_camtwin.twin.machine import Overheads, read_machine
 from freecad_camtwin.twin.motion import schedule
 from freecad_camtwin.twin.observation import Event, Samples
 from freecad_camtwin.twin.package import make_package
+from freecad_camtwin.twin.shop.machine import Overheads, read_machine
 from observing import PATIENCE, numbers, until, words
 from plan_jobs import job_of, passes
 from posted import post

@@ -5,9 +5,9 @@ import pytest
 
 from calling import PROGRAM
 from freecad_camtwin.twin.analysis import analyze
-from freecad_camtwin.twin.job import Limits, Stock
-from freecad_camtwin.twin.program import read_program
-from freecad_camtwin.twin.tool import Shape, Tool
+from freecad_camtwin.twin.job.job import Limits, Stock
+from freecad_camtwin.twin.job.program import read_program
+from freecad_camtwin.twin.job.tool import Shape, Tool
 
 TOOL = Tool(6.0, Shape.FLAT, label="end mill", zefp=2, lpr=20.0, material="Carbide")
 

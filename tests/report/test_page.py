@@ -47,7 +47,7 @@ def words_of(html):
 def planned(job, known):
     """The plan, and the same job at its feeds."""
     from freecad_camtwin.twin.analysis import analyze
-    from freecad_camtwin.twin.job import Limits
+    from freecad_camtwin.twin.job.job import Limits
 
     plan = plan_feeds(known.job, known.engagement, known.model, known.limits, known.machine)
     mended = replace(known.job, toolpath=planned_toolpath(known.job.toolpath, plan))

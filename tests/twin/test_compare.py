@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from freecad_camtwin.twin.compare import compare
-from freecad_camtwin.twin.rs274 import interpret_program
+from freecad_camtwin.twin.job.rs274 import interpret_program
 
 
 def read(lines):

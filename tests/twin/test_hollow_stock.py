@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from freecad_camtwin.twin.engagement import engage
-from freecad_camtwin.twin.job import Stock
+from freecad_camtwin.twin.job.job import Stock
 from freecad_camtwin.twin.stock import HeightField, hidden_hollow, solid_volume
 from reference_engagement import job, toolpath
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from freecad_camtwin.twin.job.program import read_program
+from freecad_camtwin.twin.job.toolpath import MoveKind
 from freecad_camtwin.twin.line_map import identity, map_lines
-from freecad_camtwin.twin.program import read_program
-from freecad_camtwin.twin.toolpath import MoveKind
 from posted import post
 
 DATA = Path(__file__).parent.parent / "data" / "nc"

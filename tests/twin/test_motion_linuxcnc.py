@@ -7,11 +7,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from camtwin_kernels import linuxcnc_merge, linuxcnc_tables
+from freecad_camtwin.twin.job.toolpath import Event, EventKind, MoveKind, Toolpath
 from freecad_camtwin.twin.linuxcnc import LinuxcncPlanner
-from freecad_camtwin.twin.machine import read_machine
 from freecad_camtwin.twin.motion import schedule
 from freecad_camtwin.twin.path_geometry import Geometry
-from freecad_camtwin.twin.toolpath import Event, EventKind, MoveKind, Toolpath
+from freecad_camtwin.twin.shop.machine import read_machine
 
 MACHINE = read_machine("linuxcnc_sim")
 MODES = ((61.0, None, None), (61.1, None, None), (64.0, None, None), (64.0, 0.01, 0.0), (64.0, 0.05, None))

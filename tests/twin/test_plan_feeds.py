@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from freecad_camtwin.errors import PlanError
 from freecad_camtwin.twin.engagement import engage
-from freecad_camtwin.twin.job import Limits, Stock
+from freecad_camtwin.twin.job.job import Limits, Stock
+from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.limits import limits_for, tool_limits
 from freecad_camtwin.twin.load import LoadModel
-from freecad_camtwin.twin.machine import read_machine
-from freecad_camtwin.twin.material import find_material
 from freecad_camtwin.twin.optimise import PlanOptions, plan_feeds
 from freecad_camtwin.twin.plan import FeedPlan, Reason
 from freecad_camtwin.twin.planned import planned_toolpath
-from freecad_camtwin.twin.tool import Shape, Tool
+from freecad_camtwin.twin.shop.machine import read_machine
+from freecad_camtwin.twin.shop.material import find_material
 from plan_jobs import END_MILL, dense, job_of, passes, straight_path
 
 QUANTITIES = {"h_ex": "h_ex_max", "force": "force", "torque": "torque", "power": "power"}

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from freecad_camtwin.errors import CamTwinError, PlanError
+from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.plan import Change, FeedPlan, OperationPlan
 from freecad_camtwin.twin.planned import planned_toolpath
-from freecad_camtwin.twin.program import read_program
 from freecad_camtwin.twin.rewrite import rewrite
 
 MILLIMETRES = """%

@@ -9,9 +9,9 @@ import pytest
 from freecad_camtwin.cli.options import parse_tool
 from freecad_camtwin.document.tools import fingerprint, read_tool
 from freecad_camtwin.errors import ToolError
-from freecad_camtwin.twin.job_file import load_job, save_job
-from freecad_camtwin.twin.supply import supply
-from freecad_camtwin.twin.tool import Shape, Tool, tapered_ball
+from freecad_camtwin.twin.job.job_file import load_job, save_job
+from freecad_camtwin.twin.job.supply import supply
+from freecad_camtwin.twin.job.tool import Shape, Tool, tapered_ball
 from reference_engagement import job, toolpath
 
 STEPPED = ((0.0, 0.0), (2.0, 0.0), (2.0, 3.0), (4.0, 5.0))

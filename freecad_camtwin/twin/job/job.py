@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from freecad_camtwin.twin.tool import Tool
-from freecad_camtwin.twin.toolpath import Toolpath
+from freecad_camtwin.twin.job.tool import Tool
+from freecad_camtwin.twin.job.toolpath import Toolpath
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ import numpy as np
 from msgspec import Meta, Struct, field
 
 from freecad_camtwin.errors import ProfileError
-from freecad_camtwin.twin.toolpath import Floats
+from freecad_camtwin.twin.job.toolpath import Floats
 
 #: Where the profiles that come with the addon live.
-PROFILES = Path(__file__).parent / "data" / "machines"
+PROFILES = Path(__file__).parents[1] / "data" / "machines"
 
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]

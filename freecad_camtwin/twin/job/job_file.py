@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from freecad_camtwin.errors import CamTwinError, InputError
-from freecad_camtwin.twin.archive import DAMAGE, LARGEST, read_arrays, read_entries
-from freecad_camtwin.twin.job import Job, Limits, Operation, Stock
-from freecad_camtwin.twin.stored_job import Command, StoredJob, StoredOperation, interpret, pack, unpack
-from freecad_camtwin.twin.tool import Shape, Tool
-from freecad_camtwin.twin.toolpath import Event, EventKind, Toolpath
-from freecad_camtwin.twin.whole_file import replacing
+from freecad_camtwin.twin.base.archive import DAMAGE, LARGEST, read_arrays, read_entries
+from freecad_camtwin.twin.base.files import replacing
+from freecad_camtwin.twin.job.job import Job, Limits, Operation, Stock
+from freecad_camtwin.twin.job.stored_job import Command, StoredJob, StoredOperation, interpret, pack, unpack
+from freecad_camtwin.twin.job.tool import Shape, Tool
+from freecad_camtwin.twin.job.toolpath import Event, EventKind, Toolpath
 
 SCHEMA = "camtwin.job/1"
 

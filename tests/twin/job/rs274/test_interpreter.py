@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freecad_camtwin.errors import ProgramError, ToolpathError
-from freecad_camtwin.twin.rs274 import Stream, interpret, interpret_program
-from freecad_camtwin.twin.toolpath import EventKind, MoveKind, Plane
+from freecad_camtwin.twin.job.rs274 import Stream, interpret, interpret_program
+from freecad_camtwin.twin.job.toolpath import EventKind, MoveKind, Plane
 
 
 def read(text, **known):

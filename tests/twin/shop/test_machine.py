@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from freecad_camtwin.errors import ProfileError
-from freecad_camtwin.twin.machine import PROFILES, decode_machine, encode_machine, machine_names, read_machine
+from freecad_camtwin.twin.shop.machine import PROFILES, decode_machine, encode_machine, machine_names, read_machine
 
 GOOD = (PROFILES / "vmc.toml").read_text()
 
@@ -66,7 +66,7 @@ def test_below_its_first_corner_a_spindle_has_constant_torque_and_above_it_const
 
 def test_the_simulators_profile_is_the_simulators_own_ini():
     ini = configparser.ConfigParser(strict=False)
-    ini.read(Path(__file__).parent.parent / "controllers" / "linuxcnc" / "mill.ini")
+    ini.read(Path(__file__).parent.parent.parent / "controllers" / "linuxcnc" / "mill.ini")
     machine = read_machine("linuxcnc_sim")
     for name in "xyz":
         section, axis = ini[f"AXIS_{name.upper()}"], getattr(machine.axes, name)

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from camtwin_kernels import rs274 as kernels
 from freecad_camtwin.errors import ProgramError
-from freecad_camtwin.twin.rs274 import cycles, refusals
-from freecad_camtwin.twin.rs274.blocks import Blocks, Words
-from freecad_camtwin.twin.rs274.frame import Frame
-from freecad_camtwin.twin.rs274.record import Record
-from freecad_camtwin.twin.toolpath import PLANE_AXES, EventKind
+from freecad_camtwin.twin.job.rs274 import cycles, refusals
+from freecad_camtwin.twin.job.rs274.blocks import Blocks, Words
+from freecad_camtwin.twin.job.rs274.frame import Frame
+from freecad_camtwin.twin.job.rs274.record import Record
+from freecad_camtwin.twin.job.toolpath import PLANE_AXES, EventKind
 
 _INCH = 25.4
 _AXES = "XYZ"

@@ -4,7 +4,7 @@ import statistics
 import pytest
 
 from freecad_camtwin.errors import ProfileError
-from freecad_camtwin.twin.material import TYPICAL_RATIOS, Material, find_material, materials, read_materials
+from freecad_camtwin.twin.shop.material import TYPICAL_RATIOS, Material, find_material, materials, read_materials
 
 
 @pytest.mark.parametrize(

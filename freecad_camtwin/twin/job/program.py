@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freecad_camtwin.errors import ProgramError
-from freecad_camtwin.twin.job import Job, Operation, Stock
-from freecad_camtwin.twin.rs274 import Interpreter, interpret_program
-from freecad_camtwin.twin.tool import Shape, Tool
-from freecad_camtwin.twin.toolpath import EventKind
+from freecad_camtwin.twin.job.job import Job, Operation, Stock
+from freecad_camtwin.twin.job.rs274 import Interpreter, interpret_program
+from freecad_camtwin.twin.job.tool import Shape, Tool
+from freecad_camtwin.twin.job.toolpath import EventKind
 
 Point = tuple[float, float, float]
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from freecad_camtwin.errors import DocumentError, InputError, OutputError, ProgramError
-from freecad_camtwin.twin.job import Limits, Operation, Stock
-from freecad_camtwin.twin.job_file import load_job, save_job, save_stored
-from freecad_camtwin.twin.stored_job import StoredJob, StoredOperation, interpret, pack, unpack
-from freecad_camtwin.twin.tool import Shape, Tool
-from freecad_camtwin.twin.toolpath import EventKind, MoveKind
+from freecad_camtwin.twin.job.job import Limits, Operation, Stock
+from freecad_camtwin.twin.job.job_file import load_job, save_job, save_stored
+from freecad_camtwin.twin.job.stored_job import StoredJob, StoredOperation, interpret, pack, unpack
+from freecad_camtwin.twin.job.tool import Shape, Tool
+from freecad_camtwin.twin.job.toolpath import EventKind, MoveKind
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
 MILL = Tool(dc=6.0, shape=Shape.FLAT, number=2, label="EM6", re=0.0, zefp=3)
 CONE = Tool(dc=10.0, shape=Shape.PROFILE, number=5, label="cone", profile=((1.0, 0.0), (5.0, 4.0)))
@@ -161,7 +161,7 @@ def test_handing_a_job_over_needs_numpy_alone(tmp_path):
 import sys
 for name in ("numba", "msgspec", "matplotlib", "jinja2", "click", "rich"):
     sys.modules[name] = None
-import freecad_camtwin.twin.apply_plan, freecad_camtwin.twin.job_file, freecad_camtwin.twin.plan
-import freecad_camtwin.twin.stored_job
+import freecad_camtwin.twin.apply_plan, freecad_camtwin.twin.job.job_file, freecad_camtwin.twin.plan
+import freecad_camtwin.twin.job.stored_job
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

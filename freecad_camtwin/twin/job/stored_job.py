@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freecad_camtwin.errors import DocumentError
-from freecad_camtwin.twin.job import Job, Operation, Stock
-from freecad_camtwin.twin.tool import Tool
+from freecad_camtwin.twin.job.job import Job, Operation, Stock
+from freecad_camtwin.twin.job.tool import Tool
 
 #: A stored command: its name and its parameters, lengths in mm and F in mm/s.
 Command = tuple[str, Mapping[str, float]]
@@ -68,7 +68,7 @@ class StoredJob:
 
 def interpret(stored: StoredJob) -> Job:
     """Follow the commands as moves. ProgramError or ToolpathError names the command that cannot be followed."""
-    from freecad_camtwin.twin import rs274  # not above: a FreeCAD that only hands a job over has no numba
+    from freecad_camtwin.twin.job import rs274  # not above: a FreeCAD that only hands a job over has no numba
 
     if not stored.operations:
         raise DocumentError(f"job {stored.label!r} has no active operation with a path: nothing to analyse")

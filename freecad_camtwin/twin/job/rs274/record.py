@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels import rs274 as kernels
-from freecad_camtwin.twin.toolpath import Event, EventKind, MoveKind, Toolpath
+from freecad_camtwin.twin.job.toolpath import Event, EventKind, MoveKind, Toolpath
 
 
 class Record:

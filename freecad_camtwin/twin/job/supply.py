@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from freecad_camtwin.twin.job import Job, Stock
-from freecad_camtwin.twin.tool import Shape, Tool, read_profile
-from freecad_camtwin.twin.toolpath import MoveKind
+from freecad_camtwin.twin.job.job import Job, Stock
+from freecad_camtwin.twin.job.tool import Shape, Tool, read_profile
+from freecad_camtwin.twin.job.toolpath import MoveKind
 
 #: Name in ``--tool`` → (field of Tool, factor to its unit).
 _NUMBERS = {

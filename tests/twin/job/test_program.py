@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from freecad_camtwin.errors import ProgramError
-from freecad_camtwin.twin.job import Stock
-from freecad_camtwin.twin.program import read_program
-from freecad_camtwin.twin.tool import Shape, Tool
+from freecad_camtwin.twin.job.job import Stock
+from freecad_camtwin.twin.job.program import read_program
+from freecad_camtwin.twin.job.tool import Shape, Tool
 
-DATA = Path(__file__).parent.parent / "data" / "nc"
+DATA = Path(__file__).parent.parent.parent / "data" / "nc"
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 
 from camtwin_kernels import rs274 as kernels
 from freecad_camtwin.errors import ProgramError
-from freecad_camtwin.twin.rs274.blocks import Words
+from freecad_camtwin.twin.job.rs274.blocks import Words
 
 #: G numbers in tenths of the nine work coordinate systems.
 SYSTEMS = {540: 0, 550: 1, 560: 2, 570: 3, 580: 4, 590: 5, 591: 6, 592: 7, 593: 8}

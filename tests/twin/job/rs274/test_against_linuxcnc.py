@@ -11,9 +11,9 @@ import pytest
 
 from controllers import rs274
 from freecad_camtwin.errors import ProgramError
-from freecad_camtwin.twin.rs274 import interpret_program
+from freecad_camtwin.twin.job.rs274 import interpret_program
 
-DATA = Path(__file__).parent.parent / "data" / "nc"
+DATA = Path(__file__).parent.parent.parent.parent / "data" / "nc"
 SHARED = DATA.parent.parent.parent.parent / "shared" / "data" / "nc"
 SUFFIXES = {".nc", ".ngc", ".gcode", ".mpf"}
 #: Why a program that LinuxCNC follows may be refused here (docs/programs.md).

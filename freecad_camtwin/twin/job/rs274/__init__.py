@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from freecad_camtwin.twin.rs274.blocks import Command, blocks_of_commands, blocks_of_text
-from freecad_camtwin.twin.rs274.interpreter import Interpreter
-from freecad_camtwin.twin.toolpath import Toolpath
+from freecad_camtwin.twin.job.rs274.blocks import Command, blocks_of_commands, blocks_of_text
+from freecad_camtwin.twin.job.rs274.interpreter import Interpreter
+from freecad_camtwin.twin.job.toolpath import Toolpath
 
 __all__ = ["Command", "Interpreter", "Stream", "blocks_of_text", "interpret", "interpret_program"]
 
