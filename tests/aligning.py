@@ -11,12 +11,12 @@ import traces
 from controllers.timing import ZERO
 from freecad_camtwin.twin.alignment import Alignment
 from freecad_camtwin.twin.columns import Columns
+from freecad_camtwin.twin.cycle_time.motion import schedule
+from freecad_camtwin.twin.cycle_time.schedule import durations
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.line_map import identity
-from freecad_camtwin.twin.motion import schedule
 from freecad_camtwin.twin.package import Package, Steps
-from freecad_camtwin.twin.schedule import durations
 from freecad_camtwin.twin.shop.machine import read_machine
 from plan_jobs import job_of, straight_path
 

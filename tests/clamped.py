@@ -7,7 +7,7 @@ import numpy as np
 
 from aligning import EPOCH, NC
 from freecad_camtwin.twin.alignment import Alignment
-from freecad_camtwin.twin.analysis import analyze
+from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.columns import Columns
 from freecad_camtwin.twin.job.job import Job, Operation, Stock
 from freecad_camtwin.twin.job.program import read_program

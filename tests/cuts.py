@@ -5,11 +5,11 @@ import math
 
 import numpy as np
 
-from freecad_camtwin.twin.engagement import Engagement
+from freecad_camtwin.twin.cut.engagement import Engagement
+from freecad_camtwin.twin.cut.milling import Cut
 from freecad_camtwin.twin.job.job import Job, Operation, Stock
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.job.toolpath import Toolpath
-from freecad_camtwin.twin.milling import Cut
 
 
 def end_mill(**fields):

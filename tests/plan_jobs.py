@@ -3,10 +3,10 @@
 
 import numpy as np
 
+from freecad_camtwin.twin.cycle_time.schedule import points_along
 from freecad_camtwin.twin.job.job import Job, Limits, Operation, Stock
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.job.toolpath import MoveKind, Toolpath
-from freecad_camtwin.twin.schedule import points_along
 
 END_MILL = Tool(dc=6.0, shape=Shape.FLAT, zefp=2, lpr=25.0, fha=0.5, number=1, label="6 mm", material="Carbide")
 

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
+from freecad_camtwin.twin.cycle_time.schedule import points_along
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, MoveKind
-from freecad_camtwin.twin.schedule import points_along
 
 WORDS = ("X", "Y", "Z")
 CENTRES = ("I", "J", "K")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from freecad_camtwin.twin.cut.height_field import QUANTUM, HeightField
 from freecad_camtwin.twin.job.job import Job, Operation, Stock
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.job.toolpath import MoveKind, Toolpath
-from freecad_camtwin.twin.stock import QUANTUM, HeightField
 
 Floats = NDArray[np.float64]
 

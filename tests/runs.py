@@ -14,7 +14,7 @@ from freecad_camtwin.cli.options import parse_stock, parse_tool
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.schema import Header
 from freecad_camtwin.twin.alignment import align
-from freecad_camtwin.twin.analysis import analyze
+from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.columns import Columns
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.job.supply import program_tools, supply

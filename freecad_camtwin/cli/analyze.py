@@ -38,14 +38,14 @@ def analyze(
     request = Request(**said)
     check_targets((json_file, steps, html, png), request.source)
     analysis, found = analyzed(request, settings)
-    from freecad_camtwin.twin import analysis_json
+    from freecad_camtwin.twin.analysis import schema
 
     with Outputs() as outputs:
         if json_file is not None:
-            content = analysis_json.to_json(analysis, path=str(request.source), sha256=found.sha256)
+            content = schema.to_json(analysis, path=str(request.source), sha256=found.sha256)
             outputs.write(json_file, content.encode())
         if steps is not None:
-            outputs.write(steps, npz(analysis_json.steps(analysis)))
+            outputs.write(steps, npz(schema.steps(analysis)))
         if html is not None or png is not None:
             with working("Drawing", quiet=settings.quiet):
                 _draw(analysis, html, png, outputs)

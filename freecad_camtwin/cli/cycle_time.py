@@ -34,7 +34,7 @@ def cycle_time(settings: Settings, /, source: Path, machine: str, job: str | Non
     if json_file is not None:
         check_target(json_file, source)
     found = read(Request(source, job=job), settings)
-    from freecad_camtwin.twin.motion import check_travel, schedule
+    from freecad_camtwin.twin.cycle_time.motion import check_travel, schedule
 
     check_travel(found.job.toolpath, runner)
     result = figures(found.job, schedule(found.job.toolpath, runner), runner)
@@ -51,7 +51,7 @@ def figures(job: Any, timed: Any, runner: Any) -> dict[str, Any]:
     path = job.toolpath
     with np.errstate(divide="ignore", invalid="ignore"):
         at_feed = np.where(path.length == 0, 0.0, path.length / np.where(path.feed > 0, path.feed, np.nan))
-    from freecad_camtwin.twin.schedule import durations
+    from freecad_camtwin.twin.cycle_time.schedule import durations
 
     spent = durations(timed)
     operations = []

@@ -94,7 +94,7 @@ def analyzed(request: Request, settings: Settings, found: Read | None = None) ->
     """Read and analyse: the Analysis, and the Read that it rests on."""
     found = found or read(request, settings)
     with working("Loading the kernels", quiet=settings.quiet):
-        from freecad_camtwin.twin.analysis import analyze
+        from freecad_camtwin.twin.analysis.analysis import analyze
     with working(f"Simulating the cut of '{found.job.label}'", quiet=settings.quiet) as tick:
         analysis = analyze(
             found.job,

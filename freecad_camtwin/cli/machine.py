@@ -66,8 +66,8 @@ def identify(settings: Settings, /, log: Path, program: Path, guess: str, output
     The controller's rule is that of --guess; its accelerations, speeds and corners are fitted. What the run does not
     tell stays as guessed, and is marked.
     """
-    from freecad_camtwin.twin.identify import identify as fit
-    from freecad_camtwin.twin.identify import read_log
+    from freecad_camtwin.twin.cycle_time.identify import identify as fit
+    from freecad_camtwin.twin.cycle_time.identify import read_log
     from freecad_camtwin.twin.shop.machine import encode_machine, read_machine
 
     begin = read_machine(guess)

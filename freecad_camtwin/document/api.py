@@ -23,7 +23,7 @@ from freecad_camtwin.errors import DocumentError, InputError
 from freecad_camtwin.twin.plan import FeedPlan
 
 if TYPE_CHECKING:
-    from freecad_camtwin.twin.analysis import Analysis
+    from freecad_camtwin.twin.analysis.analysis import Analysis
     from freecad_camtwin.twin.execution import Execution
     from freecad_camtwin.twin.optimise import PlanOptions
     from freecad_camtwin.twin.package import Package
@@ -148,7 +148,7 @@ def _executions(job: Any, run: Any, package: Any, options: dict[str, Any]) -> "S
 def _analysis() -> Any:
     """The analysis and all that it needs; a sentence where FreeCAD's Python lacks a package."""
     try:
-        from freecad_camtwin.twin import analysis
+        from freecad_camtwin.twin.analysis import analysis
     except ImportError as error:
         raise DocumentError(
             f"the Python of this FreeCAD has no package {error.name!r}: install it with the Addon Manager, "

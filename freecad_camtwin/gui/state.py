@@ -9,7 +9,7 @@ import numpy as np
 
 from freecad_camtwin.gui.overlay import Overlay, colours, view_of
 from freecad_camtwin.report.colouring import by_load
-from freecad_camtwin.twin.analysis import Analysis
+from freecad_camtwin.twin.analysis.analysis import Analysis
 
 
 @dataclass

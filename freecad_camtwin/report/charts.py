@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from freecad_camtwin.report import style
-from freecad_camtwin.twin.analysis import Analysis
+from freecad_camtwin.twin.analysis.analysis import Analysis
 from freecad_camtwin.twin.base.words import QUANTITIES
 from freecad_camtwin.twin.job.toolpath import Floats
 

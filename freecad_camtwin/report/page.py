@@ -13,11 +13,11 @@ from freecad_camtwin import __version__
 from freecad_camtwin.report import charts, path_view, style
 from freecad_camtwin.report.colouring import by_load
 from freecad_camtwin.report.rows import changes_of, operation_rows, unknown_sentences
-from freecad_camtwin.twin.analysis import Analysis
+from freecad_camtwin.twin.analysis.analysis import Analysis
+from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, summary
 from freecad_camtwin.twin.base.words import QUANTITIES, clock, digits
 from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.plan import FeedPlan
-from freecad_camtwin.twin.verdict import operation_verdicts, summary
 
 #: What the table says of each quantity besides its name.
 _HEADS = {

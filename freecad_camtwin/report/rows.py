@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from freecad_camtwin.twin import analysis_json
-from freecad_camtwin.twin.analysis import Analysis
+from freecad_camtwin.twin.analysis import schema
+from freecad_camtwin.twin.analysis.analysis import Analysis
 from freecad_camtwin.twin.base.words import QUANTITIES, clock, digits
 from freecad_camtwin.twin.plan import Change, FeedPlan
 
@@ -23,7 +23,7 @@ def operation_rows(analysis: Analysis, after: Analysis | None) -> list[dict[str,
 
 
 def _row(shown: Analysis, before: Analysis | None, index: int) -> dict[str, Any]:
-    entry = analysis_json.operation(shown, index)
+    entry = schema.operation(shown, index)
     ratio = entry["worst_ratio"]
     return {
         "label": breakable(entry["label"]),

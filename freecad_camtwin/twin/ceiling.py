@@ -15,12 +15,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from freecad_camtwin.twin.engagement import Engagement
+from freecad_camtwin.twin.cut.engagement import Engagement
+from freecad_camtwin.twin.cut.limits import LOADS, OperationLimits
+from freecad_camtwin.twin.cut.load import Load, LoadModel
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.tool import Shape
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.limits import LOADS, OperationLimits
-from freecad_camtwin.twin.load import Load, LoadModel
 from freecad_camtwin.twin.plan import Reason
 from freecad_camtwin.twin.stretches import Track
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freecad_camtwin.errors import InputError
+from freecad_camtwin.twin.cycle_time.schedule import points_along
 from freecad_camtwin.twin.execution import Execution
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
@@ -14,7 +15,6 @@ from freecad_camtwin.twin.kpi import PIECE
 from freecad_camtwin.twin.measured import Load
 from freecad_camtwin.twin.package import Package
 from freecad_camtwin.twin.passage import Passage, Spent
-from freecad_camtwin.twin.schedule import points_along
 
 #: A ratio on the path is that of sums over so much of it to each side [mm]: single steps are mostly noise.
 AROUND = 5.0

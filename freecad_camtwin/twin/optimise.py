@@ -12,12 +12,12 @@ from itertools import pairwise
 import numpy as np
 
 from freecad_camtwin.twin.ceiling import CODE, LIMIT_SLACK, REASONS, Cut, Holder, Mask
-from freecad_camtwin.twin.engagement import Engagement
+from freecad_camtwin.twin.cut.engagement import Engagement
+from freecad_camtwin.twin.cut.limits import OperationLimits
+from freecad_camtwin.twin.cut.load import LoadModel
+from freecad_camtwin.twin.cycle_time.motion import schedule
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.toolpath import Floats, Toolpath
-from freecad_camtwin.twin.limits import OperationLimits
-from freecad_camtwin.twin.load import LoadModel
-from freecad_camtwin.twin.motion import schedule
 from freecad_camtwin.twin.plan import Binding, Change, FeedPlan, OperationPlan, Reason, Totals
 from freecad_camtwin.twin.planned import Pieces, split
 from freecad_camtwin.twin.recheck import fractions, too_fast

@@ -22,18 +22,18 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from freecad_camtwin.errors import CamTwinError, InputError
-from freecad_camtwin.twin.analysis import Analysis
+from freecad_camtwin.twin.analysis.analysis import Analysis
 from freecad_camtwin.twin.base.archive import DAMAGE, LARGEST, read_arrays, read_entries
 from freecad_camtwin.twin.base.files import replacing
-from freecad_camtwin.twin.engagement import reduce
+from freecad_camtwin.twin.cut.engagement import reduce
+from freecad_camtwin.twin.cut.limits import OperationLimits
+from freecad_camtwin.twin.cycle_time.motion import schedule
+from freecad_camtwin.twin.cycle_time.schedule import durations
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.job_file import describe, restore
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.job.toolpath import Floats, Ints, MoveKind, Toolpath
-from freecad_camtwin.twin.limits import OperationLimits
 from freecad_camtwin.twin.line_map import LineMap, identity, map_lines
-from freecad_camtwin.twin.motion import schedule
-from freecad_camtwin.twin.schedule import durations
 from freecad_camtwin.twin.shop.machine import Machine
 from freecad_camtwin.twin.shop.material import Material
 from freecad_camtwin.twin.signals import SignalMap, check_signals

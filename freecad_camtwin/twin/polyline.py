@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from camtwin_kernels import alignment as kernels
+from freecad_camtwin.twin.cycle_time.schedule import points_along
 from freecad_camtwin.twin.job.toolpath import Floats, Ints, MoveKind, Toolpath
-from freecad_camtwin.twin.schedule import points_along
 
 #: How far a chord may lie beside its arc [mm].
 CHORD_ERROR = 0.002

@@ -22,8 +22,8 @@ import numpy as np
 
 from freecad_camtwin.errors import PlanError
 from freecad_camtwin.twin.ceiling import CODE, Cut, Holder, Mask
+from freecad_camtwin.twin.cut.limits import OperationLimits, feed_min_share
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.limits import OperationLimits, feed_min_share
 from freecad_camtwin.twin.plan import Reason
 from freecad_camtwin.twin.stretches import ROUNDING, Indices, quantise, runs, window_argmin
 

@@ -20,10 +20,10 @@ from bench.report import ROOT, Row, cpu_medians
 from camtwin_kernels import kinematics
 from controllers.linuxcnc.harness import Controller, unavailable
 from controllers.timing import MODES, START, ZERO, motion_time, time_errors, with_mode
-from freecad_camtwin.twin.identify import identify, read_log
+from freecad_camtwin.twin.cycle_time.identify import identify, read_log
+from freecad_camtwin.twin.cycle_time.motion import Motion, schedule
+from freecad_camtwin.twin.cycle_time.schedule import Schedule
 from freecad_camtwin.twin.job.program import read_program
-from freecad_camtwin.twin.motion import Motion, schedule
-from freecad_camtwin.twin.schedule import Schedule
 from freecad_camtwin.twin.shop.machine import Machine, read_machine
 
 DATA = ROOT / "tests" / "data"

@@ -22,12 +22,12 @@ from bench import engagement_accuracy as accuracy
 from bench.report import ROOT, Row
 from camtwin_kernels import stock as tiles
 from camtwin_kernels.engagement import ALONE, CUT_MOVES
-from freecad_camtwin.twin import cuts
-from freecad_camtwin.twin import engagement as twin
-from freecad_camtwin.twin.engagement import engage, reduce
+from freecad_camtwin.twin.cut import engagement as twin
+from freecad_camtwin.twin.cut import sweep
+from freecad_camtwin.twin.cut.engagement import engage, reduce
+from freecad_camtwin.twin.cut.height_field import HeightField, memory_estimate
 from freecad_camtwin.twin.job.job import Stock
 from freecad_camtwin.twin.job.tool import Shape, Tool
-from freecad_camtwin.twin.stock import HeightField, memory_estimate
 from reference_engagement import job, toolpath
 
 FREECAD_PYTHON = "/usr/bin/python3"
@@ -136,8 +136,8 @@ def kernel_seconds(work, cell):
     path, field = work.toolpath, HeightField.of(BLOCK, cell)
     cutters = twin._cutters(work, [])
     moves = twin._divide(path, cutters, field, np.flatnonzero(~path.is_cutting))
-    view, cut = field.view(), cuts.empty_cut(np.zeros((int(moves.first[-1]), 1), np.int32))
-    scratch = cuts.scratch(len(view.top))
+    view, cut = field.view(), sweep.empty_cut(np.zeros((int(moves.first[-1]), 1), np.int32))
+    scratch = sweep.scratch(len(view.top))
     cut_moves = CUT_MOVES[int(cutters.shape[0])]
     began = time.thread_time()
     cut_moves(view, cutters, moves, 0, path.moves, cut, scratch, ALONE)

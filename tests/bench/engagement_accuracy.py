@@ -5,10 +5,10 @@ import math
 
 import numpy as np
 
-from freecad_camtwin.twin.engagement import engage
+from freecad_camtwin.twin.cut.engagement import engage
+from freecad_camtwin.twin.cut.height_field import QUANTUM, HeightField
 from freecad_camtwin.twin.job.job import Stock
 from freecad_camtwin.twin.job.tool import Shape, Tool
-from freecad_camtwin.twin.stock import QUANTUM, HeightField
 from reference_engagement import heights, job, stamped, toolpath
 
 RADIUS, AP, PASS = 3.0, 2.0, 20.0

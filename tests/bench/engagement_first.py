@@ -7,8 +7,8 @@ Other shapes of cutter are compiled when a job first has one.
 import tempfile
 from pathlib import Path
 
-from freecad_camtwin.twin.analysis import analyze
-from freecad_camtwin.twin.engagement import reduce
+from freecad_camtwin.twin.analysis.analysis import analyze
+from freecad_camtwin.twin.cut.engagement import reduce
 from freecad_camtwin.twin.job.job import Stock
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.job.tool import Shape, Tool

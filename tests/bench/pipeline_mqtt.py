@@ -25,7 +25,7 @@ from controllers.mosquitto import Mosquitto
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.live.flow import Flow
 from freecad_camtwin.live.placer import PathPlacer
-from freecad_camtwin.twin.analysis import analyze
+from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.discovery import propose
 from freecad_camtwin.twin.package import Package, load_package, make_package, save_package
 from plan_jobs import job_of, passes

@@ -20,8 +20,8 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from freecad_camtwin.live.publishers import PublisherOptions, Spoken, open_publisher
+from freecad_camtwin.twin.cycle_time.motion import schedule
 from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.motion import schedule
 from freecad_camtwin.twin.observation import Samples
 from freecad_camtwin.twin.package import load_package
 

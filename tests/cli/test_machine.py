@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from calling import camtwin, one_sentence
+from freecad_camtwin.twin.cycle_time.motion import schedule
 from freecad_camtwin.twin.job.program import read_program
-from freecad_camtwin.twin.motion import schedule
 from freecad_camtwin.twin.shop.machine import encode_machine, machine_names, read_machine
 
 

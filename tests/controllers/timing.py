@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from freecad_camtwin.twin.cycle_time.schedule import Schedule
 from freecad_camtwin.twin.job.toolpath import EventKind
-from freecad_camtwin.twin.schedule import Schedule
 
 #: How each mode is switched on in the program.
 MODES = {"G61": "G61", "P0.01": "G64 P0.01", "P0.05": "G64 P0.05"}

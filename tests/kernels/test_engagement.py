@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from camtwin_kernels import jit
-from freecad_camtwin.twin.engagement import engage, reduce
+from freecad_camtwin.twin.cut.engagement import engage, reduce
+from freecad_camtwin.twin.cut.height_field import QUANTUM, HeightField
 from freecad_camtwin.twin.job.job import Stock
 from freecad_camtwin.twin.job.tool import Shape, Tool
-from freecad_camtwin.twin.stock import QUANTUM, HeightField
 from reference_engagement import heights, job, mean_forces, stamped, toolpath
 
 #: A quarter circle of 2 mm, hollow, which leaves a round edge; and an S, both in straight pieces.

@@ -24,7 +24,7 @@ CUT = """
 import hashlib, sys
 sys.path[:0] = {path!r}
 import numpy as np
-from freecad_camtwin.twin.engagement import engage
+from freecad_camtwin.twin.cut.engagement import engage
 from freecad_camtwin.twin.job.job import Stock
 from reference_engagement import job, toolpath
 with np.load({data!r}) as data:

@@ -14,7 +14,7 @@ from freecad_camtwin.live.placer import PathPlacer
 from freecad_camtwin.live.recorder import Recorder, Until
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.store.schema import Header
-from freecad_camtwin.twin.analysis import analyze
+from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.discovery import Item, propose
 from freecad_camtwin.twin.observation import Samples
 from freecad_camtwin.twin.package import make_package

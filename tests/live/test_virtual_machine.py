@@ -16,10 +16,10 @@ from freecad_camtwin.live.virtual.machine import ITEMS, VirtualMachine, spoken
 from freecad_camtwin.live.virtual.show import Pace, Show
 from freecad_camtwin.live.virtual.truth import Truth
 from freecad_camtwin.twin.alignment import align
-from freecad_camtwin.twin.analysis import analyze
+from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.columns import apply
+from freecad_camtwin.twin.cycle_time.motion import schedule
 from freecad_camtwin.twin.discovery import propose
-from freecad_camtwin.twin.motion import schedule
 from freecad_camtwin.twin.observation import Event, Samples
 from freecad_camtwin.twin.package import make_package
 from freecad_camtwin.twin.shop.machine import Overheads, read_machine

@@ -11,9 +11,9 @@ import pytest
 import cuts
 import reference
 from camtwin_kernels import force
+from freecad_camtwin.twin.cut.load import LoadModel
 from freecad_camtwin.twin.handbook import Taylor, chip_thinning, merchant, scallop
 from freecad_camtwin.twin.job.tool import Shape, Tool
-from freecad_camtwin.twin.load import LoadModel
 from freecad_camtwin.twin.shop.material import Material, find_material, materials
 
 DATA = Path(__file__).parent.parent / "data" / "physics"

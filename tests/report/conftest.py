@@ -4,7 +4,7 @@
 import pytest
 
 from calling import PROGRAM
-from freecad_camtwin.twin.analysis import analyze
+from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.job.job import Limits, Stock
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.job.tool import Shape, Tool

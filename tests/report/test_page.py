@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from freecad_camtwin.report import page
+from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, summary
 from freecad_camtwin.twin.optimise import plan_feeds
 from freecad_camtwin.twin.planned import planned_toolpath
-from freecad_camtwin.twin.verdict import operation_verdicts, summary
 
 VOID = {"meta", "br", "img", "link", "wbr", "hr", "input"}
 
@@ -46,7 +46,7 @@ def words_of(html):
 @pytest.fixture(scope="module")
 def planned(job, known):
     """The plan, and the same job at its feeds."""
-    from freecad_camtwin.twin.analysis import analyze
+    from freecad_camtwin.twin.analysis.analysis import analyze
     from freecad_camtwin.twin.job.job import Limits
 
     plan = plan_feeds(known.job, known.engagement, known.model, known.limits, known.machine)
@@ -106,7 +106,7 @@ def test_an_operation_that_cuts_nothing_has_a_row(known):
     operations = (*known.job.operations, replace(known.job.operations[0], label="idle"))
     limits = (*known.limits, known.limits[0])
     job = replace(known.job, operations=operations)
-    from freecad_camtwin.twin.load import LoadModel
+    from freecad_camtwin.twin.cut.load import LoadModel
 
     model = LoadModel(known.engagement, job, known.material)
     html = page.html(replace(known, job=job, limits=limits, model=model))

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freecad_camtwin.errors import PlanError
-from freecad_camtwin.twin.engagement import engage
+from freecad_camtwin.twin.cut.engagement import engage
+from freecad_camtwin.twin.cut.limits import limits_for, tool_limits
+from freecad_camtwin.twin.cut.load import LoadModel
 from freecad_camtwin.twin.job.job import Limits, Stock
 from freecad_camtwin.twin.job.tool import Shape, Tool
-from freecad_camtwin.twin.limits import limits_for, tool_limits
-from freecad_camtwin.twin.load import LoadModel
 from freecad_camtwin.twin.optimise import PlanOptions, plan_feeds
 from freecad_camtwin.twin.plan import FeedPlan, Reason
 from freecad_camtwin.twin.planned import planned_toolpath

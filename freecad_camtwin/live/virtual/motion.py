@@ -9,10 +9,10 @@ hundredths of a second.
 import numpy as np
 
 from freecad_camtwin.errors import InputError
+from freecad_camtwin.twin.cycle_time.motion import Motion
+from freecad_camtwin.twin.cycle_time.schedule import points_along
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
-from freecad_camtwin.twin.motion import Motion
 from freecad_camtwin.twin.package import Package
-from freecad_camtwin.twin.schedule import points_along
 
 #: The feed override that the machine follows, as a share; 0 holds it.
 LEAST, MOST = 0.0, 2.0

@@ -7,10 +7,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from camtwin_kernels import linuxcnc_merge, linuxcnc_tables
+from freecad_camtwin.twin.cycle_time.linuxcnc import LinuxcncPlanner
+from freecad_camtwin.twin.cycle_time.motion import schedule
+from freecad_camtwin.twin.cycle_time.path_geometry import Geometry
 from freecad_camtwin.twin.job.toolpath import Event, EventKind, MoveKind, Toolpath
-from freecad_camtwin.twin.linuxcnc import LinuxcncPlanner
-from freecad_camtwin.twin.motion import schedule
-from freecad_camtwin.twin.path_geometry import Geometry
 from freecad_camtwin.twin.shop.machine import read_machine
 
 MACHINE = read_machine("linuxcnc_sim")

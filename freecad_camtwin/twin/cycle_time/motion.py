@@ -7,10 +7,10 @@ import numpy as np
 
 from camtwin_kernels import kinematics
 from freecad_camtwin.errors import ToolpathError
+from freecad_camtwin.twin.cycle_time.linuxcnc import LinuxcncPlanner
+from freecad_camtwin.twin.cycle_time.path_geometry import Geometry
+from freecad_camtwin.twin.cycle_time.schedule import Legs, Schedule
 from freecad_camtwin.twin.job.toolpath import EventKind, Floats, MoveKind, Toolpath
-from freecad_camtwin.twin.linuxcnc import LinuxcncPlanner
-from freecad_camtwin.twin.path_geometry import Geometry
-from freecad_camtwin.twin.schedule import Legs, Schedule
 from freecad_camtwin.twin.shop.machine import ExactStop, Grbl, Jerk, Linuxcnc, Machine
 
 

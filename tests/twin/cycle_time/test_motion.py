@@ -11,12 +11,12 @@ from msgspec.structs import replace
 
 from controllers.timing import MODES, START, ZERO, motion_time, time_errors, with_mode
 from freecad_camtwin.errors import ToolpathError
+from freecad_camtwin.twin.cycle_time.motion import Motion, check_travel, schedule
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.job.toolpath import Event, EventKind, Toolpath
-from freecad_camtwin.twin.motion import Motion, check_travel, schedule
 from freecad_camtwin.twin.shop.machine import ExactStop, read_machine
 
-DATA = Path(__file__).parent.parent / "data"
+DATA = Path(__file__).parent.parent.parent / "data"
 RECORDED = json.loads((DATA / "cycle_times" / "recorded.json").read_text())["seconds"]
 MACHINES = ("grbl_router", "hobby_mill", "vmc", "linuxcnc_sim")
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from freecad_camtwin.errors import StockError, ToolError
-from freecad_camtwin.twin.engagement import Engagement, default_cell, engage
+from freecad_camtwin.twin.cut.engagement import Engagement, default_cell, engage
+from freecad_camtwin.twin.cut.height_field import HeightField, memory_estimate
 from freecad_camtwin.twin.job.job import Stock
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.job.toolpath import Event, EventKind, MoveKind
-from freecad_camtwin.twin.stock import HeightField, memory_estimate
 from reference_engagement import job, toolpath
 
 FLAT, BALL = Tool(6.0, Shape.FLAT), Tool(6.0, Shape.BALL)

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from controllers.timing import START, ZERO, motion_time, with_mode
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.identify import Log, identify, read_log
+from freecad_camtwin.twin.cycle_time.identify import Log, identify, read_log
+from freecad_camtwin.twin.cycle_time.motion import schedule
 from freecad_camtwin.twin.job.program import read_program
-from freecad_camtwin.twin.motion import schedule
 from freecad_camtwin.twin.shop.machine import read_machine
 
-DATA = Path(__file__).parent.parent / "data" / "cycle_times"
+DATA = Path(__file__).parent.parent.parent / "data" / "cycle_times"
 RECORDED = json.loads((DATA / "recorded.json").read_text())["seconds"]
 
 

@@ -17,7 +17,7 @@ from camtwin_kernels import engagement_profile as profile
 from camtwin_kernels import engagement_shapes as shapes
 from camtwin_kernels import stock as stock_kernel
 from camtwin_kernels.engagement_moves import RADIUS, Cutters, Moves
-from freecad_camtwin.twin.stock import HeightField
+from freecad_camtwin.twin.cut.height_field import HeightField
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels import force
-from freecad_camtwin.twin.cutter import Cutter
+from freecad_camtwin.twin.cut.edge import Cutter
 from freecad_camtwin.twin.shop.material import Material
 
 Floats = NDArray[np.float64]

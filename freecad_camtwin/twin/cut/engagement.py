@@ -13,12 +13,12 @@ from camtwin_kernels import engagement_profile as profile
 from camtwin_kernels import engagement_shapes as shapes
 from camtwin_kernels import reduced
 from freecad_camtwin.errors import StockError
-from freecad_camtwin.twin.cuts import Steps, cut
-from freecad_camtwin.twin.cutter_table import cutters_of as _cutters
+from freecad_camtwin.twin.cut.cutters import cutters_of as _cutters
+from freecad_camtwin.twin.cut.height_field import QUANTUM, HeightField, hidden_hollow
+from freecad_camtwin.twin.cut.sweep import Steps, cut
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.tool import Shape
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, EventKind, MoveKind, Toolpath
-from freecad_camtwin.twin.stock import QUANTUM, HeightField, hidden_hollow
 
 Floats = NDArray[np.float64]
 

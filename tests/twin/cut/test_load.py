@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 import cuts
 import reference
 from camtwin_kernels import force
-from freecad_camtwin.twin.bending import Stiffness
-from freecad_camtwin.twin.cutter import cutter_of
-from freecad_camtwin.twin.engagement import engage, reduce
+from freecad_camtwin.twin.cut.deflection import Stiffness
+from freecad_camtwin.twin.cut.edge import cutter_of
+from freecad_camtwin.twin.cut.engagement import engage, reduce
+from freecad_camtwin.twin.cut.load import Load, LoadModel, load
+from freecad_camtwin.twin.cut.milling import Milling, engaged_edges
 from freecad_camtwin.twin.job.tool import Shape, Tool
-from freecad_camtwin.twin.load import Load, LoadModel, load
-from freecad_camtwin.twin.milling import Milling, engaged_edges
 from freecad_camtwin.twin.shop.material import Material, find_material, materials
 
 LINEAR = Material("textbook", ktc=796.0, krc=168.0, kac=222.0, kte=27.7, kre=30.8, kae=1.4)

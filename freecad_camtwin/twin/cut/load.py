@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels import force
-from freecad_camtwin.twin import bending, cutter
-from freecad_camtwin.twin.bending import Stiffness
-from freecad_camtwin.twin.drill import STEEP, Drilling
+from freecad_camtwin.twin.cut import deflection, edge
+from freecad_camtwin.twin.cut.deflection import Stiffness
+from freecad_camtwin.twin.cut.drilling import STEEP, Drilling
+from freecad_camtwin.twin.cut.milling import Cut, Milling, engaged_edges
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.tool import Shape, Tool
-from freecad_camtwin.twin.milling import Cut, Milling, engaged_edges
 from freecad_camtwin.twin.shop.material import Material
 
 if TYPE_CHECKING:
-    from freecad_camtwin.twin.engagement import Engagement
+    from freecad_camtwin.twin.cut.engagement import Engagement
 
 Floats = NDArray[np.float64]
 
@@ -87,17 +87,17 @@ class LoadModel:
         return Cut(self.area[steps], e.plunge[steps].astype(float), *(a[steps].astype(float) for a in slices))
 
     def _digest(self, tool: Tool, steps: NDArray[np.intp]) -> Milling | Drilling | None:
-        if cutter.missing(tool):
+        if edge.missing(tool):
             return None
         cut, material = self._cut(steps), self.material or _ANY
         if tool.shape is Shape.DRILL:
             return Drilling(tool, material, cut.area, cut.plunge)
-        return Milling(cutter.cutter_of(tool), tool.zefp or 1, material, cut)
+        return Milling(edge.cutter_of(tool), tool.zefp or 1, material, cut)
 
     def _gaps(self, tool: Tool) -> tuple[str, ...]:
         """Why some of a tool's loads cannot be computed, as words."""
         gaps: tuple[str, ...] = () if self.material else ("material",)
-        gaps += cutter.missing(tool)
+        gaps += edge.missing(tool)
         if tool.shape is not Shape.DRILL:
             return gaps + (() if tool.zefp else ("number of flutes",))
         return gaps + Drilling.missing(tool)
@@ -111,7 +111,7 @@ class LoadModel:
         for steps, tool, _ in self._groups:
             # The lips of a drill balance each other: nothing bends it.
             is_drill = tool.shape is Shape.DRILL
-            out[steps] = 0.0 if is_drill else bending.compliance(tool, self.stiffness, height[steps])
+            out[steps] = 0.0 if is_drill else deflection.compliance(tool, self.stiffness, height[steps])
         return out
 
     @cached_property
@@ -167,7 +167,7 @@ class LoadModel:
             if tool.shape is Shape.DRILL:
                 words += ["drill moving sideways"] if (self._engagement.plunge[own] < STEEP).any() else []
             else:
-                words += bending.missing(tool, self.stiffness)
+                words += deflection.missing(tool, self.stiffness)
         return tuple(dict.fromkeys(words))
 
     def waveform(
@@ -183,9 +183,9 @@ class LoadModel:
         fz = (self.feed[step] if feed is None else feed) * 60 / self.n_rpm[step] / self._teeth[step]
         if tool is None or self.material is None or tool.shape is Shape.DRILL or self._gaps(tool) or math.isnan(fz):
             return wave
-        edge, cut = cutter.cutter_of(tool), self._cut(np.array([step]))
-        elements, motion, _ = engaged_edges(edge, cut)
-        chip = Milling(edge, tool.zefp or 1, self.material, cut).chip_mean[0] * fz
+        cutter, cut = edge.cutter_of(tool), self._cut(np.array([step]))
+        elements, motion, _ = engaged_edges(cutter, cut)
+        chip = Milling(cutter, tool.zefp or 1, self.material, cut).chip_mean[0] * fz
         ktc, kte = self.material.coefficients(float(chip) or 1.0)
         krc, kac, kre, kae = self.material.ratios
         coefficients = np.array([ktc, krc * ktc, kac * ktc, kte, kre * kte, kae * kte])

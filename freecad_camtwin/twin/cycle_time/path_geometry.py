@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from freecad_camtwin.twin.cycle_time.schedule import points_along
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, Floats, MoveKind, Toolpath
-from freecad_camtwin.twin.schedule import points_along
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ from collections.abc import Callable
 import numpy as np
 
 from freecad_camtwin.errors import DocumentError, ToolError, ToolpathError
-from freecad_camtwin.twin import analysis_json, verdict
-from freecad_camtwin.twin.bending import Stiffness
-from freecad_camtwin.twin.engagement import engage
-from freecad_camtwin.twin.figures import Figures
+from freecad_camtwin.twin.analysis import schema, verdicts
+from freecad_camtwin.twin.analysis.figures import Figures
+from freecad_camtwin.twin.cut.deflection import Stiffness
+from freecad_camtwin.twin.cut.engagement import engage
+from freecad_camtwin.twin.cut.limits import limits_for
+from freecad_camtwin.twin.cut.load import LoadModel
+from freecad_camtwin.twin.cycle_time.motion import check_travel, schedule
 from freecad_camtwin.twin.job.job import Job, Limits
 from freecad_camtwin.twin.job.tool import Tool
-from freecad_camtwin.twin.limits import limits_for
-from freecad_camtwin.twin.load import LoadModel
-from freecad_camtwin.twin.motion import check_travel, schedule
 from freecad_camtwin.twin.shop.machine import Machine, read_machine
 from freecad_camtwin.twin.shop.material import Material, find_material
 
@@ -29,11 +29,11 @@ class Analysis(Figures):
     @property
     def verdicts(self) -> tuple[str, ...]:
         """The four verdicts on time, load, tool and safety, then one sentence for every limit that is exceeded."""
-        return verdict.all_verdicts(self)
+        return verdicts.all_verdicts(self)
 
     def to_json(self, *, path: str = "", sha256: str | None = None) -> str:
         """Write the schema ``camtwin.analysis/1``; ``path`` and ``sha256`` name the input file."""
-        return analysis_json.to_json(self, path=path, sha256=sha256)
+        return schema.to_json(self, path=path, sha256=sha256)
 
 
 def analyze(

@@ -11,15 +11,15 @@ from typing import Self
 import numpy as np
 
 from freecad_camtwin.twin.base.words import QUANTITIES
-from freecad_camtwin.twin.engagement import Engagement
+from freecad_camtwin.twin.cut.engagement import Engagement
+from freecad_camtwin.twin.cut.height_field import HeightField
+from freecad_camtwin.twin.cut.limits import OperationLimits
+from freecad_camtwin.twin.cut.load import Load, LoadModel
+from freecad_camtwin.twin.cycle_time.schedule import Schedule, durations
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.limits import OperationLimits
-from freecad_camtwin.twin.load import Load, LoadModel
-from freecad_camtwin.twin.schedule import Schedule, durations
 from freecad_camtwin.twin.shop.machine import Machine
 from freecad_camtwin.twin.shop.material import Material
-from freecad_camtwin.twin.stock import HeightField
 
 
 @dataclass(frozen=True)

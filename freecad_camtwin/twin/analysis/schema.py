@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from freecad_camtwin.twin.analysis.figures import Figures
+from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, summary
 from freecad_camtwin.twin.base.words import QUANTITIES
-from freecad_camtwin.twin.figures import Figures
 from freecad_camtwin.twin.job.job import Limits
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.verdict import operation_verdicts, summary
 
 SCHEMA = "camtwin.analysis/1"
 

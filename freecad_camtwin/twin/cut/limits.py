@@ -24,7 +24,7 @@ from freecad_camtwin.twin.shop.material import Material, find_material
 #: The limits that speak of load; the others bound the feed itself.
 LOADS = ("h_ex_max", "force", "torque", "power", "deflection")
 
-_TABLE = Path(__file__).parent / "data" / "limits.csv"
+_TABLE = Path(__file__).parents[1] / "data" / "limits.csv"
 _END_MILLS = (Shape.FLAT, Shape.BULL, Shape.BALL)
 
 

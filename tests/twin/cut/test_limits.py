@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from freecad_camtwin.twin import limits as module
+from freecad_camtwin.twin.cut import limits as module
+from freecad_camtwin.twin.cut.limits import limits_for, tool_limits
 from freecad_camtwin.twin.job.job import Limits
 from freecad_camtwin.twin.job.tool import Shape
-from freecad_camtwin.twin.limits import limits_for, tool_limits
 from freecad_camtwin.twin.shop.machine import read_machine
 from freecad_camtwin.twin.shop.material import find_material
 from plan_jobs import END_MILL, job_of, passes

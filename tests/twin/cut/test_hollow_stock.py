@@ -4,9 +4,9 @@
 import numpy as np
 import pytest
 
-from freecad_camtwin.twin.engagement import engage
+from freecad_camtwin.twin.cut.engagement import engage
+from freecad_camtwin.twin.cut.height_field import HeightField, hidden_hollow, solid_volume
 from freecad_camtwin.twin.job.job import Stock
-from freecad_camtwin.twin.stock import HeightField, hidden_hollow, solid_volume
 from reference_engagement import job, toolpath
 
 _FACES = ((0, 2, 1), (0, 3, 2), (4, 5, 6), (4, 6, 7), (0, 1, 5), (0, 5, 4), (1, 2, 6), (1, 6, 5))

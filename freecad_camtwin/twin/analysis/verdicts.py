@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from freecad_camtwin.twin.analysis.figures import Figures
 from freecad_camtwin.twin.base.words import QUANTITIES, clock
-from freecad_camtwin.twin.figures import Figures
 from freecad_camtwin.twin.job.toolpath import Floats
 
 
