@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 from freecad_camtwin.cli.freecad import FreeCAD  # noqa: E402 - the path comes first
 from freecad_camtwin.cli.main import camtwin as command  # noqa: E402
 from freecad_camtwin.twin.base.words import clock  # noqa: E402
-from freecad_camtwin.twin.compare import Comparison, compare  # noqa: E402
+from freecad_camtwin.twin.feeds.proof import Comparison, compare  # noqa: E402
 from freecad_camtwin.twin.job.program import read_program  # noqa: E402
 
 SOURCE = ROOT / "examples" / "lathe_els_panel.FCStd"

@@ -22,7 +22,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "kernels"), str(ROOT / "tests")]
 
 from controllers.linuxcnc.harness import HERE, Controller, ControllerError, unavailable  # noqa: E402
 from controllers.pulled import Clamp, clamp_table  # noqa: E402
-from freecad_camtwin.twin.package import load_package  # noqa: E402
+from freecad_camtwin.twin.package.package import load_package  # noqa: E402
 
 #: What nobody tells the twin: the material pulls so many times as hard as predicted.
 HARDER = 1.15

@@ -15,8 +15,8 @@ from freecad_camtwin.twin.cycle_time.motion import schedule
 from freecad_camtwin.twin.cycle_time.schedule import durations
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.program import read_program
-from freecad_camtwin.twin.line_map import identity
-from freecad_camtwin.twin.package import Package, Steps
+from freecad_camtwin.twin.package.line_map import identity
+from freecad_camtwin.twin.package.package import Package, Steps
 from freecad_camtwin.twin.shop.machine import read_machine
 from plan_jobs import job_of, straight_path
 

@@ -13,7 +13,7 @@ from freecad_camtwin.twin.job.job import Job, Operation, Stock
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.job.toolpath import Toolpath
-from freecad_camtwin.twin.package import Package, make_package
+from freecad_camtwin.twin.package.package import Package, make_package
 from freecad_camtwin.twin.places import Places
 from freecad_camtwin.twin.signature import FINE
 from plan_jobs import END_MILL, passes, straight_path

@@ -9,7 +9,7 @@ import Part
 
 from freecad_camtwin.document import structure
 from freecad_camtwin.document.commands import commands_of, stored_hash
-from freecad_camtwin.twin.plan import Change, FeedPlan, OperationPlan
+from freecad_camtwin.twin.feeds.plan import Change, FeedPlan, OperationPlan
 
 VERSION = tuple(int(part) for part in App.Version()[:2])
 

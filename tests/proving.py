@@ -33,7 +33,7 @@ from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.twin.alignment import Aligner, Alignment
 from freecad_camtwin.twin.columns import Columns
 from freecad_camtwin.twin.observation import Samples
-from freecad_camtwin.twin.package import Package, save_package
+from freecad_camtwin.twin.package.package import Package, save_package
 
 ACCESS = "user bridge\ntopic write mill/#\ntopic read mill/cmd/#\nuser recorder\ntopic read mill/#\n"
 CLAMP = Path(__file__).parent / "controllers" / "linuxcnc" / "clamp.py"

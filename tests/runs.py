@@ -18,7 +18,7 @@ from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.columns import Columns
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.job.supply import program_tools, supply
-from freecad_camtwin.twin.package import make_package
+from freecad_camtwin.twin.package.package import make_package
 from freecad_camtwin.twin.run import Run
 
 STARTED = 1.7e9

@@ -16,7 +16,7 @@ from freecad_camtwin.twin.base.words import clock, digits
 
 if TYPE_CHECKING:
     from freecad_camtwin.twin.execution import Execution
-    from freecad_camtwin.twin.package import Package
+    from freecad_camtwin.twin.package.package import Package
 
 SCHEMA = "camtwin.comparison/1"
 
@@ -68,7 +68,7 @@ def executions_of(
     with working("Reading the run", quiet=settings.quiet):
         from freecad_camtwin.cli.runs import run_of
         from freecad_camtwin.twin.execution import make_executions
-        from freecad_camtwin.twin.package import load_package
+        from freecad_camtwin.twin.package.package import load_package
         from freecad_camtwin.twin.signals import read_signals
 
         package = load_package(job)

@@ -22,7 +22,7 @@ from freecad_camtwin.live.choose import Choice, choose, opened
 from freecad_camtwin.live.flow import Flow, Placer
 
 if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
-    from freecad_camtwin.twin.package import Package
+    from freecad_camtwin.twin.package.package import Package
 
 #: Where a password is looked for when no option names another variable.
 PASSWORD = "CAMTWIN_PASSWORD"
@@ -150,7 +150,7 @@ class Source:
 
 
 def _package(path: Path) -> "Package":
-    from freecad_camtwin.twin.package import load_package
+    from freecad_camtwin.twin.package.package import load_package
 
     return load_package(path)
 

@@ -174,7 +174,7 @@ async def _beside(recorder: Coroutine[Any, Any, None], machine: Coroutine[Any, A
 def _predicted(path: Path) -> float:
     """Return how long a package's program takes [s]."""
     from freecad_camtwin.twin.cycle_time.motion import schedule
-    from freecad_camtwin.twin.package import load_package
+    from freecad_camtwin.twin.package.package import load_package
 
     package = load_package(path)
     assert package.machine is not None  # JOB names one

@@ -18,7 +18,7 @@ from freecad_camtwin.errors import InputError
 
 if TYPE_CHECKING:
     from freecad_camtwin.twin.execution import Execution
-    from freecad_camtwin.twin.package import Package
+    from freecad_camtwin.twin.package.package import Package
 
 
 @click.command("import", short_help="Keep a machine's run in the document.")
@@ -82,7 +82,7 @@ def import_run(
 def _package(
     request: Request, settings: Settings, outputs: Outputs, job: Path | None, program: Path | None
 ) -> "Package":
-    from freecad_camtwin.twin.package import load_package
+    from freecad_camtwin.twin.package.package import load_package
 
     return load_package(job) if job is not None else pack(request, settings, outputs, program=program)[0]
 

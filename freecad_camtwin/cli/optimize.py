@@ -74,8 +74,8 @@ def optimize(
     wanted = Wanted(output, plan, post, gcode, html).checked(request)
     found = read(request, settings, bare=True)
     before, _ = analyzed(request, settings, found)
-    from freecad_camtwin.twin.optimise import plan_feeds
-    from freecad_camtwin.twin.step_feeds import PlanOptions
+    from freecad_camtwin.twin.feeds.planner import plan_feeds
+    from freecad_camtwin.twin.feeds.step_feeds import PlanOptions
 
     with working("Planning feeds", quiet=settings.quiet):
         options = PlanOptions(objective=objective, air=air)
@@ -96,7 +96,7 @@ def optimize(
 
 def _with_feeds(request: Request, settings: Settings, found: Read, feeds: Any) -> Any:
     """Simulate the planned feeds afresh, on the split path."""
-    from freecad_camtwin.twin.planned import planned_toolpath
+    from freecad_camtwin.twin.feeds.into_toolpath import planned_toolpath
 
     job = replace(found.job, toolpath=planned_toolpath(found.job.toolpath, feeds))
     return analyzed(request, settings, replace(found, job=job))[0]
@@ -107,7 +107,7 @@ def _write(
 ) -> list[str]:
     """Write the mended document or program; return sentences about what was written."""
     if not request.is_document:
-        from freecad_camtwin.twin.rewrite import rewrite
+        from freecad_camtwin.twin.feeds.into_program import rewrite
 
         outputs.write(wanted.output, rewrite(request.source.read_bytes(), before.job, feeds))
         return [f"{wanted.output}: the program with its new feeds."]

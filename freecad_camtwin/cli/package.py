@@ -17,7 +17,7 @@ from freecad_camtwin.errors import DocumentError
 from freecad_camtwin.twin.base.words import clock
 
 if TYPE_CHECKING:
-    from freecad_camtwin.twin.package import Package
+    from freecad_camtwin.twin.package.package import Package
     from freecad_camtwin.twin.signals import SignalMap
 
 #: So many sentences about what could not be matched are printed; the package holds all.
@@ -49,7 +49,7 @@ def package(
     """
     request = Request(**said)
     _check(request, output, program, post, gcode, signals)
-    from freecad_camtwin.twin.package import save_package
+    from freecad_camtwin.twin.package.package import save_package
     from freecad_camtwin.twin.signals import read_signals
 
     meanings = read_signals(signals) if signals is not None else None
@@ -91,7 +91,7 @@ def pack(
     Returns the package, and the program where it was posted: a file for the time of ``outputs``. ``must``: fail where
     it cannot be posted.
     """
-    from freecad_camtwin.twin.package import make_package
+    from freecad_camtwin.twin.package.package import make_package
 
     analysis, found = analyzed(request, settings)
     if not request.is_document:

@@ -17,7 +17,7 @@ from freecad_camtwin.live.virtual.machine import spoken
 from freecad_camtwin.live.virtual.show import Pace, Show, Shown
 from freecad_camtwin.live.virtual.truth import Truth
 from freecad_camtwin.twin.base.words import clock
-from freecad_camtwin.twin.package import load_package
+from freecad_camtwin.twin.package.package import load_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,13 +20,13 @@ from freecad_camtwin.document import dressup, execution, feeds, twin_object
 from freecad_camtwin.document import post as posting
 from freecad_camtwin.document.job import read_job
 from freecad_camtwin.errors import DocumentError, InputError
-from freecad_camtwin.twin.plan import FeedPlan
+from freecad_camtwin.twin.feeds.plan import FeedPlan
 
 if TYPE_CHECKING:
     from freecad_camtwin.twin.analysis.analysis import Analysis
     from freecad_camtwin.twin.execution import Execution
-    from freecad_camtwin.twin.optimise import PlanOptions
-    from freecad_camtwin.twin.package import Package
+    from freecad_camtwin.twin.feeds.planner import PlanOptions
+    from freecad_camtwin.twin.package.package import Package
     from freecad_camtwin.twin.run import Run
 
 
@@ -64,9 +64,9 @@ def plan_feeds(job: Any, *, plan_options: "PlanOptions | None" = None, **options
     ``plan_options``: see ``twin.optimise.PlanOptions``; all others are those of ``analyze``.
     """
     found: Analysis = _analysis().analyze(read_job(job, bare=True), **options)
-    from freecad_camtwin.twin import optimise
+    from freecad_camtwin.twin.feeds import planner
 
-    return optimise.plan_feeds(found.job, found.engagement, found.model, found.limits, found.machine, plan_options)
+    return planner.plan_feeds(found.job, found.engagement, found.model, found.limits, found.machine, plan_options)
 
 
 def apply(job: Any, plan: FeedPlan) -> list[Any]:
@@ -136,7 +136,7 @@ def _executions(job: Any, run: Any, package: Any, options: dict[str, Any]) -> "S
     analysis = _analysis()
     from freecad_camtwin.store.run import read_run
     from freecad_camtwin.twin.execution import make_executions
-    from freecad_camtwin.twin.package import load_package, make_package
+    from freecad_camtwin.twin.package.package import load_package, make_package
 
     if package is None:
         package = make_package(analysis.analyze(read_job(job), **options))

@@ -6,7 +6,7 @@ from typing import Any
 
 import Path
 
-from freecad_camtwin.twin.plan import Command, commands_hash
+from freecad_camtwin.twin.feeds.plan import Command, commands_hash
 
 #: Twice the last decimal that FreeCAD saves.
 _ROUNDED = 2.1e-6

@@ -22,8 +22,8 @@ from freecad_camtwin.document import structure, tools, views
 from freecad_camtwin.document.commands import commands_of, path_of, same
 from freecad_camtwin.document.properties import MARK, ObjectProxy, Property
 from freecad_camtwin.errors import DocumentError, PlanError
-from freecad_camtwin.twin.apply_plan import apply_to_commands
-from freecad_camtwin.twin.plan import OperationPlan
+from freecad_camtwin.twin.feeds.into_commands import apply_to_commands
+from freecad_camtwin.twin.feeds.plan import OperationPlan
 
 _GROUP = "CAM Twin"
 

@@ -9,8 +9,8 @@ from freecad_camtwin.document import dressup, structure
 from freecad_camtwin.document.commands import commands_of, path_of
 from freecad_camtwin.document.twin_data import uuid_of
 from freecad_camtwin.errors import DocumentError, PlanError
-from freecad_camtwin.twin.apply_plan import apply_to_commands
-from freecad_camtwin.twin.plan import FeedPlan, OperationPlan, commands_hash
+from freecad_camtwin.twin.feeds.into_commands import apply_to_commands
+from freecad_camtwin.twin.feeds.plan import FeedPlan, OperationPlan, commands_hash
 
 Match = tuple[Any, OperationPlan]
 

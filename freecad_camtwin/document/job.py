@@ -14,10 +14,10 @@ from freecad_camtwin.document import dressup, stored, structure, tools, twin_dat
 from freecad_camtwin.document.commands import commands_of, same
 from freecad_camtwin.document.stock import read_stock
 from freecad_camtwin.errors import DocumentError
+from freecad_camtwin.twin.feeds.plan import commands_hash
 from freecad_camtwin.twin.job.job import Job, Operation
 from freecad_camtwin.twin.job.stored_job import StoredJob, StoredOperation, interpret
 from freecad_camtwin.twin.job.tool import Tool
-from freecad_camtwin.twin.plan import commands_hash
 
 _FEED_MOVES = ("G1", "G01", "G2", "G02", "G3", "G03")
 

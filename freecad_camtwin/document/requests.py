@@ -30,8 +30,8 @@ from freecad_camtwin.document.files import save_document, write_text
 from freecad_camtwin.document.job import lost_proxies, open_document, read_stored
 from freecad_camtwin.document.post import post
 from freecad_camtwin.errors import CamTwinError, DocumentError, PlanError
+from freecad_camtwin.twin.feeds.plan import FeedPlan
 from freecad_camtwin.twin.job.job_file import save_stored
-from freecad_camtwin.twin.plan import FeedPlan
 
 Request = dict[str, Any]
 Answer = dict[str, Any]

@@ -21,9 +21,9 @@ from freecad_camtwin.gui.selection import selected_job
 from freecad_camtwin.gui.state import state_of, watch_documents
 from freecad_camtwin.report.page import html
 from freecad_camtwin.twin.analysis.analysis import Analysis, analyze
+from freecad_camtwin.twin.feeds.plan import FeedPlan
+from freecad_camtwin.twin.feeds.planner import plan_feeds
 from freecad_camtwin.twin.job.stored_job import StoredJob, interpret
-from freecad_camtwin.twin.optimise import plan_feeds
-from freecad_camtwin.twin.plan import FeedPlan
 
 
 def translate(context: str, text: str) -> str:

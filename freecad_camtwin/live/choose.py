@@ -17,7 +17,7 @@ from freecad_camtwin.twin.observation import GAP, Event
 from freecad_camtwin.twin.signals import SignalMap, read_signals
 
 if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
-    from freecad_camtwin.twin.package import Package
+    from freecad_camtwin.twin.package.package import Package
 
 #: How long a source is listened to, from its first word on [s].
 LISTEN = 3.0

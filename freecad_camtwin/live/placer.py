@@ -16,7 +16,7 @@ from freecad_camtwin.twin.alignment import Aligner, Alignment
 from freecad_camtwin.twin.columns import Columns, joined
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
 from freecad_camtwin.twin.lesson import AFTER
-from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.package.package import Package
 
 #: How long a row waits for its place [s of our time].
 UNPLACED = 0.3

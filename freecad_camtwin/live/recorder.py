@@ -26,7 +26,7 @@ from freecad_camtwin.twin.signals import encode_signals
 from freecad_camtwin.twin.state import State
 
 if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
-    from freecad_camtwin.twin.package import Package
+    from freecad_camtwin.twin.package.package import Package
 
 #: A controller that stays idle for so long has ended its program: between two blocks it may say so, too [s].
 IDLE_S = 1.0

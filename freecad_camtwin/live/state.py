@@ -15,7 +15,7 @@ from freecad_camtwin.twin.columns import Columns
 from freecad_camtwin.twin.state import State
 
 if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
-    from freecad_camtwin.twin.package import Package
+    from freecad_camtwin.twin.package.package import Package
 
 #: Over so long rows are counted for their rate [s].
 RATE_S = 2.0

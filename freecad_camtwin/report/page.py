@@ -16,8 +16,8 @@ from freecad_camtwin.report.rows import changes_of, operation_rows, unknown_sent
 from freecad_camtwin.twin.analysis.analysis import Analysis
 from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, summary
 from freecad_camtwin.twin.base.words import QUANTITIES, clock, digits
+from freecad_camtwin.twin.feeds.plan import FeedPlan
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.plan import FeedPlan
 
 #: What the table says of each quantity besides its name.
 _HEADS = {

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from freecad_camtwin.twin.analysis import schema
 from freecad_camtwin.twin.analysis.analysis import Analysis
 from freecad_camtwin.twin.base.words import QUANTITIES, clock, digits
-from freecad_camtwin.twin.plan import Change, FeedPlan
+from freecad_camtwin.twin.feeds.plan import Change, FeedPlan
 
 #: Quantity → factor to the unit of the table.
 _SCALE = {"power": 1.0, "torque": 1e-3, "force": 1.0, "deflection": 1e3, "h_ex": 1e3}

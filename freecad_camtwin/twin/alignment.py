@@ -19,7 +19,7 @@ from freecad_camtwin.twin.job.toolpath import Floats, Ints
 from freecad_camtwin.twin.lag import Correction, Rate
 from freecad_camtwin.twin.lesson import Lesson
 from freecad_camtwin.twin.matching import SILENCE, Track, doubts_lines, follow, fresh, is_lost, memory, spread
-from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.places import Alignment, ByLine, NewLine, Places, line_state
 
 __all__ = ["Aligner", "Alignment", "Correction", "align"]

@@ -13,7 +13,7 @@ from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
 from freecad_camtwin.twin.kpi import PIECE
 from freecad_camtwin.twin.measured import Load
-from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.passage import Passage, Spent
 
 #: A ratio on the path is that of sums over so much of it to each side [mm]: single steps are mostly noise.

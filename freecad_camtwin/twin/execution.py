@@ -16,7 +16,7 @@ from freecad_camtwin.twin import kpi
 from freecad_camtwin.twin.alignment import Alignment, align
 from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.measured import Load, loads
-from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.passage import Passage, passages
 from freecad_camtwin.twin.run import Run
 

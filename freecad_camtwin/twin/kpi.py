@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from freecad_camtwin.twin.alignment import Alignment
 from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.measured import Load
-from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.passage import Passage, Spent, shares
 from freecad_camtwin.twin.run import Run
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from freecad_camtwin.twin.alignment import Alignment
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
-from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.passage import Passage, Spent
 from freecad_camtwin.twin.run import Run
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from freecad_camtwin.twin.alignment import Alignment
 from freecad_camtwin.twin.job.toolpath import EventKind, Floats, MoveKind
-from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.run import Run
 
 #: A silence longer than this, and than five times the usual interval, is a gap [s].

@@ -13,7 +13,7 @@ from freecad_camtwin.twin import lag as lags
 from freecad_camtwin.twin.job.toolpath import EventKind, Floats, Ints
 from freecad_camtwin.twin.lag import Correction
 from freecad_camtwin.twin.matching import SILENCE
-from freecad_camtwin.twin.package import Package, Steps
+from freecad_camtwin.twin.package.package import Package, Steps
 from freecad_camtwin.twin.polyline import Polyline
 from freecad_camtwin.twin.signature import FINE, Timing
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.report import RESULTS, ROOT, Row
 from freecad_camtwin.twin.alignment import align
 from freecad_camtwin.twin.columns import Columns
-from freecad_camtwin.twin.package import load_package
+from freecad_camtwin.twin.package.package import load_package
 from proving import Proof, prove
 
 PACKAGE = ROOT / "examples" / "coverglass.camtwin"

@@ -27,7 +27,7 @@ from freecad_camtwin.live.flow import Flow
 from freecad_camtwin.live.placer import PathPlacer
 from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.discovery import propose
-from freecad_camtwin.twin.package import Package, load_package, make_package, save_package
+from freecad_camtwin.twin.package.package import Package, load_package, make_package, save_package
 from plan_jobs import job_of, passes
 
 SECONDS, WARM, ROUNDS = 4.0, 1.0, 5

@@ -23,7 +23,7 @@ from freecad_camtwin.live.publishers import PublisherOptions, Spoken, open_publi
 from freecad_camtwin.twin.cycle_time.motion import schedule
 from freecad_camtwin.twin.discovery import Item
 from freecad_camtwin.twin.observation import Samples
-from freecad_camtwin.twin.package import load_package
+from freecad_camtwin.twin.package.package import load_package
 
 ITEMS = (
     Item("x", "POSITION", "mm", component="Linear X"),

@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 
 from bench.report import Row, cpu_medians
-from freecad_camtwin.twin.apply_plan import apply_to_commands
 from freecad_camtwin.twin.cut.engagement import engage
 from freecad_camtwin.twin.cut.limits import limits_for
 from freecad_camtwin.twin.cut.load import LoadModel
+from freecad_camtwin.twin.feeds.into_commands import apply_to_commands
+from freecad_camtwin.twin.feeds.into_toolpath import planned_toolpath
+from freecad_camtwin.twin.feeds.plan import Command, FeedPlan, OperationPlan, commands_hash
+from freecad_camtwin.twin.feeds.planner import PlanOptions, plan_feeds
 from freecad_camtwin.twin.job.job import Job, Limits, Stock
-from freecad_camtwin.twin.optimise import PlanOptions, plan_feeds
-from freecad_camtwin.twin.plan import Command, FeedPlan, OperationPlan, commands_hash
-from freecad_camtwin.twin.planned import planned_toolpath
 from freecad_camtwin.twin.shop.machine import read_machine
 from freecad_camtwin.twin.shop.material import find_material
 from plan_jobs import job_of, straight_path

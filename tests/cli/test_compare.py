@@ -9,7 +9,7 @@ import pytest
 
 import runs
 from calling import ROOT, camtwin, here, one_sentence
-from freecad_camtwin.twin.package import save_package
+from freecad_camtwin.twin.package.package import save_package
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import sys
 
 from calling import ROOT, camtwin, one_sentence
 from freecad_camtwin.store.reader import RecordingReader
-from freecad_camtwin.twin.compare import compare
+from freecad_camtwin.twin.feeds.proof import compare
 from freecad_camtwin.twin.job.program import read_program
 
 LEFT = {

@@ -11,7 +11,7 @@ import pytest
 
 from calling import ROOT, camtwin, one_sentence
 from freecad_camtwin.cli.freecad import FreeCAD
-from freecad_camtwin.twin.compare import compare
+from freecad_camtwin.twin.feeds.proof import compare
 from freecad_camtwin.twin.job.program import read_program
 
 CUT = ("--material=6061", "--machine=hobby_mill", "--tool=reach=20", "--cell=0.2")

@@ -9,7 +9,7 @@ import pytest
 from calling import here, one_sentence
 from follow import follow
 from freecad_camtwin.twin.execution_file import load_execution
-from freecad_camtwin.twin.package import load_package
+from freecad_camtwin.twin.package.package import load_package
 
 CUT = ("--material=6061", "--machine=hobby_mill", "--tool=reach=20", "--cell=0.5")
 

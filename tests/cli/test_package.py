@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from calling import STOCK, TOOL, here, one_sentence
-from freecad_camtwin.twin.package import load_package
+from freecad_camtwin.twin.package.package import load_package
 
 CUT = (TOOL, STOCK, "--material=6061", "--machine=linuxcnc_sim", "--cell=0.5")
 MAP = '[[signals]]\nitem = "watt"\nmeaning = "SPINDLE_POWER"\nunit = "kW"\n'

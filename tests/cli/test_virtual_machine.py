@@ -13,7 +13,7 @@ from msgspec import structs
 from calling import ROOT, camtwin, one_sentence
 from controllers.mosquitto import Mosquitto
 from freecad_camtwin.twin.analysis.analysis import analyze
-from freecad_camtwin.twin.package import make_package, save_package
+from freecad_camtwin.twin.package.package import make_package, save_package
 from freecad_camtwin.twin.shop.machine import Overheads, read_machine
 from plan_jobs import job_of, passes
 

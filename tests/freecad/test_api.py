@@ -68,7 +68,7 @@ def test_an_analysis_is_of_what_is_posted_and_a_plan_of_the_bare_operations(limi
 def test_a_plan_of_feeds_that_are_planned_already_is_refused(limited):
     job = limited
     camtwin.apply(job, camtwin.plan_feeds(job, cell=0.5))
-    from freecad_camtwin.twin.optimise import plan_feeds
+    from freecad_camtwin.twin.feeds.planner import plan_feeds
 
     found = camtwin.analyze(job, cell=0.5)
     tighter = [replace(limits, force=40.0) for limits in found.limits]

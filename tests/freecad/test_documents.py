@@ -11,7 +11,7 @@ import freecad_camtwin as camtwin
 from freecad_camtwin.document import stored, structure
 from freecad_camtwin.document.job import read_job, read_stored
 from freecad_camtwin.errors import DocumentError
-from freecad_camtwin.twin.plan import commands_hash
+from freecad_camtwin.twin.feeds.plan import commands_hash
 from freecad_jobs import VERSION
 
 pytest.importorskip("numba")

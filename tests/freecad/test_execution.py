@@ -187,7 +187,7 @@ def test_a_recording_is_imported_with_the_figures_of_every_move(job, twin, tmp_p
 
     from follow import follow
     from freecad_camtwin.document.job import read_job
-    from freecad_camtwin.twin.package import make_package
+    from freecad_camtwin.twin.package.package import make_package
 
     job.Document.saveAs(str(tmp_path / "part.FCStd"))
     package = make_package(camtwin.analyze(job, material="6061", cell=1.0))

@@ -47,7 +47,7 @@ def test_a_document_that_got_its_run_without_a_window_shows_it_below_the_twin(jo
 
 def test_a_double_click_draws_what_was_measured_and_nothing_recomputes(job, saved, tmp_path, idle):
     pytest.importorskip("numba")
-    from freecad_camtwin.twin.package import make_package
+    from freecad_camtwin.twin.package.package import make_package
 
     package = make_package(camtwin.analyze(job, material="6061", cell=1.0))
     (obj,) = camtwin.import_run(job, follow(tmp_path / "monday.run", package), package)

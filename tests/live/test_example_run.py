@@ -6,7 +6,7 @@ import pytest
 
 from calling import ROOT
 from freecad_camtwin.store.reader import RecordingReader
-from freecad_camtwin.twin.package import load_package
+from freecad_camtwin.twin.package.package import load_package
 
 PACKAGE, RECORDING = ROOT / "examples" / "coverglass.camtwin", ROOT / "examples" / "coverglass.run"
 

@@ -16,7 +16,7 @@ from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.twin.alignment import align
 from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.columns import Columns
-from freecad_camtwin.twin.package import load_package, make_package
+from freecad_camtwin.twin.package.package import load_package, make_package
 from proving import prove
 
 PACKAGE = ROOT / "examples" / "coverglass.camtwin"

@@ -17,7 +17,7 @@ from freecad_camtwin.store.schema import Header
 from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.discovery import Item, propose
 from freecad_camtwin.twin.observation import Samples
-from freecad_camtwin.twin.package import make_package
+from freecad_camtwin.twin.package.package import make_package
 from live_sources import PATIENCE, Script
 from plan_jobs import job_of, passes
 

@@ -21,7 +21,7 @@ from freecad_camtwin.twin.columns import apply
 from freecad_camtwin.twin.cycle_time.motion import schedule
 from freecad_camtwin.twin.discovery import propose
 from freecad_camtwin.twin.observation import Event, Samples
-from freecad_camtwin.twin.package import make_package
+from freecad_camtwin.twin.package.package import make_package
 from freecad_camtwin.twin.shop.machine import Overheads, read_machine
 from observing import PATIENCE, numbers, until, words
 from plan_jobs import job_of, passes

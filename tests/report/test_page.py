@@ -10,8 +10,8 @@ import pytest
 
 from freecad_camtwin.report import page
 from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, summary
-from freecad_camtwin.twin.optimise import plan_feeds
-from freecad_camtwin.twin.planned import planned_toolpath
+from freecad_camtwin.twin.feeds.into_toolpath import planned_toolpath
+from freecad_camtwin.twin.feeds.planner import plan_feeds
 
 VOID = {"meta", "br", "img", "link", "wbr", "hr", "input"}
 

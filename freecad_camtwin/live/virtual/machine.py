@@ -19,7 +19,7 @@ from freecad_camtwin.twin.discovery import Item
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
 from freecad_camtwin.twin.lag import Correction
 from freecad_camtwin.twin.observation import Event, Observation, Samples
-from freecad_camtwin.twin.package import Package
+from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.places import Places
 
 #: Rows of a block.

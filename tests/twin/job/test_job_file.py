@@ -161,7 +161,7 @@ def test_handing_a_job_over_needs_numpy_alone(tmp_path):
 import sys
 for name in ("numba", "msgspec", "matplotlib", "jinja2", "click", "rich"):
     sys.modules[name] = None
-import freecad_camtwin.twin.apply_plan, freecad_camtwin.twin.job.job_file, freecad_camtwin.twin.plan
+import freecad_camtwin.twin.feeds.into_commands, freecad_camtwin.twin.job.job_file, freecad_camtwin.twin.feeds.plan
 import freecad_camtwin.twin.job.stored_job
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -13,11 +13,11 @@ from freecad_camtwin.errors import PlanError
 from freecad_camtwin.twin.cut.engagement import engage
 from freecad_camtwin.twin.cut.limits import limits_for, tool_limits
 from freecad_camtwin.twin.cut.load import LoadModel
+from freecad_camtwin.twin.feeds.into_toolpath import planned_toolpath
+from freecad_camtwin.twin.feeds.plan import FeedPlan, Reason
+from freecad_camtwin.twin.feeds.planner import PlanOptions, plan_feeds
 from freecad_camtwin.twin.job.job import Limits, Stock
 from freecad_camtwin.twin.job.tool import Shape, Tool
-from freecad_camtwin.twin.optimise import PlanOptions, plan_feeds
-from freecad_camtwin.twin.plan import FeedPlan, Reason
-from freecad_camtwin.twin.planned import planned_toolpath
 from freecad_camtwin.twin.shop.machine import read_machine
 from freecad_camtwin.twin.shop.material import find_material
 from plan_jobs import END_MILL, dense, job_of, passes, straight_path

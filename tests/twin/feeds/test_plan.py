@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freecad_camtwin.errors import PlanError
-from freecad_camtwin.twin.apply_plan import apply_to_commands
-from freecad_camtwin.twin.plan import Binding, Change, FeedPlan, OperationPlan, Reason, Totals, commands_hash
+from freecad_camtwin.twin.feeds.into_commands import apply_to_commands
+from freecad_camtwin.twin.feeds.plan import Binding, Change, FeedPlan, OperationPlan, Reason, Totals, commands_hash
 
 COMMANDS = [
     ("(a comment)", {}),
@@ -82,7 +82,7 @@ def around(at, end, words, plane, ccw, share):
 
 def test_the_module_needs_no_package():
     code = (
-        "import sys; import freecad_camtwin.twin.apply_plan\n"
+        "import sys; import freecad_camtwin.twin.feeds.into_commands\n"
         "print([name for name in ('numpy', 'numba', 'msgspec') if name in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -133,7 +133,7 @@ def test_a_damaged_plan_is_refused_by_the_name_of_its_entry(damage, named):
 
 
 def test_every_reason_is_explained():
-    page = (Path(__file__).parents[2] / "docs" / "feeds.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "feeds.md").read_text(encoding="utf-8")
     table = page.partition("## Reasons")[2].partition("## ")[0]
     assert [reason for reason in Reason if reason not in table] == []
 

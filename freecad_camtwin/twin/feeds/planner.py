@@ -11,18 +11,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from freecad_camtwin.twin.ceiling import CODE, LIMIT_SLACK, REASONS, Cut, Holder, Mask
 from freecad_camtwin.twin.cut.engagement import Engagement
 from freecad_camtwin.twin.cut.limits import OperationLimits
 from freecad_camtwin.twin.cut.load import LoadModel
 from freecad_camtwin.twin.cycle_time.motion import schedule
-from freecad_camtwin.twin.job.job import Job
-from freecad_camtwin.twin.job.toolpath import Floats, Toolpath
-from freecad_camtwin.twin.plan import Binding, Change, FeedPlan, OperationPlan, Reason, Totals
-from freecad_camtwin.twin.planned import Pieces, split
-from freecad_camtwin.twin.recheck import fractions, too_fast
-from freecad_camtwin.twin.shop.machine import Machine
-from freecad_camtwin.twin.step_feeds import (
+from freecad_camtwin.twin.feeds.ceiling import CODE, LIMIT_SLACK, REASONS, Cut, Holder, Mask
+from freecad_camtwin.twin.feeds.into_toolpath import Pieces, split
+from freecad_camtwin.twin.feeds.plan import Binding, Change, FeedPlan, OperationPlan, Reason, Totals
+from freecad_camtwin.twin.feeds.second_look import fractions, too_fast
+from freecad_camtwin.twin.feeds.step_feeds import (
     BENDING_GAPS,
     HARMLESS_GAPS,
     PlanOptions,
@@ -31,7 +28,10 @@ from freecad_camtwin.twin.step_feeds import (
     planned_by_chip,
     planned_relative,
 )
-from freecad_camtwin.twin.stretches import Indices, median, quantise
+from freecad_camtwin.twin.feeds.stretches import Indices, median, quantise
+from freecad_camtwin.twin.job.job import Job
+from freecad_camtwin.twin.job.toolpath import Floats, Toolpath
+from freecad_camtwin.twin.shop.machine import Machine
 
 __all__ = ["PlanOptions", "plan_feeds"]
 

@@ -10,13 +10,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from freecad_camtwin.twin.ceiling import Cut, Holder
 from freecad_camtwin.twin.cut.engagement import engage
 from freecad_camtwin.twin.cut.limits import OperationLimits
 from freecad_camtwin.twin.cut.load import LoadModel
+from freecad_camtwin.twin.feeds.ceiling import Cut, Holder
+from freecad_camtwin.twin.feeds.into_toolpath import Pieces, split
+from freecad_camtwin.twin.feeds.stretches import Indices
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.planned import Pieces, split
-from freecad_camtwin.twin.stretches import Indices
 
 
 def fractions(move: Indices, length: Floats) -> Floats:

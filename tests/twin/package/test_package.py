@@ -14,7 +14,7 @@ import pytest
 
 from freecad_camtwin.errors import InputError, OutputError
 from freecad_camtwin.twin.analysis.analysis import analyze
-from freecad_camtwin.twin.package import Steps, load_package, make_package, save_package
+from freecad_camtwin.twin.package.package import Steps, load_package, make_package, save_package
 from freecad_camtwin.twin.signals import Meaning, Signal, SignalMap
 from plan_jobs import job_of, passes
 from posted import post
@@ -209,7 +209,7 @@ def test_an_entry_that_climbs_out_of_the_folder_is_refused(saved):
 
 
 def test_a_zip_bomb_is_not_unpacked(saved, monkeypatch):
-    monkeypatch.setattr("freecad_camtwin.twin.package.LARGEST", 10_000_000)
+    monkeypatch.setattr("freecad_camtwin.twin.package.package.LARGEST", 10_000_000)
     with zipfile.ZipFile(saved, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb.npy", b"\0" * 20_000_000)
     assert saved.stat().st_size < 1_000_000

@@ -9,10 +9,10 @@ import pytest
 
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.job.toolpath import MoveKind
-from freecad_camtwin.twin.line_map import identity, map_lines
+from freecad_camtwin.twin.package.line_map import identity, map_lines
 from posted import post
 
-DATA = Path(__file__).parent.parent / "data" / "nc"
+DATA = Path(__file__).parent.parent.parent / "data" / "nc"
 PROGRAMS = ["jantman/vertical_panel.gcode", "jantman/front_panel.gcode", "led_floor/1103_bore_test_27bit_3_rad.nc"]
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from freecad_camtwin.twin.plan import Change, Command, OperationPlan, commands_hash
+from freecad_camtwin.twin.feeds.plan import Change, Command, OperationPlan, commands_hash
 
 _ARCS = ("G2", "G3")
 _CYCLES = ("G73", "G74", "G76", "G81", "G82", "G83", "G84", "G85", "G86", "G87", "G88", "G89")

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from freecad_camtwin.twin.cut.engagement import Engagement
 from freecad_camtwin.twin.cut.limits import LOADS, OperationLimits
 from freecad_camtwin.twin.cut.load import Load, LoadModel
+from freecad_camtwin.twin.feeds.plan import Reason
+from freecad_camtwin.twin.feeds.stretches import Track
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.tool import Shape
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.plan import Reason
-from freecad_camtwin.twin.stretches import Track
 
 #: A reason's place here is its code in arrays.
 REASONS = tuple(Reason)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from freecad_camtwin.errors import CamTwinError, PlanError
+from freecad_camtwin.twin.feeds.into_program import rewrite
+from freecad_camtwin.twin.feeds.into_toolpath import planned_toolpath
+from freecad_camtwin.twin.feeds.plan import Change, FeedPlan, OperationPlan
 from freecad_camtwin.twin.job.program import read_program
-from freecad_camtwin.twin.plan import Change, FeedPlan, OperationPlan
-from freecad_camtwin.twin.planned import planned_toolpath
-from freecad_camtwin.twin.rewrite import rewrite
 
 MILLIMETRES = """%
 (a pocket)

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from freecad_camtwin.twin.compare import compare
+from freecad_camtwin.twin.feeds.proof import compare
 from freecad_camtwin.twin.job.rs274 import interpret_program
 
 

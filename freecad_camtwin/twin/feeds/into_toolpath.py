@@ -8,8 +8,8 @@ import numpy as np
 
 from freecad_camtwin.errors import PlanError
 from freecad_camtwin.twin.cycle_time.schedule import points_along
+from freecad_camtwin.twin.feeds.plan import Change, FeedPlan
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, Floats, Ints, MoveKind, Toolpath
-from freecad_camtwin.twin.plan import Change, FeedPlan
 
 
 @dataclass(frozen=True)

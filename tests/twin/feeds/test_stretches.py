@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freecad_camtwin.twin.stretches import ROUNDING, Track, quantise, runs, window_argmin
+from freecad_camtwin.twin.feeds.stretches import ROUNDING, Track, quantise, runs, window_argmin
 from plan_jobs import straight_path
 
 values = st.lists(st.floats(1, 100), min_size=1, max_size=40).map(np.array)

@@ -33,7 +33,7 @@ from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.job_file import describe, restore
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.job.toolpath import Floats, Ints, MoveKind, Toolpath
-from freecad_camtwin.twin.line_map import LineMap, identity, map_lines
+from freecad_camtwin.twin.package.line_map import LineMap, identity, map_lines
 from freecad_camtwin.twin.shop.machine import Machine
 from freecad_camtwin.twin.shop.material import Material
 from freecad_camtwin.twin.signals import SignalMap, check_signals

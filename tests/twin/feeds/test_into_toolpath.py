@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freecad_camtwin.errors import PlanError
+from freecad_camtwin.twin.feeds.into_toolpath import planned_toolpath
+from freecad_camtwin.twin.feeds.plan import Change, FeedPlan, OperationPlan
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, Event, EventKind, Toolpath
-from freecad_camtwin.twin.plan import Change, FeedPlan, OperationPlan
-from freecad_camtwin.twin.planned import planned_toolpath
 from plan_jobs import dense, straight_path
 
 
