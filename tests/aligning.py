@@ -9,8 +9,7 @@ import numpy as np
 
 import traces
 from controllers.timing import ZERO
-from freecad_camtwin.twin.alignment import Alignment
-from freecad_camtwin.twin.columns import Columns
+from freecad_camtwin.twin.alignment.align import Alignment
 from freecad_camtwin.twin.cycle_time.motion import schedule
 from freecad_camtwin.twin.cycle_time.schedule import durations
 from freecad_camtwin.twin.job.job import Job
@@ -18,6 +17,7 @@ from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.package.line_map import identity
 from freecad_camtwin.twin.package.package import Package, Steps
 from freecad_camtwin.twin.shop.machine import read_machine
+from freecad_camtwin.twin.signals.columns import Columns
 from plan_jobs import job_of, straight_path
 
 MACHINE = read_machine("linuxcnc_sim")

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from aligning import EPOCH, NC
-from freecad_camtwin.twin.alignment import Alignment
+from freecad_camtwin.twin.alignment.align import Alignment
+from freecad_camtwin.twin.alignment.by_load import FINE
+from freecad_camtwin.twin.alignment.places import Places
 from freecad_camtwin.twin.analysis.analysis import analyze
-from freecad_camtwin.twin.columns import Columns
 from freecad_camtwin.twin.job.job import Job, Operation, Stock
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.job.toolpath import Toolpath
 from freecad_camtwin.twin.package.package import Package, make_package
-from freecad_camtwin.twin.places import Places
-from freecad_camtwin.twin.signature import FINE
+from freecad_camtwin.twin.signals.columns import Columns
 from plan_jobs import END_MILL, passes, straight_path
 
 _COLUMNS = ("kind", "start", "end", "centre", "plane", "sweep", "feed", "n_rpm", "cycle", "tool", "operation",

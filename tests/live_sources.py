@@ -10,8 +10,8 @@ from freecad_camtwin.live.flow import Flow
 from freecad_camtwin.live.recorder import Recorder, Until
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.store.schema import Header
-from freecad_camtwin.twin.observation import GAP, Event, Samples
-from freecad_camtwin.twin.signals import Meaning, Signal, SignalMap
+from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
+from freecad_camtwin.twin.signals.signal_map import Meaning, Signal, SignalMap
 
 SIGNALS = SignalMap(
     (

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import numpy as np
 
-from freecad_camtwin.twin.observation import Event, Samples
+from freecad_camtwin.twin.signals.observation import Event, Samples
 
 #: Longer than any of it takes, on a machine that does ten other things [s].
 PATIENCE = 120

@@ -30,10 +30,10 @@ from freecad_camtwin.connectors.linuxcnc.controller import Controller, Wanted
 from freecad_camtwin.live.bridge import Bridge
 from freecad_camtwin.live.publishers import PublisherOptions, Spoken, open_publisher
 from freecad_camtwin.store.reader import RecordingReader
-from freecad_camtwin.twin.alignment import Aligner, Alignment
-from freecad_camtwin.twin.columns import Columns
-from freecad_camtwin.twin.observation import Samples
+from freecad_camtwin.twin.alignment.align import Aligner, Alignment
 from freecad_camtwin.twin.package.package import Package, save_package
+from freecad_camtwin.twin.signals.columns import Columns
+from freecad_camtwin.twin.signals.observation import Samples
 
 ACCESS = "user bridge\ntopic write mill/#\ntopic read mill/cmd/#\nuser recorder\ntopic read mill/#\n"
 CLAMP = Path(__file__).parent / "controllers" / "linuxcnc" / "clamp.py"

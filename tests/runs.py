@@ -13,13 +13,13 @@ import traces
 from freecad_camtwin.cli.options import parse_stock, parse_tool
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.schema import Header
-from freecad_camtwin.twin.alignment import align
+from freecad_camtwin.twin.alignment.align import align
 from freecad_camtwin.twin.analysis.analysis import analyze
-from freecad_camtwin.twin.columns import Columns
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.job.supply import program_tools, supply
 from freecad_camtwin.twin.package.package import make_package
-from freecad_camtwin.twin.run import Run
+from freecad_camtwin.twin.signals.columns import Columns
+from freecad_camtwin.twin.signals.run import Run
 
 STARTED = 1.7e9
 #: What the simulated cut takes more than predicted, per operation, and what the spindle draws without any [W].

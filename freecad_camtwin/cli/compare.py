@@ -15,8 +15,8 @@ from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.base.words import clock, digits
 
 if TYPE_CHECKING:
-    from freecad_camtwin.twin.execution import Execution
     from freecad_camtwin.twin.package.package import Package
+    from freecad_camtwin.twin.runs.execution import Execution
 
 SCHEMA = "camtwin.comparison/1"
 
@@ -67,9 +67,9 @@ def executions_of(
     """Read a run and its package, and place the one on the other."""
     with working("Reading the run", quiet=settings.quiet):
         from freecad_camtwin.cli.runs import run_of
-        from freecad_camtwin.twin.execution import make_executions
         from freecad_camtwin.twin.package.package import load_package
-        from freecad_camtwin.twin.signals import read_signals
+        from freecad_camtwin.twin.runs.execution import make_executions
+        from freecad_camtwin.twin.signals.signal_map import read_signals
 
         package = load_package(job)
         told = run_of(run, read_signals(signals) if signals is not None else package.signals)
@@ -79,7 +79,7 @@ def executions_of(
 
 def choose(executions: "tuple[Execution, ...]", part: int | None) -> "Execution":
     """Return one execution: the one that is asked for, or the one that saw most of the path."""
-    from freecad_camtwin.twin.execution import best
+    from freecad_camtwin.twin.runs.execution import best
 
     if part is None:
         return best(executions)
@@ -97,7 +97,7 @@ def _draw(
     outputs: Outputs,
 ) -> None:
     from freecad_camtwin.report import comparison
-    from freecad_camtwin.twin.comparison import compare_load
+    from freecad_camtwin.twin.runs.along_path import compare_load
 
     shown = compare_load(package, chosen)
     if html is not None:

@@ -130,8 +130,8 @@ def _write_signals(path: Path, on: str) -> None:
     """Write down what the items of the controller mean."""
     from freecad_camtwin.connectors.linuxcnc import controller
     from freecad_camtwin.live.virtual import machine
-    from freecad_camtwin.twin.discovery import propose
-    from freecad_camtwin.twin.signals import encode_signals
+    from freecad_camtwin.twin.signals.discovery import propose
+    from freecad_camtwin.twin.signals.signal_map import encode_signals
 
     items = (*controller.ITEMS, controller.ROLES["spindle_power"]) if on == "linuxcnc" else machine.ITEMS
     path.write_bytes(encode_signals(propose(items, name=f"the demo's {on} machine").signals))
@@ -140,7 +140,7 @@ def _write_signals(path: Path, on: str) -> None:
 async def _announce(topic: str, at: float) -> None:
     """Let the broker keep a word, so that a recorder has something to begin its file with as soon as it listens."""
     from freecad_camtwin.live.publishers import Spoken, open_publisher
-    from freecad_camtwin.twin.observation import Event
+    from freecad_camtwin.twin.signals.observation import Event
 
     async with open_publisher(topic, Spoken("demo", "demo", (), simulated=True)) as publisher:
         await publisher.tell(Event(at, "availability", None))
@@ -185,7 +185,7 @@ def _overlay(folder: Path, settings: Settings) -> None:
     """Draw measured and predicted load, one over the other."""
     from freecad_camtwin.cli.compare import choose, executions_of
     from freecad_camtwin.report import comparison_charts, style
-    from freecad_camtwin.twin.comparison import compare_load
+    from freecad_camtwin.twin.runs.along_path import compare_load
 
     package, executions = executions_of(folder / "run", folder / "panel.camtwin", None, settings)
     with style.styled():

@@ -17,8 +17,8 @@ from freecad_camtwin.cli.text import say
 from freecad_camtwin.errors import InputError
 
 if TYPE_CHECKING:
-    from freecad_camtwin.twin.execution import Execution
     from freecad_camtwin.twin.package.package import Package
+    from freecad_camtwin.twin.runs.execution import Execution
 
 
 @click.command("import", short_help="Keep a machine's run in the document.")
@@ -74,7 +74,7 @@ def import_run(
         for each in executions:
             print_execution(each)
             say()
-        from freecad_camtwin.twin.execution_file import folder_of
+        from freecad_camtwin.twin.runs.file import folder_of
 
         say(f"{output}: the document with its run. Its figures lie in {folder_of(output)}.")
 
@@ -89,8 +89,8 @@ def _package(
 
 def _executions(package: "Package", run: Path, signals: Path | None, settings: Settings) -> "tuple[Execution, ...]":
     from freecad_camtwin.cli.runs import run_of
-    from freecad_camtwin.twin.execution import make_executions
-    from freecad_camtwin.twin.signals import read_signals
+    from freecad_camtwin.twin.runs.execution import make_executions
+    from freecad_camtwin.twin.signals.signal_map import read_signals
 
     told = run_of(run, read_signals(signals) if signals is not None else package.signals)
     with working("Placing the run on the path", quiet=settings.quiet):
@@ -106,8 +106,8 @@ def _write(
     outputs: Outputs,
 ) -> None:
     """Let FreeCAD put the executions into a copy of the document, and write their figures beside it."""
-    from freecad_camtwin.twin.execution_file import folder_of, written
-    from freecad_camtwin.twin.execution_summary import summary
+    from freecad_camtwin.twin.runs.file import folder_of, written
+    from freecad_camtwin.twin.runs.summary import summary
 
     folder = folder_of(output)
     files: dict[Path, bytes] = {}
@@ -132,7 +132,7 @@ def _write(
 
 def _earlier(source: Path, output: Path, name: str) -> dict[Path, bytes]:
     """Return the files of an execution that the document kept before, where its copy goes to another folder."""
-    from freecad_camtwin.twin.execution_file import members
+    from freecad_camtwin.twin.runs.file import members
 
     named = PurePosixPath(name)
     if source.parent.resolve() == output.parent.resolve() or len(named.parts) != 2 or ".." in named.parts:

@@ -18,7 +18,7 @@ from freecad_camtwin.twin.base.words import clock
 
 if TYPE_CHECKING:
     from freecad_camtwin.twin.package.package import Package
-    from freecad_camtwin.twin.signals import SignalMap
+    from freecad_camtwin.twin.signals.signal_map import SignalMap
 
 #: So many sentences about what could not be matched are printed; the package holds all.
 _SHOWN = 10
@@ -50,7 +50,7 @@ def package(
     request = Request(**said)
     _check(request, output, program, post, gcode, signals)
     from freecad_camtwin.twin.package.package import save_package
-    from freecad_camtwin.twin.signals import read_signals
+    from freecad_camtwin.twin.signals.signal_map import read_signals
 
     meanings = read_signals(signals) if signals is not None else None
     with Outputs() as outputs:

@@ -9,11 +9,11 @@ from freecad_camtwin.connectors import Connector, Options
 from freecad_camtwin.connectors.table import Table
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.run import read_run
-from freecad_camtwin.twin.columns import apply
-from freecad_camtwin.twin.discovery import propose
-from freecad_camtwin.twin.observation import Observation
-from freecad_camtwin.twin.run import Run
-from freecad_camtwin.twin.signals import SignalMap
+from freecad_camtwin.twin.signals.columns import apply
+from freecad_camtwin.twin.signals.discovery import propose
+from freecad_camtwin.twin.signals.observation import Observation
+from freecad_camtwin.twin.signals.run import Run
+from freecad_camtwin.twin.signals.signal_map import SignalMap
 
 _SQLITE = b"SQLite format 3\x00"
 

@@ -12,7 +12,7 @@ from freecad_camtwin.cli.options import FILE, Finite, Settings, common
 from freecad_camtwin.cli.outputs import Outputs, check_target
 from freecad_camtwin.cli.text import say, table
 from freecad_camtwin.live.choose import LISTEN, proposed
-from freecad_camtwin.twin.signals import SignalMap, encode_signals, read_signals
+from freecad_camtwin.twin.signals.signal_map import SignalMap, encode_signals, read_signals
 
 
 class _Signals(click.Group):

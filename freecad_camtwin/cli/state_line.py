@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from freecad_camtwin.twin.state import State
+from freecad_camtwin.twin.signals.state import State
 
 #: A shown line is renewed as often [s].
 RENEWED = 0.2

@@ -18,7 +18,7 @@ from freecad_camtwin.cli.text import say
 from freecad_camtwin.live.flow import Block, Flow
 from freecad_camtwin.live.pipe import Pipe
 from freecad_camtwin.live.state import Keeper
-from freecad_camtwin.twin.state import State
+from freecad_camtwin.twin.signals.state import State
 
 
 @click.command(short_help="Show what a machine does now; store nothing.")

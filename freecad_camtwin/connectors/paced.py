@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 
 from freecad_camtwin.connectors.protocol import Connector, Told
-from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Event, Observation, Observations, Samples
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.observation import Event, Observation, Observations, Samples
 
 #: Rows of this long are told together [s of our time].
 SLICE = 0.02

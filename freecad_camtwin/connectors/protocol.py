@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Observations
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.observation import Observations
 
 #: Warnings that are kept; a source that goes wrong in a thousand ways must not fill the memory.
 MOST_WARNINGS = 100

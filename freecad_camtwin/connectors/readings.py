@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from freecad_camtwin.twin.observation import Event, Observation, Samples
+from freecad_camtwin.twin.signals.observation import Event, Observation, Samples
 
 #: (seconds since the epoch, item, value); a value of None is UNAVAILABLE.
 Reading = tuple[float, str, float | str | None]

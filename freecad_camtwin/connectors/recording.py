@@ -7,8 +7,8 @@ from pathlib import Path
 from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.store.run import told, words
-from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Observations, Samples
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.observation import Observations, Samples
 
 
 class Recorded:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from freecad_camtwin.connectors.protocol import Told
 from freecad_camtwin.errors import ConnectorError
-from freecad_camtwin.twin.observation import GAP, Event, Observations
+from freecad_camtwin.twin.signals.observation import GAP, Event, Observations
 
 _Answer = TypeVar("_Answer")
 

@@ -16,8 +16,8 @@ from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.readings import Reading, observations, seconds_of, value_of
 from freecad_camtwin.connectors.retry import LostError, sessions
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Observations
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.observation import Observations
 
 LONGEST_LINE = 2**16
 LINES_AT_ONCE = 2000

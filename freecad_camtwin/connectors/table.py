@@ -19,9 +19,9 @@ import numpy as np
 from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.readings import Reading, seconds_of, value_of
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.discovery import Item
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.observation import Event, Observation, Observations, Samples
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.observation import Event, Observation, Observations, Samples
 
 ROWS_AT_ONCE = 4096
 MOST_COLUMNS = 2000

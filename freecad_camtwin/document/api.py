@@ -24,10 +24,10 @@ from freecad_camtwin.twin.feeds.plan import FeedPlan
 
 if TYPE_CHECKING:
     from freecad_camtwin.twin.analysis.analysis import Analysis
-    from freecad_camtwin.twin.execution import Execution
     from freecad_camtwin.twin.feeds.planner import PlanOptions
     from freecad_camtwin.twin.package.package import Package
-    from freecad_camtwin.twin.run import Run
+    from freecad_camtwin.twin.runs.execution import Execution
+    from freecad_camtwin.twin.signals.run import Run
 
 
 def attach(
@@ -107,8 +107,8 @@ def import_run(
     if not job.Document.FileName:
         raise DocumentError(f"save document {job.Document.Label!r} first: a run's figures are kept beside its file")
     made = _executions(job, run, package, options)
-    from freecad_camtwin.twin.execution_file import folder_of, save_execution, written
-    from freecad_camtwin.twin.execution_summary import summary
+    from freecad_camtwin.twin.runs.file import folder_of, save_execution, written
+    from freecad_camtwin.twin.runs.summary import summary
 
     folder = folder_of(job.Document.FileName)
     told = []
@@ -135,8 +135,8 @@ def _executions(job: Any, run: Any, package: Any, options: dict[str, Any]) -> "S
         return run
     analysis = _analysis()
     from freecad_camtwin.store.run import read_run
-    from freecad_camtwin.twin.execution import make_executions
     from freecad_camtwin.twin.package.package import load_package, make_package
+    from freecad_camtwin.twin.runs.execution import make_executions
 
     if package is None:
         package = make_package(analysis.analyze(read_job(job), **options))

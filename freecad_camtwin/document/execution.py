@@ -138,7 +138,7 @@ def sidecar(obj: Any) -> Path:
 
 def load(obj: Any) -> Any:
     """Read the figures of every move of an execution; InputError where its file is missing or not the one it was."""
-    from freecad_camtwin.twin.execution_file import load_execution  # not above: FreeCAD's Python may lack msgspec
+    from freecad_camtwin.twin.runs.file import load_execution  # not above: FreeCAD's Python may lack msgspec
 
     return load_execution(sidecar(obj), obj.SidecarHash)
 

@@ -29,10 +29,10 @@ import FreeCAD as App
 import numpy as np
 
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.twin.columns import Columns, joined
-from freecad_camtwin.twin.frames import Frame, Frames
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.state import State
+from freecad_camtwin.twin.signals.columns import Columns, joined
+from freecad_camtwin.twin.signals.frames import Frame, Frames
+from freecad_camtwin.twin.signals.state import State
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFERENCES = "User parameter:BaseApp/Preferences/Mod/CAMTwin"

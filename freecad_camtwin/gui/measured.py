@@ -13,8 +13,8 @@ from freecad_camtwin.gui.commands import note, told, translate
 from freecad_camtwin.gui.overlay import colours
 from freecad_camtwin.gui.state import state_of
 from freecad_camtwin.twin.cycle_time.schedule import points_along
-from freecad_camtwin.twin.execution import Execution
 from freecad_camtwin.twin.job.toolpath import MoveKind, Toolpath
+from freecad_camtwin.twin.runs.execution import Execution
 
 #: An arc is drawn as so many chords.
 CHORDS = 12

@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 
 from freecad_camtwin.connectors.protocol import Connector
 from freecad_camtwin.live.publishers import Command, Publisher
-from freecad_camtwin.twin.observation import Event, Observation
+from freecad_camtwin.twin.signals.observation import Event, Observation
 
 #: What can be asked of a machine.
 FEED_OVERRIDE = "feed_override"

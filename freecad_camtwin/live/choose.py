@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from freecad_camtwin.connectors import Connector, Options, open_connector
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.twin.discovery import Item, propose
-from freecad_camtwin.twin.observation import GAP, Event
-from freecad_camtwin.twin.signals import SignalMap, read_signals
+from freecad_camtwin.twin.signals.discovery import Item, propose
+from freecad_camtwin.twin.signals.observation import GAP, Event
+from freecad_camtwin.twin.signals.signal_map import SignalMap, read_signals
 
 if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
     from freecad_camtwin.twin.package.package import Package

@@ -18,9 +18,9 @@ import numpy as np
 
 from freecad_camtwin.connectors.protocol import Connector
 from freecad_camtwin.store.schema import Gap
-from freecad_camtwin.twin.columns import Columns, Translator, joined
-from freecad_camtwin.twin.observation import GAP, Event, Observation, Samples
-from freecad_camtwin.twin.signals import SignalMap
+from freecad_camtwin.twin.signals.columns import Columns, Translator, joined
+from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Samples
+from freecad_camtwin.twin.signals.signal_map import SignalMap
 
 #: A silent source gives an empty block as often [s].
 TICK = 0.1

@@ -13,9 +13,9 @@ from contextlib import suppress
 from threading import Condition, Thread
 
 from freecad_camtwin.live.flow import Block
-from freecad_camtwin.twin.columns import Columns, joined
-from freecad_camtwin.twin.frames import LONGEST, encode
-from freecad_camtwin.twin.state import State
+from freecad_camtwin.twin.signals.columns import Columns, joined
+from freecad_camtwin.twin.signals.frames import LONGEST, encode
+from freecad_camtwin.twin.signals.state import State
 
 #: Rows that wait for a slow reader.
 MOST_ROWS = 50_000

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from freecad_camtwin.twin.alignment import Aligner, Alignment
-from freecad_camtwin.twin.columns import Columns, joined
+from freecad_camtwin.twin.alignment.align import Aligner, Alignment
+from freecad_camtwin.twin.alignment.learn import AFTER
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
-from freecad_camtwin.twin.lesson import AFTER
 from freecad_camtwin.twin.package.package import Package
+from freecad_camtwin.twin.signals.columns import Columns, joined
 
 #: How long a row waits for its place [s of our time].
 UNPLACED = 0.3

@@ -20,10 +20,10 @@ from freecad_camtwin.live.state import Keeper, dropped
 from freecad_camtwin.live.writer import Writer
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.schema import Gap, Header
-from freecad_camtwin.twin.columns import Columns
-from freecad_camtwin.twin.observation import Event
-from freecad_camtwin.twin.signals import encode_signals
-from freecad_camtwin.twin.state import State
+from freecad_camtwin.twin.signals.columns import Columns
+from freecad_camtwin.twin.signals.observation import Event
+from freecad_camtwin.twin.signals.signal_map import encode_signals
+from freecad_camtwin.twin.signals.state import State
 
 if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
     from freecad_camtwin.twin.package.package import Package

@@ -11,8 +11,8 @@ import numpy as np
 
 from freecad_camtwin.connectors.protocol import Told
 from freecad_camtwin.live.flow import Block, Flow
-from freecad_camtwin.twin.columns import Columns
-from freecad_camtwin.twin.state import State
+from freecad_camtwin.twin.signals.columns import Columns
+from freecad_camtwin.twin.signals.state import State
 
 if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
     from freecad_camtwin.twin.package.package import Package

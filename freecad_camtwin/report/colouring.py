@@ -10,8 +10,8 @@ from matplotlib.colors import Colormap, LogNorm, Normalize
 from freecad_camtwin.report import style
 from freecad_camtwin.twin.analysis.analysis import Analysis
 from freecad_camtwin.twin.base.words import QUANTITIES
-from freecad_camtwin.twin.comparison import Comparison
 from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.runs.along_path import Comparison
 
 #: Measured load → its name in a picture.
 MEASURED = {

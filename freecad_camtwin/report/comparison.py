@@ -13,9 +13,9 @@ from freecad_camtwin.report.colouring import MEASURED, by_measured, by_ratio
 from freecad_camtwin.report.page import embedded
 from freecad_camtwin.report.rows import breakable
 from freecad_camtwin.twin.base.words import clock, digits
-from freecad_camtwin.twin.comparison import Comparison
-from freecad_camtwin.twin.execution import Execution
-from freecad_camtwin.twin.kpi import LoadFigures, OperationFigures, Quality
+from freecad_camtwin.twin.runs.along_path import Comparison
+from freecad_camtwin.twin.runs.execution import Execution
+from freecad_camtwin.twin.runs.figures import LoadFigures, OperationFigures, Quality
 
 _SPENT = {
     "cutting": "cutting", "air": "feed in air", "rapid": "rapids", "stopped": "standing", "tool_change": "tool change",

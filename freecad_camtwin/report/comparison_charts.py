@@ -9,8 +9,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 from freecad_camtwin.report import style
 from freecad_camtwin.report.charts import Band, banded
 from freecad_camtwin.report.colouring import MEASURED
-from freecad_camtwin.twin.comparison import Comparison
 from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.runs.along_path import Comparison
 
 #: So many operations have a mark of their own in the scatter; all others share the last.
 _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")

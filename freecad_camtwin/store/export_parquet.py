@@ -19,7 +19,7 @@ from freecad_camtwin.store.reader import RecordingReader, Rows
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.schema import Counters, Gap, Header
 from freecad_camtwin.twin.base.files import replacing
-from freecad_camtwin.twin.observation import Event
+from freecad_camtwin.twin.signals.observation import Event
 
 _KEY = b"camtwin.recording"
 _NEEDED = "Parquet needs pyarrow, which is not installed; pip install 'freecad-camtwin[store]' brings it"

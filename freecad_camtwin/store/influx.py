@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 from freecad_camtwin.errors import OutputError
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.store.schema import Header
-from freecad_camtwin.twin.observation import Event
+from freecad_camtwin.twin.signals.observation import Event
 
 MEASUREMENT = "camtwin"
 BATCH_LINES = 5000

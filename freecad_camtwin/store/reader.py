@@ -16,7 +16,7 @@ from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.packing import PackingError, unpack
 from freecad_camtwin.store.schema import MOST_ROWS, OPERATION, Counters, Gap, Header, header_from, open_to_read
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.observation import Event
+from freecad_camtwin.twin.signals.observation import Event
 
 _ALWAYS = (-np.inf, np.inf)
 Indices = NDArray[np.intp]

@@ -23,7 +23,7 @@ from freecad_camtwin.errors import OutputError
 from freecad_camtwin.store.packing import pack
 from freecad_camtwin.store.schema import CHUNK_ROWS, OPERATION, TABLES, Header, header_json
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.observation import Event
+from freecad_camtwin.twin.signals.observation import Event
 
 SYNC_S = 0.5  #: nothing waits longer than this for its commit, as long as rows come or ``sync`` is called
 BLOCK_S = 60.0  #: a block that fills slower than this is closed all the same

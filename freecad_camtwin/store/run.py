@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.reader import RecordingReader, Rows
-from freecad_camtwin.twin.columns import Columns, Word, apply
-from freecad_camtwin.twin.observation import GAP, Event, Observation, Samples
-from freecad_camtwin.twin.run import Run, Silence
-from freecad_camtwin.twin.signals import QUANTITIES, SignalMap, decode_signals
+from freecad_camtwin.twin.signals.columns import Columns, Word, apply
+from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Samples
+from freecad_camtwin.twin.signals.run import Run, Silence
+from freecad_camtwin.twin.signals.signal_map import QUANTITIES, SignalMap, decode_signals
 
 _OURS = {quantity.column for quantity in QUANTITIES.values()}
 

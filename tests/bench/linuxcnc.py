@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 
 from bench.report import RESULTS, ROOT, Row
-from freecad_camtwin.twin.alignment import align
-from freecad_camtwin.twin.columns import Columns
+from freecad_camtwin.twin.alignment.align import align
 from freecad_camtwin.twin.package.package import load_package
+from freecad_camtwin.twin.signals.columns import Columns
 from proving import Proof, prove
 
 PACKAGE = ROOT / "examples" / "coverglass.camtwin"

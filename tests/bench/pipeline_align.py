@@ -13,9 +13,9 @@ import numpy as np
 from aligning import EPOCH, recorded
 from bench.report import Row, cpu_medians
 from clamped import clamped, panel, slots
-from freecad_camtwin.twin.alignment import Aligner, Correction, align
-from freecad_camtwin.twin.columns import Columns
+from freecad_camtwin.twin.alignment.align import Aligner, Correction, align
 from freecad_camtwin.twin.package.package import Package
+from freecad_camtwin.twin.signals.columns import Columns
 
 BLENDED = ("zigzag_P0.01", "trochoid_P0.01", "coverglass_P0.01", "panel_P0.01")
 BIAS = (0.03, -0.03, 0.03)

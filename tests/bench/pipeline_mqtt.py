@@ -26,8 +26,8 @@ from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.live.flow import Flow
 from freecad_camtwin.live.placer import PathPlacer
 from freecad_camtwin.twin.analysis.analysis import analyze
-from freecad_camtwin.twin.discovery import propose
 from freecad_camtwin.twin.package.package import Package, load_package, make_package, save_package
+from freecad_camtwin.twin.signals.discovery import propose
 from plan_jobs import job_of, passes
 
 SECONDS, WARM, ROUNDS = 4.0, 1.0, 5

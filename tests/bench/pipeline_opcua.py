@@ -13,7 +13,7 @@ from bench.report import Row
 from controllers.opcua import Certificates, Peer
 from controllers.opcua_server import NUMBERS
 from freecad_camtwin.connectors import Options, open_connector
-from freecad_camtwin.twin.observation import Event, Samples
+from freecad_camtwin.twin.signals.observation import Event, Samples
 
 ROWS, RATE = 6000, 1000
 

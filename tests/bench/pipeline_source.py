@@ -21,9 +21,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from freecad_camtwin.live.publishers import PublisherOptions, Spoken, open_publisher
 from freecad_camtwin.twin.cycle_time.motion import schedule
-from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Samples
 from freecad_camtwin.twin.package.package import load_package
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.observation import Samples
 
 ITEMS = (
     Item("x", "POSITION", "mm", component="Linear X"),

@@ -8,8 +8,8 @@ import pytest
 
 from calling import here, one_sentence
 from follow import follow
-from freecad_camtwin.twin.execution_file import load_execution
 from freecad_camtwin.twin.package.package import load_package
+from freecad_camtwin.twin.runs.file import load_execution
 
 CUT = ("--material=6061", "--machine=hobby_mill", "--tool=reach=20", "--cell=0.5")
 

@@ -20,7 +20,7 @@ from freecad_camtwin.cli.main import camtwin as commands
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.live.choose import Choice
 from freecad_camtwin.store.reader import RecordingReader
-from freecad_camtwin.twin.signals import Meaning, Signal, SignalMap
+from freecad_camtwin.twin.signals.signal_map import Meaning, Signal, SignalMap
 
 #: Longer than any of it takes, on a machine that does ten other things [s].
 PATIENCE = 60

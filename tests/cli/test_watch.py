@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from calling import ROOT
 from freecad_camtwin.cli.main import camtwin
 from freecad_camtwin.cli.state_line import state_line
-from freecad_camtwin.twin.frames import Frames
-from freecad_camtwin.twin.signals import Meaning, read_signals
-from freecad_camtwin.twin.state import State
+from freecad_camtwin.twin.signals.frames import Frames
+from freecad_camtwin.twin.signals.signal_map import Meaning, read_signals
+from freecad_camtwin.twin.signals.state import State
 from recordings import seconds, write
 
 

@@ -10,10 +10,10 @@ from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.run import read_run
 from freecad_camtwin.store.schema import Header
-from freecad_camtwin.twin.columns import apply
-from freecad_camtwin.twin.discovery import propose
-from freecad_camtwin.twin.observation import GAP, Event, Samples
-from freecad_camtwin.twin.signals import Meaning, Signal, SignalMap
+from freecad_camtwin.twin.signals.columns import apply
+from freecad_camtwin.twin.signals.discovery import propose
+from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
+from freecad_camtwin.twin.signals.signal_map import Meaning, Signal, SignalMap
 from observing import everything, numbers, until, words
 
 

@@ -20,9 +20,9 @@ from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.connectors.linuxcnc import poller
 from freecad_camtwin.connectors.linuxcnc.controller import ENVIRONMENT, ITEMS, Controller, Wanted
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.twin.discovery import propose
-from freecad_camtwin.twin.observation import GAP, Event, Samples
-from freecad_camtwin.twin.signals import Meaning
+from freecad_camtwin.twin.signals.discovery import propose
+from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
+from freecad_camtwin.twin.signals.signal_map import Meaning
 
 #: Longer than any of it takes, on a machine that does ten other things [s].
 PATIENCE = 60

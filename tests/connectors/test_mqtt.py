@@ -21,7 +21,7 @@ from freecad_camtwin.connectors.mqtt.client import properties
 from freecad_camtwin.connectors.mqtt.payload import encode_batch, rows_of
 from freecad_camtwin.connectors.mqtt.tended import AT_ONCE, tended
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.twin.observation import GAP, Samples
+from freecad_camtwin.twin.signals.observation import GAP, Samples
 from observing import numbers, until, words
 
 GOODBYE = "shop/end"

@@ -15,9 +15,9 @@ from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.connectors.mtconnect.documents import DocumentError, items, read, readings
 from freecad_camtwin.connectors.mtconnect.multipart import MultipartError, Parts, boundary_of
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.twin.discovery import propose
-from freecad_camtwin.twin.observation import GAP, Event, Samples
-from freecad_camtwin.twin.signals import Meaning
+from freecad_camtwin.twin.signals.discovery import propose
+from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
+from freecad_camtwin.twin.signals.signal_map import Meaning
 from observing import numbers, until, words
 
 START = RecordedAgent.beginning

@@ -16,9 +16,9 @@ from controllers.opcua import Peer
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.connectors.opcua.nodes import Variable
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.twin.discovery import propose
-from freecad_camtwin.twin.observation import GAP
-from freecad_camtwin.twin.signals import Meaning
+from freecad_camtwin.twin.signals.discovery import propose
+from freecad_camtwin.twin.signals.observation import GAP
+from freecad_camtwin.twin.signals.signal_map import Meaning
 from observing import numbers, until, words
 
 PATIENT = Options(patience=60)

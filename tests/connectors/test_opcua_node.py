@@ -9,7 +9,7 @@ import pytest
 from controllers.opcua import Certificates, Peer
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.errors import ConnectorError
-from freecad_camtwin.twin.observation import GAP, Samples
+from freecad_camtwin.twin.signals.observation import GAP, Samples
 from observing import numbers, until, words
 
 ROWS = 300

@@ -12,7 +12,7 @@ from freecad_camtwin.connectors.opcua.nodes import name_of, node_of
 from freecad_camtwin.connectors.opcua.transport import harden
 from freecad_camtwin.connectors.opcua.values import Gatherer
 from freecad_camtwin.connectors.protocol import Told
-from freecad_camtwin.twin.observation import GAP, Samples
+from freecad_camtwin.twin.signals.observation import GAP, Samples
 from observing import numbers, words
 
 BEGAN = 1767225600

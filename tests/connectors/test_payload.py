@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from freecad_camtwin.connectors.mqtt.payload import MAGIC, PayloadError, decode, encode_batch, rows_of
-from freecad_camtwin.twin.observation import Event, Samples
+from freecad_camtwin.twin.signals.observation import Event, Samples
 from observing import numbers, words
 
 NOW = 1767225600.0

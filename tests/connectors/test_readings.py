@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freecad_camtwin.connectors.readings import observations, seconds_of, value_of
-from freecad_camtwin.twin.observation import Event, Samples
+from freecad_camtwin.twin.signals.observation import Event, Samples
 
 readings = st.lists(
     st.tuples(

@@ -6,7 +6,7 @@ import pytest
 from freecad_camtwin.connectors.protocol import Told
 from freecad_camtwin.connectors.retry import Backoff, LostError, sessions
 from freecad_camtwin.errors import ConnectorError
-from freecad_camtwin.twin.observation import Event
+from freecad_camtwin.twin.signals.observation import Event
 
 
 def test_pauses_double_up_to_the_longest():

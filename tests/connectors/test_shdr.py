@@ -11,7 +11,7 @@ from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.connectors.protocol import Told
 from freecad_camtwin.connectors.shdr import LineReader
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.observation import GAP, Event, Samples
+from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
 from observing import everything, numbers, until, words
 
 LOG = Path(__file__).parent.parent / "data/mtconnect/okuma.shdr"

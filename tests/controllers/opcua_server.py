@@ -17,8 +17,8 @@ from asyncua import Server, ua
 
 from freecad_camtwin.live.publishers import PublisherOptions, Spoken, open_publisher
 from freecad_camtwin.live.publishers.opcua.space import load_types
-from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Event, Samples
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.observation import Event, Samples
 
 ITEMS = (
     Item("x", "POSITION", "mm"),

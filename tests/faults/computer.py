@@ -28,7 +28,7 @@ from faults.recording import (
 )  # fmt: skip
 from freecad_camtwin.connectors.mqtt.payload import encode_batch
 from freecad_camtwin.store.reader import RecordingReader
-from freecad_camtwin.twin.frames import Frames
+from freecad_camtwin.twin.signals.frames import Frames
 
 #: What a flood may add to a process: its queues, one of them while it is emptied and filled again, and copies [MB].
 MEMORY = 500

@@ -12,7 +12,7 @@ import numpy as np
 from controllers.mosquitto import Mosquitto
 from faults.recording import ITEMS, Outcome, batch, finish, recorded_at
 from freecad_camtwin.connectors.mqtt.payload import MAGIC, encode_batch
-from freecad_camtwin.twin.observation import Samples
+from freecad_camtwin.twin.signals.observation import Samples
 
 
 def disorder(folder):

@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from freecad_camtwin.connectors.mqtt.payload import encode_batch
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.reader import RecordingReader
-from freecad_camtwin.twin.observation import Samples
+from freecad_camtwin.twin.signals.observation import Samples
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "kernels")])}

@@ -25,7 +25,7 @@ from freecad_camtwin.connectors import Options, Told, open_connector
 from freecad_camtwin.connectors.linuxcnc.controller import ENVIRONMENT
 from freecad_camtwin.live.bridge import SOONEST, Bridge
 from freecad_camtwin.live.publishers import Command
-from freecad_camtwin.twin.observation import GAP, Event, Samples
+from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
 from observing import numbers, until, words
 
 ROWS = Samples(np.array([1.0, 2.0]), ("work.x",), np.array([[5.0], [6.0]]))

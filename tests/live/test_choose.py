@@ -18,9 +18,9 @@ from freecad_camtwin.live.choose import choose, proposed
 from freecad_camtwin.live.flow import Flow
 from freecad_camtwin.live.recorder import Recorder, Until
 from freecad_camtwin.store.schema import Header
-from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import GAP, Event
-from freecad_camtwin.twin.signals import Meaning, Signal, SignalMap, encode_signals
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.observation import GAP, Event
+from freecad_camtwin.twin.signals.signal_map import Meaning, Signal, SignalMap, encode_signals
 from live_sources import PATIENCE, SIGNALS, rows
 
 

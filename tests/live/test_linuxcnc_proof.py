@@ -13,10 +13,10 @@ import pytest
 from calling import ROOT
 from controllers.linuxcnc.harness import unavailable
 from freecad_camtwin.store.reader import RecordingReader
-from freecad_camtwin.twin.alignment import align
+from freecad_camtwin.twin.alignment.align import align
 from freecad_camtwin.twin.analysis.analysis import analyze
-from freecad_camtwin.twin.columns import Columns
 from freecad_camtwin.twin.package.package import load_package, make_package
+from freecad_camtwin.twin.signals.columns import Columns
 from proving import prove
 
 PACKAGE = ROOT / "examples" / "coverglass.camtwin"

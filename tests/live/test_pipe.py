@@ -14,9 +14,9 @@ from freecad_camtwin.errors import InputError
 from freecad_camtwin.live import pipe as pipes
 from freecad_camtwin.live.flow import Block
 from freecad_camtwin.live.pipe import Pipe
-from freecad_camtwin.twin.columns import Columns
-from freecad_camtwin.twin.frames import LONGEST, Frames, encode
-from freecad_camtwin.twin.state import State
+from freecad_camtwin.twin.signals.columns import Columns
+from freecad_camtwin.twin.signals.frames import LONGEST, Frames, encode
+from freecad_camtwin.twin.signals.state import State
 
 #: Longer than any of it takes, on a machine that does ten other things [s].
 PATIENCE = 60

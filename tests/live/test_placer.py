@@ -15,9 +15,9 @@ from freecad_camtwin.live.recorder import Recorder, Until
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.store.schema import Header
 from freecad_camtwin.twin.analysis.analysis import analyze
-from freecad_camtwin.twin.discovery import Item, propose
-from freecad_camtwin.twin.observation import Samples
 from freecad_camtwin.twin.package.package import make_package
+from freecad_camtwin.twin.signals.discovery import Item, propose
+from freecad_camtwin.twin.signals.observation import Samples
 from live_sources import PATIENCE, Script
 from plan_jobs import job_of, passes
 

@@ -22,8 +22,8 @@ from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.live.broker import Broker, matches
 from freecad_camtwin.live.publishers import PublisherOptions, Spoken, mqtt, open_publisher
-from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import GAP, Event, Samples
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
 from observing import until, words
 
 SPOKEN = Spoken("VMC 3", "vmc-3", (Item("x"), Item("power"), Item("program")), simulated=True)

@@ -18,9 +18,9 @@ from freecad_camtwin.errors import ConnectorError
 from freecad_camtwin.live.publishers import Spoken, open_publisher
 from freecad_camtwin.live.publishers.mtconnect import agent as agents
 from freecad_camtwin.live.publishers.mtconnect.http import MOST_CONNECTIONS
-from freecad_camtwin.twin.discovery import Item, propose
-from freecad_camtwin.twin.observation import GAP, Event, Samples
-from freecad_camtwin.twin.signals import Meaning
+from freecad_camtwin.twin.signals.discovery import Item, propose
+from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
+from freecad_camtwin.twin.signals.signal_map import Meaning
 from observing import PATIENCE, numbers, until, words
 
 SCHEMAS = Path(__file__).parent.parent / "data/mtconnect_xsd"

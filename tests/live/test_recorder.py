@@ -18,7 +18,7 @@ from freecad_camtwin.live.recorder import Recorder, Until
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.schema import Gap, Header
-from freecad_camtwin.twin.observation import Event, Samples
+from freecad_camtwin.twin.signals.observation import Event, Samples
 from live_sources import PATIENCE, SIGNALS, START, Script, gap, recorded, rows, state
 
 

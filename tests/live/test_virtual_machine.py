@@ -15,14 +15,14 @@ from freecad_camtwin.live.publishers import Command, open_publisher
 from freecad_camtwin.live.virtual.machine import ITEMS, VirtualMachine, spoken
 from freecad_camtwin.live.virtual.show import Pace, Show
 from freecad_camtwin.live.virtual.truth import Truth
-from freecad_camtwin.twin.alignment import align
+from freecad_camtwin.twin.alignment.align import align
 from freecad_camtwin.twin.analysis.analysis import analyze
-from freecad_camtwin.twin.columns import apply
 from freecad_camtwin.twin.cycle_time.motion import schedule
-from freecad_camtwin.twin.discovery import propose
-from freecad_camtwin.twin.observation import Event, Samples
 from freecad_camtwin.twin.package.package import make_package
 from freecad_camtwin.twin.shop.machine import Overheads, read_machine
+from freecad_camtwin.twin.signals.columns import apply
+from freecad_camtwin.twin.signals.discovery import propose
+from freecad_camtwin.twin.signals.observation import Event, Samples
 from observing import PATIENCE, numbers, until, words
 from plan_jobs import job_of, passes
 from posted import post

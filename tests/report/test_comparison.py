@@ -8,11 +8,11 @@ from matplotlib.collections import LineCollection
 import runs
 from freecad_camtwin.report import comparison, comparison_charts, path_view, style
 from freecad_camtwin.report.colouring import by_measured, by_ratio
-from freecad_camtwin.twin.columns import Columns
-from freecad_camtwin.twin.comparison import compare_load
-from freecad_camtwin.twin.execution import make_execution
-from freecad_camtwin.twin.passage import Spent
-from freecad_camtwin.twin.run import Silence
+from freecad_camtwin.twin.runs.along_path import compare_load
+from freecad_camtwin.twin.runs.execution import make_execution
+from freecad_camtwin.twin.runs.passage import Spent
+from freecad_camtwin.twin.signals.columns import Columns
+from freecad_camtwin.twin.signals.run import Silence
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from freecad_camtwin.errors import OutputError
 from freecad_camtwin.store.influx import FileSink, HttpSink, LineWriter, export_influx
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.schema import Header
-from freecad_camtwin.twin.observation import Event
+from freecad_camtwin.twin.signals.observation import Event
 from recordings import HEADER, seconds
 
 

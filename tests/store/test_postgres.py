@@ -18,7 +18,7 @@ from freecad_camtwin.store import postgres as exporter
 from freecad_camtwin.store.postgres import export_postgres
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.schema import Header
-from freecad_camtwin.twin.observation import Event
+from freecad_camtwin.twin.signals.observation import Event
 from recordings import HEADER, seconds, write
 
 NOVEMBER = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC).timestamp()

@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.schema import CHUNK_ROWS
-from freecad_camtwin.twin.observation import Event
+from freecad_camtwin.twin.signals.observation import Event
 from recordings import HEADER, seconds, write
 
 decimals = st.builds(lambda digits, places: digits / 10**places, st.integers(-(10**9), 10**9), st.integers(0, 6))

@@ -17,7 +17,7 @@ from freecad_camtwin.errors import InputError, OutputError
 from freecad_camtwin.store import schema
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.store.recording import Recording
-from freecad_camtwin.twin.observation import Event
+from freecad_camtwin.twin.signals.observation import Event
 from recordings import HEADER, seconds, write
 
 ROOT = Path(__file__).resolve().parent.parent.parent

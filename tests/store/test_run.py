@@ -8,8 +8,8 @@ from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.run import read_run
 from freecad_camtwin.store.schema import Header
-from freecad_camtwin.twin.observation import Event
-from freecad_camtwin.twin.signals import Meaning, Signal, SignalMap
+from freecad_camtwin.twin.signals.observation import Event
+from freecad_camtwin.twin.signals.signal_map import Meaning, Signal, SignalMap
 
 MAP = '[[signals]]\nitem = "clamp"\nmeaning = "SPINDLE_POWER"\nunit = "kW"\n'
 

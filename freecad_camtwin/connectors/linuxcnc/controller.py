@@ -23,8 +23,8 @@ from msgspec import Struct
 from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.retry import LostError, sessions
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Event, Observation, Observations, Samples
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.observation import Event, Observation, Observations, Samples
 
 #: What starts the poller instead, where the controller is elsewhere: "ssh mill /usr/bin/python3 poller.py".
 ENVIRONMENT = "CAMTWIN_LINUXCNC"

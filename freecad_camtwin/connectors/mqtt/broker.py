@@ -22,8 +22,8 @@ from freecad_camtwin.connectors.mqtt.tended import tended
 from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.retry import LostError, sessions
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import GAP, Event, Observation, Observations
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Observations
 
 #: Messages that wait for us; more are dropped and counted.
 MOST_WAITING = 100_000

@@ -33,7 +33,7 @@ from freecad_camtwin.connectors.readings import (
     value_of,
 )
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.observation import Event, Observation, Samples
+from freecad_camtwin.twin.signals.observation import Event, Observation, Samples
 
 MAGIC = b"CTB1"
 MOST_ITEMS = 2000

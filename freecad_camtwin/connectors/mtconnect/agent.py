@@ -21,8 +21,8 @@ from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.readings import observations
 from freecad_camtwin.connectors.retry import LostError, patiently, sessions
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import GAP, Event, Observation, Observations
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Observations
 
 #: Observations asked for in one document.
 COUNT = 1000

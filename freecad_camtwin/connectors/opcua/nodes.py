@@ -13,7 +13,7 @@ from asyncua import ua
 from asyncua.client.ua_session import UaSession
 
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.discovery import Item
+from freecad_camtwin.twin.signals.discovery import Item
 
 #: OPC 40501-1, UA for machine tools, and its MachineToolType.
 MACHINE_TOOL = "http://opcfoundation.org/UA/MachineTool/"

@@ -21,8 +21,8 @@ from freecad_camtwin.connectors.opcua.values import Gatherer
 from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.retry import LostError, patiently, sessions
 from freecad_camtwin.errors import ConnectorError
-from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Observations
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.observation import Observations
 
 #: Values that the server shall keep for us of each variable while the network is slow.
 QUEUE = 5000

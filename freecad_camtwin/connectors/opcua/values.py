@@ -16,7 +16,7 @@ from asyncua import ua
 
 from freecad_camtwin.connectors.protocol import Told
 from freecad_camtwin.connectors.readings import Reading, observations
-from freecad_camtwin.twin.observation import GAP, Event, Observation
+from freecad_camtwin.twin.signals.observation import GAP, Event, Observation
 
 #: Longer arrays and texts are no signals.
 MOST_ELEMENTS, MOST_TEXT = 64, 10_000

@@ -32,7 +32,7 @@ from freecad_camtwin.connectors.retry import Backoff
 from freecad_camtwin.errors import CamTwinError, ConnectorError
 from freecad_camtwin.live.publishers.commands import Asked, Refused, read_command
 from freecad_camtwin.live.publishers.protocol import Command, PublisherOptions, Spoken
-from freecad_camtwin.twin.observation import Event, Observation, Samples
+from freecad_camtwin.twin.signals.observation import Event, Observation, Samples
 
 #: Bytes that wait for a broker that is away or slow.
 MOST_WAITING = 64 * 2**20

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.observation import Observation
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.observation import Observation
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from freecad_camtwin.live.publishers.protocol import Publisher
 from freecad_camtwin.live.virtual.machine import VirtualMachine, check_rate
 from freecad_camtwin.live.virtual.truth import Truth
-from freecad_camtwin.twin.observation import Observation, Samples
 from freecad_camtwin.twin.package.package import Package
+from freecad_camtwin.twin.signals.observation import Observation, Samples
 
 #: How often the machine looks at its clock [s].
 TICK = 0.01

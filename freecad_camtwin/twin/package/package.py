@@ -36,7 +36,7 @@ from freecad_camtwin.twin.job.toolpath import Floats, Ints, MoveKind, Toolpath
 from freecad_camtwin.twin.package.line_map import LineMap, identity, map_lines
 from freecad_camtwin.twin.shop.machine import Machine
 from freecad_camtwin.twin.shop.material import Material
-from freecad_camtwin.twin.signals import SignalMap, check_signals
+from freecad_camtwin.twin.signals.signal_map import SignalMap, check_signals
 
 SCHEMA = "camtwin.package/1"
 #: What a rapid is taken to move at where no machine is known [mm/s].

@@ -15,7 +15,7 @@ import pytest
 from freecad_camtwin.errors import InputError, OutputError
 from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.package.package import Steps, load_package, make_package, save_package
-from freecad_camtwin.twin.signals import Meaning, Signal, SignalMap
+from freecad_camtwin.twin.signals.signal_map import Meaning, Signal, SignalMap
 from plan_jobs import job_of, passes
 from posted import post
 

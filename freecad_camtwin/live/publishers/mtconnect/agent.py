@@ -18,7 +18,7 @@ from freecad_camtwin.live.publishers.mtconnect.documents import Documents, Fault
 from freecad_camtwin.live.publishers.mtconnect.http import Answer, Server
 from freecad_camtwin.live.publishers.mtconnect.model import UNAVAILABLE, Model
 from freecad_camtwin.live.publishers.protocol import Command, Spoken
-from freecad_camtwin.twin.observation import Event, Observation
+from freecad_camtwin.twin.signals.observation import Event, Observation
 
 #: Observations that are kept for who comes late.
 BUFFER = 2**17

@@ -12,9 +12,9 @@ from xml.etree import ElementTree as ET
 
 from freecad_camtwin.errors import ProfileError
 from freecad_camtwin.live.publishers.protocol import Spoken
-from freecad_camtwin.twin import units
-from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.signals import QUANTITIES
+from freecad_camtwin.twin.signals import units
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.signal_map import QUANTITIES
 
 #: Our unit → MTConnect's, and what a number of ours is multiplied by.
 _UNITS = {

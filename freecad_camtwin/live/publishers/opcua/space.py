@@ -14,8 +14,8 @@ from asyncua.common.instantiate_util import instantiate
 
 from freecad_camtwin.connectors.opcua.nodes import MACHINE_TOOL, MACHINE_TOOL_TYPE, OURS, SIMULATED
 from freecad_camtwin.live.publishers.protocol import Spoken
-from freecad_camtwin.twin.discovery import Item
-from freecad_camtwin.twin.signals import QUANTITIES
+from freecad_camtwin.twin.signals.discovery import Item
+from freecad_camtwin.twin.signals.signal_map import QUANTITIES
 
 DI, MACHINERY = "http://opcfoundation.org/UA/DI/", "http://opcfoundation.org/UA/Machinery/"
 #: The types' files, each after those that it needs.

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from freecad_camtwin.twin.base.words import clock, digits
-from freecad_camtwin.twin.execution import Execution
-from freecad_camtwin.twin.kpi import OperationFigures
+from freecad_camtwin.twin.runs.execution import Execution
+from freecad_camtwin.twin.runs.figures import OperationFigures
 
 
 def summary(execution: Execution) -> dict[str, Any]:

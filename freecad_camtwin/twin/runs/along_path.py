@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.cycle_time.schedule import points_along
-from freecad_camtwin.twin.execution import Execution
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
-from freecad_camtwin.twin.kpi import PIECE
-from freecad_camtwin.twin.measured import Load
 from freecad_camtwin.twin.package.package import Package
-from freecad_camtwin.twin.passage import Passage, Spent
+from freecad_camtwin.twin.runs.execution import Execution
+from freecad_camtwin.twin.runs.figures import PIECE
+from freecad_camtwin.twin.runs.net_load import Load
+from freecad_camtwin.twin.runs.passage import Passage, Spent
 
 #: A ratio on the path is that of sums over so much of it to each side [mm]: single steps are mostly noise.
 AROUND = 5.0

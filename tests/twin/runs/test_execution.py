@@ -8,10 +8,10 @@ import pytest
 
 import runs
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.columns import Columns, joined
-from freecad_camtwin.twin.execution import _uppers, make_execution, make_executions
-from freecad_camtwin.twin.passage import _begins, _onward
-from freecad_camtwin.twin.run import Silence
+from freecad_camtwin.twin.runs.execution import _uppers, make_execution, make_executions
+from freecad_camtwin.twin.runs.passage import _begins, _onward
+from freecad_camtwin.twin.signals.columns import Columns, joined
+from freecad_camtwin.twin.signals.run import Silence
 
 
 @pytest.fixture(scope="module")

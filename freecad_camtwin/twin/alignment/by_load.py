@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from camtwin_kernels import signature as kernels
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.columns import Columns
 from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.signals.columns import Columns
 
 #: Samples of both curves are this long [s].
 FINE = 0.1

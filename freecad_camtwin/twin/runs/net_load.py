@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from freecad_camtwin.twin.alignment import Alignment
+from freecad_camtwin.twin.alignment.align import Alignment
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
 from freecad_camtwin.twin.package.package import Package
-from freecad_camtwin.twin.passage import Passage, Spent
-from freecad_camtwin.twin.run import Run
+from freecad_camtwin.twin.runs.passage import Passage, Spent
+from freecad_camtwin.twin.signals.run import Run
 
 #: Idling is looked for this far from any cut [s]: meters average, and spindles slow down.
 AWAY = 0.3

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from freecad_camtwin.twin.columns import Columns
+from freecad_camtwin.twin.signals.columns import Columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ import numpy as np
 from msgspec import Struct
 
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.columns import Columns
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.state import State
+from freecad_camtwin.twin.signals.columns import Columns
+from freecad_camtwin.twin.signals.state import State
 
 VERSION = 1
 #: Bytes of a frame; numbers are told in several frames where there are more.

@@ -27,7 +27,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from freecad_camtwin.errors import ProfileError
-from freecad_camtwin.twin import units
+from freecad_camtwin.twin.signals import units
 
 
 class Meaning(StrEnum):

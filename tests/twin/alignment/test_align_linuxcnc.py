@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from aligning import recorded
-from freecad_camtwin.twin.alignment import align
+from freecad_camtwin.twin.alignment.align import align
 
 BIAS = (0.03, -0.03, 0.03)
 BLENDED = ("zigzag_P0.01", "trochoid_P0.01", "coverglass_P0.01", "panel_P0.01")

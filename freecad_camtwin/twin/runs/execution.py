@@ -12,13 +12,13 @@ import numpy as np
 from msgspec import Struct
 
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin import kpi
-from freecad_camtwin.twin.alignment import Alignment, align
+from freecad_camtwin.twin.alignment.align import Alignment, align
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.measured import Load, loads
 from freecad_camtwin.twin.package.package import Package
-from freecad_camtwin.twin.passage import Passage, passages
-from freecad_camtwin.twin.run import Run
+from freecad_camtwin.twin.runs import figures as kpi
+from freecad_camtwin.twin.runs.net_load import Load, loads
+from freecad_camtwin.twin.runs.passage import Passage, passages
+from freecad_camtwin.twin.signals.run import Run
 
 #: A run without a hash is taken for one of this path if so much of it can be placed, and this surely.
 PLACED, CONFIDENT = 0.6, 0.4

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from freecad_camtwin.twin import units
-from freecad_camtwin.twin.signals import QUANTITIES, Meaning, Signal, SignalMap
+from freecad_camtwin.twin.signals import units
+from freecad_camtwin.twin.signals.signal_map import QUANTITIES, Meaning, Signal, SignalMap
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ from msgspec import Struct
 from freecad_camtwin.errors import InputError, OutputError
 from freecad_camtwin.twin.base.archive import DAMAGE, read_arrays, read_entries
 from freecad_camtwin.twin.base.files import write_whole
-from freecad_camtwin.twin.execution import About, Execution
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.kpi import Figures, OperationFigures, Quality
+from freecad_camtwin.twin.runs.execution import About, Execution
+from freecad_camtwin.twin.runs.figures import Figures, OperationFigures, Quality
 
 SCHEMA = "camtwin.execution/1"
 #: A path of more moves than this is none of ours.

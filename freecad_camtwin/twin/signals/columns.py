@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.observation import GAP, Event, Observation, Samples
-from freecad_camtwin.twin.signals import SignalMap
+from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Samples
+from freecad_camtwin.twin.signals.signal_map import SignalMap
 
 #: A source whose rows stay in the past for this long has had its clock set back [s].
 CLOCK_SET_BACK = 2.0

@@ -5,12 +5,12 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from freecad_camtwin.twin.alignment import Alignment
+from freecad_camtwin.twin.alignment.align import Alignment
 from freecad_camtwin.twin.job.toolpath import Floats
-from freecad_camtwin.twin.measured import Load
 from freecad_camtwin.twin.package.package import Package
-from freecad_camtwin.twin.passage import Passage, Spent, shares
-from freecad_camtwin.twin.run import Run
+from freecad_camtwin.twin.runs.net_load import Load
+from freecad_camtwin.twin.runs.passage import Passage, Spent, shares
+from freecad_camtwin.twin.signals.run import Run
 
 #: A ratio of measured to predicted is taken over pieces of this much cutting time [s], for its spread.
 PIECE = 1.0

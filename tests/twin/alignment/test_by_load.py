@@ -8,8 +8,8 @@ import pytest
 
 from clamped import clamped, panel, slots
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.alignment import align
-from freecad_camtwin.twin.columns import Columns
+from freecad_camtwin.twin.alignment.align import align
+from freecad_camtwin.twin.signals.columns import Columns
 
 
 @pytest.fixture(scope="module", params=[panel, slots])

@@ -32,8 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels import lag as kernels
+from freecad_camtwin.twin.alignment.polyline import Polyline
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
-from freecad_camtwin.twin.polyline import Polyline
 
 #: Lags that are tried before one is refined [s].
 TRIED = (0.0, 0.02, 0.05, 0.1)

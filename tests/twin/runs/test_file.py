@@ -12,8 +12,8 @@ import pytest
 
 import runs
 from freecad_camtwin.errors import InputError, OutputError
-from freecad_camtwin.twin.execution import make_execution
-from freecad_camtwin.twin.execution_file import folder_of, load_execution, save_execution, written
+from freecad_camtwin.twin.runs.execution import make_execution
+from freecad_camtwin.twin.runs.file import folder_of, load_execution, save_execution, written
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freecad_camtwin.errors import InputError, ProfileError
-from freecad_camtwin.twin.columns import Translator, apply, joined
-from freecad_camtwin.twin.discovery import Item, propose
-from freecad_camtwin.twin.observation import GAP, Event, Samples
-from freecad_camtwin.twin.signals import (
+from freecad_camtwin.twin.signals.columns import Translator, apply, joined
+from freecad_camtwin.twin.signals.discovery import Item, propose
+from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
+from freecad_camtwin.twin.signals.signal_map import (
     QUANTITIES,
     Meaning,
     Signal,

@@ -12,15 +12,15 @@ from dataclasses import replace
 import numpy as np
 
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin import lag as lags
-from freecad_camtwin.twin import signature
-from freecad_camtwin.twin.columns import Columns, joined
+from freecad_camtwin.twin.alignment import by_load
+from freecad_camtwin.twin.alignment import lag as lags
+from freecad_camtwin.twin.alignment.follow import SILENCE, Track, doubts_lines, follow, fresh, is_lost, memory, spread
+from freecad_camtwin.twin.alignment.lag import Correction, Rate
+from freecad_camtwin.twin.alignment.learn import Lesson
+from freecad_camtwin.twin.alignment.places import Alignment, ByLine, NewLine, Places, line_state
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
-from freecad_camtwin.twin.lag import Correction, Rate
-from freecad_camtwin.twin.lesson import Lesson
-from freecad_camtwin.twin.matching import SILENCE, Track, doubts_lines, follow, fresh, is_lost, memory, spread
 from freecad_camtwin.twin.package.package import Package
-from freecad_camtwin.twin.places import Alignment, ByLine, NewLine, Places, line_state
+from freecad_camtwin.twin.signals.columns import Columns, joined
 
 __all__ = ["Aligner", "Alignment", "Correction", "align"]
 
@@ -43,13 +43,13 @@ def align(package: Package, columns: Columns, *, correction: Correction | None =
     if by_line.tells:
         way, _ = places.way_by_line(columns.time, by_line.moves)
         return places.alignment(columns.time, way, nowhere, by_line.moves, "line", Correction())
-    measured = signature.measured_load(columns)
+    measured = by_load.measured_load(columns)
     if measured is None:
         raise InputError(
             "the run has no position, no line number and no load of the spindle: nothing says where it was; "
             "map one of them in the signal map"
         )
-    timing, clock, confidence = signature.lay_over(places.timing, places.power, columns.time, measured)
+    timing, clock, confidence = by_load.lay_over(places.timing, places.power, columns.time, measured)
     found = places.alignment(columns.time, places.way_at(clock, timing), nowhere, by_line.moves, "power", Correction())
     return replace(found, confidence=np.where(found.executed >= 0, confidence, 0.0))
 

@@ -6,13 +6,13 @@ import pytest
 
 from aligning import NC, made_up, package_of, raster, trochoid
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.alignment import align
-from freecad_camtwin.twin.columns import Columns
+from freecad_camtwin.twin.alignment.align import align
+from freecad_camtwin.twin.alignment.follow import follow, memory
+from freecad_camtwin.twin.alignment.lag import Correction, _Rounds
+from freecad_camtwin.twin.alignment.places import Places
 from freecad_camtwin.twin.cycle_time.schedule import points_along
 from freecad_camtwin.twin.job.program import read_program
-from freecad_camtwin.twin.lag import Correction, _Rounds
-from freecad_camtwin.twin.matching import follow, memory
-from freecad_camtwin.twin.places import Places
+from freecad_camtwin.twin.signals.columns import Columns
 from plan_jobs import job_of, straight_path
 
 LAG, BIAS = 0.05, (0.03, -0.03, 0.015)

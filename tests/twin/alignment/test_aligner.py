@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from aligning import EPOCH, made_up, package_of, recomposed, recorded, trochoid
-from freecad_camtwin.twin.alignment import Aligner, align
-from freecad_camtwin.twin.columns import Columns, apply, joined
-from freecad_camtwin.twin.lag import Correction
-from freecad_camtwin.twin.lesson import AFTER, Lesson
-from freecad_camtwin.twin.observation import Samples
-from freecad_camtwin.twin.signals import Meaning, Signal, SignalMap
+from freecad_camtwin.twin.alignment.align import Aligner, align
+from freecad_camtwin.twin.alignment.lag import Correction
+from freecad_camtwin.twin.alignment.learn import AFTER, Lesson
+from freecad_camtwin.twin.signals.columns import Columns, apply, joined
+from freecad_camtwin.twin.signals.observation import Samples
+from freecad_camtwin.twin.signals.signal_map import Meaning, Signal, SignalMap
 
 BIAS = (0.03, -0.03, 0.03)
 FAULTS = dict(lag=0.02, bias=BIAS, noise=0.002)

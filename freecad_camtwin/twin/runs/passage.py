@@ -14,10 +14,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from freecad_camtwin.twin.alignment import Alignment
+from freecad_camtwin.twin.alignment.align import Alignment
 from freecad_camtwin.twin.job.toolpath import EventKind, Floats, MoveKind
 from freecad_camtwin.twin.package.package import Package
-from freecad_camtwin.twin.run import Run
+from freecad_camtwin.twin.signals.run import Run
 
 #: A silence longer than this, and than five times the usual interval, is a gap [s].
 SILENT = 0.5

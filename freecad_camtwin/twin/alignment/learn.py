@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from freecad_camtwin.twin import lag as lags
+from freecad_camtwin.twin.alignment import lag as lags
+from freecad_camtwin.twin.alignment.follow import SILENCE, doubts_lines, follow, memory
+from freecad_camtwin.twin.alignment.lag import Correction
+from freecad_camtwin.twin.alignment.places import Places
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
-from freecad_camtwin.twin.lag import Correction
-from freecad_camtwin.twin.matching import SILENCE, doubts_lines, follow, memory
-from freecad_camtwin.twin.places import Places
 
 #: A correction is made after so many seconds of motion, and made better after so many more.
 AFTER = (3.0, 15.0, 60.0)

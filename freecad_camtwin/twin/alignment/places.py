@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels import placing as kernels
-from freecad_camtwin.twin import lag as lags
+from freecad_camtwin.twin.alignment import lag as lags
+from freecad_camtwin.twin.alignment.by_load import FINE, Timing
+from freecad_camtwin.twin.alignment.follow import SILENCE
+from freecad_camtwin.twin.alignment.lag import Correction
+from freecad_camtwin.twin.alignment.polyline import Polyline
 from freecad_camtwin.twin.job.toolpath import EventKind, Floats, Ints
-from freecad_camtwin.twin.lag import Correction
-from freecad_camtwin.twin.matching import SILENCE
 from freecad_camtwin.twin.package.package import Package, Steps
-from freecad_camtwin.twin.polyline import Polyline
-from freecad_camtwin.twin.signature import FINE, Timing
 
 #: So many moves may hide behind one reported line.
 MERGED = 200
