@@ -28,7 +28,7 @@ from controllers.truth import true_moves, true_ways
 from freecad_camtwin.connectors import Options
 from freecad_camtwin.connectors.linuxcnc.controller import Controller, Wanted
 from freecad_camtwin.live.bridge import Bridge
-from freecad_camtwin.live.publishers import PublisherOptions, Spoken, open_publisher
+from freecad_camtwin.publishers import PublisherOptions, Spoken, open_publisher
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.twin.alignment.align import Aligner, Alignment
 from freecad_camtwin.twin.package.package import Package, save_package

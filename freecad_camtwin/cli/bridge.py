@@ -13,7 +13,7 @@ from freecad_camtwin.cli.options import Settings, common
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.connectors import Connector, open_connector
 from freecad_camtwin.live.bridge import COMMAND, Bridge
-from freecad_camtwin.live.publishers import PublisherOptions, Spoken, open_publisher
+from freecad_camtwin.publishers import PublisherOptions, Spoken, open_publisher
 from freecad_camtwin.twin.signals.discovery import Item
 
 

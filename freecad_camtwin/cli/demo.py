@@ -129,9 +129,9 @@ async def _live(folder: Path, seconds: float, on: str, settings: Settings) -> No
 def _write_signals(path: Path, on: str) -> None:
     """Write down what the items of the controller mean."""
     from freecad_camtwin.connectors.linuxcnc import controller
-    from freecad_camtwin.live.virtual import machine
     from freecad_camtwin.twin.signals.discovery import propose
     from freecad_camtwin.twin.signals.signal_map import encode_signals
+    from freecad_camtwin.virtual_machine import machine
 
     items = (*controller.ITEMS, controller.ROLES["spindle_power"]) if on == "linuxcnc" else machine.ITEMS
     path.write_bytes(encode_signals(propose(items, name=f"the demo's {on} machine").signals))
@@ -139,7 +139,7 @@ def _write_signals(path: Path, on: str) -> None:
 
 async def _announce(topic: str, at: float) -> None:
     """Let the broker keep a word, so that a recorder has something to begin its file with as soon as it listens."""
-    from freecad_camtwin.live.publishers import Spoken, open_publisher
+    from freecad_camtwin.publishers import Spoken, open_publisher
     from freecad_camtwin.twin.signals.observation import Event
 
     async with open_publisher(topic, Spoken("demo", "demo", (), simulated=True)) as publisher:

@@ -12,12 +12,12 @@ from freecad_camtwin.cli.connecting import identity_of, identity_options, until_
 from freecad_camtwin.cli.options import FILE, Finite, Settings, common
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
-from freecad_camtwin.live.publishers import Publisher, PublisherOptions, open_publisher
-from freecad_camtwin.live.virtual.machine import spoken
-from freecad_camtwin.live.virtual.show import Pace, Show, Shown
-from freecad_camtwin.live.virtual.truth import Truth
+from freecad_camtwin.publishers import Publisher, PublisherOptions, open_publisher
 from freecad_camtwin.twin.base.words import clock
 from freecad_camtwin.twin.package.package import load_package
+from freecad_camtwin.virtual_machine.machine import spoken
+from freecad_camtwin.virtual_machine.show import Pace, Show, Shown
+from freecad_camtwin.virtual_machine.truth import Truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from freecad_camtwin.connectors.protocol import Connector
-from freecad_camtwin.live.publishers import Command, Publisher
+from freecad_camtwin.publishers import Command, Publisher
 from freecad_camtwin.twin.signals.observation import Event, Observation
 
 #: What can be asked of a machine.

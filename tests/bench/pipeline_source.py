@@ -19,7 +19,7 @@ import numpy as np
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from freecad_camtwin.live.publishers import PublisherOptions, Spoken, open_publisher
+from freecad_camtwin.publishers import PublisherOptions, Spoken, open_publisher
 from freecad_camtwin.twin.cycle_time.motion import schedule
 from freecad_camtwin.twin.package.package import load_package
 from freecad_camtwin.twin.signals.discovery import Item

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from asyncua import Server, ua
 
-from freecad_camtwin.live.publishers import PublisherOptions, Spoken, open_publisher
-from freecad_camtwin.live.publishers.opcua.space import load_types
+from freecad_camtwin.publishers import PublisherOptions, Spoken, open_publisher
+from freecad_camtwin.publishers.opcua.space import load_types
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import Event, Samples
 

@@ -24,7 +24,7 @@ from controllers.mosquitto import PATIENCE, Certificates, Mosquitto, trusting
 from freecad_camtwin.connectors import Options, Told, open_connector
 from freecad_camtwin.connectors.linuxcnc.controller import ENVIRONMENT
 from freecad_camtwin.live.bridge import SOONEST, Bridge
-from freecad_camtwin.live.publishers import Command
+from freecad_camtwin.publishers import Command
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
 from observing import numbers, until, words
 

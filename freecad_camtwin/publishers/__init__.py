@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, parse_qs, unquote
 
 from freecad_camtwin.connectors.address import made, parsed
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.live.publishers.protocol import Command, Publisher, PublisherOptions, Spoken
+from freecad_camtwin.publishers.protocol import Command, Publisher, PublisherOptions, Spoken
 
 __all__ = ["Command", "Publisher", "PublisherOptions", "Spoken", "open_publisher"]
 
@@ -53,7 +53,7 @@ def _opcua(parts: SplitResult, port: int | None, spoken: Spoken, options: Publis
 
 def _made(module: str, name: str, *arguments: object) -> Publisher:
     """Make a publisher of a module, which is imported now."""
-    publisher: Publisher = made(f"freecad_camtwin.live.publishers.{module}", name, *arguments)
+    publisher: Publisher = made(f"freecad_camtwin.publishers.{module}", name, *arguments)
     return publisher
 
 

@@ -12,15 +12,15 @@ import numpy as np
 
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.live.bridge import COMMAND, FEED_OVERRIDE
-from freecad_camtwin.live.publishers.protocol import Command, Spoken
-from freecad_camtwin.live.virtual.motion import LEAST, MOST, Progress
-from freecad_camtwin.live.virtual.truth import Truth
+from freecad_camtwin.publishers.protocol import Command, Spoken
 from freecad_camtwin.twin.alignment.lag import Correction
 from freecad_camtwin.twin.alignment.places import Places
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import Event, Observation, Samples
+from freecad_camtwin.virtual_machine.motion import LEAST, MOST, Progress
+from freecad_camtwin.virtual_machine.truth import Truth
 
 #: Rows of a block.
 BLOCK = 10

@@ -13,7 +13,7 @@ from asyncua import Node, Server, ua
 from asyncua.common.instantiate_util import instantiate
 
 from freecad_camtwin.connectors.opcua.nodes import MACHINE_TOOL, MACHINE_TOOL_TYPE, OURS, SIMULATED
-from freecad_camtwin.live.publishers.protocol import Spoken
+from freecad_camtwin.publishers.protocol import Spoken
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.signal_map import QUANTITIES
 

@@ -13,11 +13,11 @@ from xml.etree import ElementTree as ET
 
 from lxml import etree
 
-from freecad_camtwin.live.publishers.mtconnect.buffer import Buffer
-from freecad_camtwin.live.publishers.mtconnect.documents import Documents, Fault
-from freecad_camtwin.live.publishers.mtconnect.http import Answer, Server
-from freecad_camtwin.live.publishers.mtconnect.model import UNAVAILABLE, Model
-from freecad_camtwin.live.publishers.protocol import Command, Spoken
+from freecad_camtwin.publishers.mtconnect.buffer import Buffer
+from freecad_camtwin.publishers.mtconnect.documents import Documents, Fault
+from freecad_camtwin.publishers.mtconnect.http import Answer, Server
+from freecad_camtwin.publishers.mtconnect.model import UNAVAILABLE, Model
+from freecad_camtwin.publishers.protocol import Command, Spoken
 from freecad_camtwin.twin.signals.observation import Event, Observation
 
 #: Observations that are kept for who comes late.

@@ -22,7 +22,7 @@ from asyncua.server.subscription_service import SubscriptionService
 from cryptography import x509
 
 from freecad_camtwin.connectors.opcua.certificates import chain_of, is_vouched_for
-from freecad_camtwin.live.publishers.protocol import PublisherOptions
+from freecad_camtwin.publishers.protocol import PublisherOptions
 
 #: Information about the value, and that a queue overflowed before it.
 _OVERFLOW = 0x480

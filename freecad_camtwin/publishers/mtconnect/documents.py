@@ -13,8 +13,8 @@ from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
 
 from freecad_camtwin import __version__
-from freecad_camtwin.live.publishers.mtconnect.buffer import Buffer, Observed
-from freecad_camtwin.live.publishers.mtconnect.model import DataItem, Model
+from freecad_camtwin.publishers.mtconnect.buffer import Buffer, Observed
+from freecad_camtwin.publishers.mtconnect.model import DataItem, Model
 
 VERSION = "2.7"
 _GROUPS = (("SAMPLE", "Samples"), ("EVENT", "Events"), ("CONDITION", "Condition"))

@@ -15,7 +15,7 @@ from controllers.opcua_server import ITEMS, NUMBERS, row
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.connectors.opcua.certificates import read_certificates, read_key
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.live.publishers import PublisherOptions, Spoken, open_publisher
+from freecad_camtwin.publishers import PublisherOptions, Spoken, open_publisher
 from freecad_camtwin.twin.signals.discovery import propose
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
 from freecad_camtwin.twin.signals.signal_map import Meaning

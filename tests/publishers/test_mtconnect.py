@@ -15,9 +15,9 @@ from lxml import etree
 
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.errors import ConnectorError
-from freecad_camtwin.live.publishers import Spoken, open_publisher
-from freecad_camtwin.live.publishers.mtconnect import agent as agents
-from freecad_camtwin.live.publishers.mtconnect.http import MOST_CONNECTIONS
+from freecad_camtwin.publishers import Spoken, open_publisher
+from freecad_camtwin.publishers.mtconnect import agent as agents
+from freecad_camtwin.publishers.mtconnect.http import MOST_CONNECTIONS
 from freecad_camtwin.twin.signals.discovery import Item, propose
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
 from freecad_camtwin.twin.signals.signal_map import Meaning

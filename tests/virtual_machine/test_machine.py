@@ -11,10 +11,7 @@ from msgspec import structs
 
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.live.publishers import Command, open_publisher
-from freecad_camtwin.live.virtual.machine import ITEMS, VirtualMachine, spoken
-from freecad_camtwin.live.virtual.show import Pace, Show
-from freecad_camtwin.live.virtual.truth import Truth
+from freecad_camtwin.publishers import Command, open_publisher
 from freecad_camtwin.twin.alignment.align import align
 from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.cycle_time.motion import schedule
@@ -23,6 +20,9 @@ from freecad_camtwin.twin.shop.machine import Overheads, read_machine
 from freecad_camtwin.twin.signals.columns import apply
 from freecad_camtwin.twin.signals.discovery import propose
 from freecad_camtwin.twin.signals.observation import Event, Samples
+from freecad_camtwin.virtual_machine.machine import ITEMS, VirtualMachine, spoken
+from freecad_camtwin.virtual_machine.show import Pace, Show
+from freecad_camtwin.virtual_machine.truth import Truth
 from observing import PATIENCE, numbers, until, words
 from plan_jobs import job_of, passes
 from posted import post

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from freecad_camtwin.errors import ProfileError
-from freecad_camtwin.live.publishers.protocol import Spoken
+from freecad_camtwin.publishers.protocol import Spoken
 from freecad_camtwin.twin.signals import units
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.signal_map import QUANTITIES

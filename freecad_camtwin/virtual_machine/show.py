@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
-from freecad_camtwin.live.publishers.protocol import Publisher
-from freecad_camtwin.live.virtual.machine import VirtualMachine, check_rate
-from freecad_camtwin.live.virtual.truth import Truth
+from freecad_camtwin.publishers.protocol import Publisher
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.signals.observation import Observation, Samples
+from freecad_camtwin.virtual_machine.machine import VirtualMachine, check_rate
+from freecad_camtwin.virtual_machine.truth import Truth
 
 #: How often the machine looks at its clock [s].
 TICK = 0.01

@@ -19,9 +19,9 @@ from freecad_camtwin.connectors.opcua.certificates import (
 )
 from freecad_camtwin.connectors.opcua.transport import harden
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.live.publishers.opcua.rights import GuardedServer, Subscriptions, Users, Value, Writes
-from freecad_camtwin.live.publishers.opcua.space import Space, fill, load_types
-from freecad_camtwin.live.publishers.protocol import Command, PublisherOptions, Spoken
+from freecad_camtwin.publishers.opcua.rights import GuardedServer, Subscriptions, Users, Value, Writes
+from freecad_camtwin.publishers.opcua.space import Space, fill, load_types
+from freecad_camtwin.publishers.protocol import Command, PublisherOptions, Spoken
 from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Samples
 
 #: Wishes that wait for the machine; who asks for more is told so.

@@ -30,8 +30,8 @@ from freecad_camtwin.connectors.mqtt.client import connect, new_client, properti
 from freecad_camtwin.connectors.mqtt.payload import encode_batch, rows_of
 from freecad_camtwin.connectors.retry import Backoff
 from freecad_camtwin.errors import CamTwinError, ConnectorError
-from freecad_camtwin.live.publishers.commands import Asked, Refused, read_command
-from freecad_camtwin.live.publishers.protocol import Command, PublisherOptions, Spoken
+from freecad_camtwin.publishers.commands import Asked, Refused, read_command
+from freecad_camtwin.publishers.protocol import Command, PublisherOptions, Spoken
 from freecad_camtwin.twin.signals.observation import Event, Observation, Samples
 
 #: Bytes that wait for a broker that is away or slow.

@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from freecad_camtwin.live.publishers.protocol import Command
+from freecad_camtwin.publishers.protocol import Command
 
 #: Bytes of a command; a longer one is none.
 LONGEST = 4096

@@ -21,7 +21,7 @@ from controllers.mosquitto import PATIENCE, Certificates, Mosquitto, free_port, 
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.live.broker import Broker, matches
-from freecad_camtwin.live.publishers import PublisherOptions, Spoken, mqtt, open_publisher
+from freecad_camtwin.publishers import PublisherOptions, Spoken, mqtt, open_publisher
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
 from observing import until, words
