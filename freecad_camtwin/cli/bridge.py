@@ -12,8 +12,9 @@ from freecad_camtwin.cli.connecting import identity_of, identity_options, until_
 from freecad_camtwin.cli.options import Settings, common
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.connectors import Connector, open_connector
-from freecad_camtwin.live.bridge import COMMAND, Bridge
+from freecad_camtwin.live.bridge import Bridge
 from freecad_camtwin.publishers import PublisherOptions, Spoken, open_publisher
+from freecad_camtwin.publishers.protocol import COMMAND
 from freecad_camtwin.twin.signals.discovery import Item
 
 

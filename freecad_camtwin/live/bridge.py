@@ -15,12 +15,9 @@ from typing import Protocol, runtime_checkable
 
 from freecad_camtwin.connectors.protocol import Connector
 from freecad_camtwin.publishers import Command, Publisher
+from freecad_camtwin.publishers.protocol import COMMAND, FEED_OVERRIDE
 from freecad_camtwin.twin.signals.observation import Event, Observation
 
-#: What can be asked of a machine.
-FEED_OVERRIDE = "feed_override"
-#: The item that tells what was asked, and what became of it.
-COMMAND = "command"
 #: Commands that follow each other faster are refused [s].
 SOONEST = 0.1
 

@@ -10,6 +10,11 @@ from typing import Protocol
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import Observation
 
+#: What can be asked of a machine.
+FEED_OVERRIDE = "feed_override"
+#: The item that tells what was asked, and what became of it.
+COMMAND = "command"
+
 
 @dataclass(frozen=True, slots=True)
 class Spoken:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.live.bridge import COMMAND, FEED_OVERRIDE
-from freecad_camtwin.publishers.protocol import Command, Spoken
+from freecad_camtwin.publishers.protocol import COMMAND, FEED_OVERRIDE, Command, Spoken
 from freecad_camtwin.twin.alignment.lag import Correction
 from freecad_camtwin.twin.alignment.places import Places
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
