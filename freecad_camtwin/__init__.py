@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A digital twin for FreeCAD's CAM workbench: predict the load of a cut, watch the machine, mend the feeds.
 
-Inside FreeCAD, ``attach``, ``analyze``, ``plan_feeds``, ``apply``, ``post``, ``import_run`` and ``clear`` work on a job
-object, ``load_run`` on a run's. They are fetched from ``document.api`` when first used, so that importing this package
-needs no FreeCAD.
+Inside FreeCAD, ``attach``, ``analyze``, ``plan_feeds``, ``mend``, ``apply``, ``post``, ``import_run`` and ``clear``
+work on a job object, ``load_run`` works on the object of a run. They are imported from ``document.api`` when first
+used, so importing this package needs no FreeCAD.
 """
 
 import importlib
@@ -19,7 +19,7 @@ _KERNELS = str(Path(__file__).resolve().parent.parent / "kernels")
 if _KERNELS not in sys.path:
     sys.path.append(_KERNELS)
 
-_API = ("analyze", "apply", "attach", "clear", "import_run", "load_run", "plan_feeds", "post")
+_API = ("analyze", "apply", "attach", "clear", "import_run", "load_run", "mend", "plan_feeds", "post")
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ import hashlib
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freecad_camtwin.cli.freecad import FreeCAD
 from freecad_camtwin.cli.options import Settings, merged
@@ -15,6 +15,9 @@ from freecad_camtwin.errors import DocumentError, InputError
 from freecad_camtwin.twin.base.archive import DAMAGE, packing_fault
 from freecad_camtwin.twin.job.job import Job, Limits, Stock
 from freecad_camtwin.twin.job.supply import ToolWords, program_tools, supply
+
+if TYPE_CHECKING:
+    from freecad_camtwin.twin.analysis.analysis import AnalyzeOptions
 
 
 @dataclass(frozen=True)
@@ -96,19 +99,36 @@ def analyzed(request: Request, settings: Settings, found: Read | None = None) ->
     with working("Loading the kernels", quiet=settings.quiet):
         from freecad_camtwin.twin.analysis.analysis import analyze
     with working(f"Simulating the cut of '{found.job.label}'", quiet=settings.quiet) as tick:
-        analysis = analyze(
-            found.job,
-            material=request.material,
-            machine=request.machine,
-            cell=request.cell,
-            slices=request.slices,
-            threads=request.threads,
-            limits=request.user_limits,
-            supplied=found.supplied,
-            source_hash=found.source_hash,
-            progress=tick,
-        )
+        analysis = analyze(found.job, progress=tick, **analyze_options(request, found))
     return analysis, found
+
+
+def mended(request: Request, settings: Settings, found: Read, **chosen: Any) -> Any:
+    """Plan the feeds of a job that was read bare: the Mended. ``chosen`` are options of the plan; None: the twin's."""
+    with working("Loading the kernels", quiet=settings.quiet):
+        from freecad_camtwin.twin.feeds.mend import mend
+        from freecad_camtwin.twin.feeds.step_feeds import PlanOptions
+    options = PlanOptions(**{"objective": found.job.objective, **_given(chosen)})
+    with working(f"Simulating the cut of '{found.job.label}' and planning feeds", quiet=settings.quiet) as tick:
+        return mend(found.job, options, progress=tick, **analyze_options(request, found))
+
+
+def _given(chosen: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+def analyze_options(request: Request, found: Read) -> "AnalyzeOptions":
+    """Return what the call says of the job, in the words of ``analyze``."""
+    return {
+        "material": request.material,
+        "machine": request.machine,
+        "cell": request.cell,
+        "slices": request.slices,
+        "threads": request.threads,
+        "limits": request.user_limits,
+        "supplied": found.supplied,
+        "source_hash": found.source_hash,
+    }
 
 
 def checked(source: Path) -> str:

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """``camtwin optimize``: better feeds, written into a copy of the document or program and into nothing else."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from freecad_camtwin.cli.freecad import FreeCAD
-from freecad_camtwin.cli.inputs import Read, Request, analyzed, read
+from freecad_camtwin.cli.inputs import Request, mended, read
 from freecad_camtwin.cli.options import FILE, Settings, source_options
 from freecad_camtwin.cli.outputs import Outputs, check_targets
+from freecad_camtwin.cli.posting import posting_words, proof_of
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.base.words import clock
+from freecad_camtwin.twin.feeds.plan import OBJECTIVES
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,9 @@ class Wanted:
 @click.option("--html", type=FILE, metavar="F", help="Write a report: before and after.")
 @click.option(
     "--objective",
-    type=click.Choice(["auto", "limits", "programmed"]),
-    default="auto",
-    show_default=True,
-    help="Hold to the limits, or to the load of the programmed feeds; auto: to limits that somebody stated.",
+    type=click.Choice(OBJECTIVES),
+    help="Hold to the limits, or to the load of the programmed feeds; auto: to limits that somebody stated. "
+    "Default: the objective of the job's twin, else auto.",
 )
 @click.option("--air", is_flag=True, help="Also speed up feed moves through air.")
 @click.pass_obj
@@ -61,7 +62,7 @@ def optimize(
     gcode: Path | None,
     plan: Path | None,
     html: Path | None,
-    objective: str,
+    objective: str | None,
     air: bool,
     **said: Any,
 ) -> None:
@@ -73,16 +74,10 @@ def optimize(
     request = Request(**said)
     wanted = Wanted(output, plan, post, gcode, html).checked(request)
     found = read(request, settings, bare=True)
-    before, _ = analyzed(request, settings, found)
-    from freecad_camtwin.twin.feeds.planner import plan_feeds
-    from freecad_camtwin.twin.feeds.step_feeds import PlanOptions
-
-    with working("Planning feeds", quiet=settings.quiet):
-        options = PlanOptions(objective=objective, air=air)
-        feeds = plan_feeds(before.job, before.engagement, before.model, before.limits, before.machine, options)
-    after = _with_feeds(request, settings, found, feeds)
+    result = mended(request, settings, found, objective=objective, air=air)
+    before, after, feeds = result.before, result.after, result.plan
     with Outputs() as outputs:
-        notes = _write(request, settings, wanted, before, feeds, outputs)
+        notes = _write(request, settings, wanted, result, outputs)
         if wanted.plan is not None:
             outputs.write(wanted.plan, feeds.to_json().encode())
         if wanted.html is not None:
@@ -94,22 +89,12 @@ def optimize(
         _print(before, after, feeds, notes)
 
 
-def _with_feeds(request: Request, settings: Settings, found: Read, feeds: Any) -> Any:
-    """Simulate the planned feeds afresh, on the split path."""
-    from freecad_camtwin.twin.feeds.into_toolpath import planned_toolpath
-
-    job = replace(found.job, toolpath=planned_toolpath(found.job.toolpath, feeds))
-    return analyzed(request, settings, replace(found, job=job))[0]
-
-
-def _write(
-    request: Request, settings: Settings, wanted: Wanted, before: Any, feeds: Any, outputs: Outputs
-) -> list[str]:
+def _write(request: Request, settings: Settings, wanted: Wanted, result: Any, outputs: Outputs) -> list[str]:
     """Write the mended document or program; return sentences about what was written."""
+    before, feeds = result.before, result.plan
     if not request.is_document:
-        from freecad_camtwin.twin.feeds.into_program import rewrite
-
-        outputs.write(wanted.output, rewrite(request.source.read_bytes(), before.job, feeds))
+        program, _ = result.program(request.source.read_bytes())
+        outputs.write(wanted.output, program)
         return [f"{wanted.output}: the program with its new feeds."]
     freecad = FreeCAD.find(settings.freecad)
     words: dict[str, Any] = {"action": "apply", "document": str(request.source.absolute()), "job": before.job.name}
@@ -127,13 +112,14 @@ def _write(
             f"{mends} can mend the document itself."
         )
     if gcode is not None:
-        words |= {"gcode": str(outputs.place(gcode)), "post": wanted.post or ("linuxcnc" if not wanted.gcode else None)}
+        words |= posting_words(outputs, outputs.place(gcode))
+        words["post"] = wanted.post or ("linuxcnc" if not wanted.gcode else None)
         notes.append(f"{gcode}: the program with its new feeds.")
     with working("Writing the feeds in FreeCAD", quiet=settings.quiet):
         said = freecad.ask(words)
     if before.job.can_be_saved and not said.get("saved"):
         raise InputError(f"{request.source} could not be saved by FreeCAD: nothing was written.")
-    return notes
+    return [*notes, *proof_of(said)]
 
 
 def _saving(totals: Any) -> str:

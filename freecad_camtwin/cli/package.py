@@ -11,6 +11,7 @@ from freecad_camtwin.cli.freecad import FreeCAD
 from freecad_camtwin.cli.inputs import Request, analyzed
 from freecad_camtwin.cli.options import FILE, Settings, source_options
 from freecad_camtwin.cli.outputs import Outputs, check_targets
+from freecad_camtwin.cli.posting import posting_words, proof_of
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.errors import DocumentError
@@ -100,7 +101,7 @@ def pack(
     if program is not None:
         return make_package(analysis, program, signals=signals), None
     posted = outputs.scratch(f"{request.source.stem}.ngc")
-    note = _post(request, settings, analysis.job.name, post, posted, must=must)
+    note = _post(request, settings, outputs, analysis.job.name, post, posted, must=must)
     if note is None:
         return make_package(analysis, posted, signals=signals), posted
     made = make_package(analysis, signals=signals)
@@ -108,17 +109,25 @@ def pack(
 
 
 def _post(
-    request: Request, settings: Settings, job: str | None, post: str | None, target: Path, *, must: bool
+    request: Request,
+    settings: Settings,
+    outputs: Outputs,
+    job: str | None,
+    post: str | None,
+    target: Path,
+    *,
+    must: bool,
 ) -> str | None:
     """Post the job to a file; where its own post processor cannot and nobody insists, return why in a sentence."""
     words = {"action": "post", "document": str(request.source.absolute()), "job": job}
     try:
         with working("Posting in FreeCAD", quiet=settings.quiet):
-            FreeCAD.find(settings.freecad).ask({**words, "post": post, "gcode": str(target)})
+            answer = FreeCAD.find(settings.freecad).ask({**words, "post": post, **posting_words(outputs, target)})
     except DocumentError as error:
         if must or post is not None:
             raise
         return f"its program could not be posted, so no line of it is known: {error}"
+    proof_of(answer)  # where the program cannot be read, the package says so itself
     return None
 
 

@@ -10,9 +10,11 @@ from freecad_camtwin.cli.freecad import FreeCAD
 from freecad_camtwin.cli.inputs import checked, is_document
 from freecad_camtwin.cli.options import FILE, Settings, common
 from freecad_camtwin.cli.outputs import STANDARD_OUTPUT, Outputs, check_target
+from freecad_camtwin.cli.posting import posting_words, proof_of
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.errors import InputError
+from freecad_camtwin.twin.feeds.plan import OBJECTIVES
 
 _DOCUMENT = click.argument("source", metavar="DOC", type=FILE)
 _JOB = click.option("--job", metavar="LABEL", help="Which job (default: the only or first one).")
@@ -31,11 +33,14 @@ def post(settings: Settings, /, source: Path, output: Path, name: str | None, jo
     _check(source, output)
     with Outputs() as outputs:
         target = outputs.scratch("program.ngc") if str(output) == STANDARD_OUTPUT else outputs.place(output)
-        _ask(settings, source, job, "Posting", action="post", post=name, gcode=str(target))
+        words = posting_words(outputs, target)
+        notes = proof_of(_ask(settings, source, job, "Posting", action="post", post=name, **words))
         if str(output) == STANDARD_OUTPUT:
             outputs.write(output, target.read_bytes())
     if not settings.quiet and str(output) != STANDARD_OUTPUT:
         say(f"{output}: the program.")
+        for sentence in notes:
+            say(f"note: {sentence}")
 
 
 @click.command(short_help="Take our feeds off a document.")
@@ -61,13 +66,21 @@ def clear(settings: Settings, /, source: Path, output: Path, keep_twin: bool, jo
 @_OUTPUT
 @click.option("--material", metavar="M", help="What is cut; see 'camtwin materials'.")
 @click.option("--machine", metavar="FILE", help="Machine profile: a TOML file or a name of 'camtwin machine list'.")
+@click.option("--objective", type=click.Choice(OBJECTIVES), help="What feed plans of the job hold to; see 'optimize'.")
 @_JOB
 @common
 @click.pass_obj
 def attach(
-    settings: Settings, /, source: Path, output: Path, material: str | None, machine: str | None, job: str | None
+    settings: Settings,
+    /,
+    source: Path,
+    output: Path,
+    material: str | None,
+    machine: str | None,
+    objective: str | None,
+    job: str | None,
 ) -> None:
-    """Write a copy of DOC whose job carries a twin, so that its material and machine need not be said again."""
+    """Write a copy of DOC whose job carries a twin, so that later commands know its material, machine and objective."""
     from freecad_camtwin.twin.shop.machine import read_machine
     from freecad_camtwin.twin.shop.material import find_material
 
@@ -77,6 +90,7 @@ def attach(
         read_machine(machine)
     with Outputs() as outputs:
         words = {"action": "attach", "output": str(outputs.place(output)), "material": key, "machine": machine}
+        words["objective"] = objective
         _ask(settings, source, job, "Attaching the twin", **words)
     if not settings.quiet:
         say(f"{output}: the document with its twin.")

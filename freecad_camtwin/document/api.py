@@ -20,30 +20,22 @@ from freecad_camtwin.document import dressup, execution, feeds, twin_object
 from freecad_camtwin.document import post as posting
 from freecad_camtwin.document.job import read_job
 from freecad_camtwin.errors import DocumentError, InputError
-from freecad_camtwin.twin.feeds.plan import FeedPlan
+from freecad_camtwin.twin.feeds.plan import OBJECTIVES, FeedPlan
 
 if TYPE_CHECKING:
     from freecad_camtwin.twin.analysis.analysis import Analysis
-    from freecad_camtwin.twin.feeds.planner import PlanOptions
+    from freecad_camtwin.twin.feeds.mend import Mended
+    from freecad_camtwin.twin.feeds.step_feeds import PlanOptions
     from freecad_camtwin.twin.package.package import Package
     from freecad_camtwin.twin.runs.execution import Execution
     from freecad_camtwin.twin.signals.run import Run
 
 
-def attach(
-    job: Any,
-    *,
-    material: str | None = None,
-    machine: str | None = None,
-    objective: str | None = None,
-    stage: str | None = None,
-) -> Any:
+def attach(job: Any, *, material: str | None = None, machine: str | None = None, objective: str | None = None) -> Any:
     """Give a job its twin, or change the twin that it has; None leaves a setting as it is. Returns the twin."""
-    settings = {"Material": material, "Machine": machine, "Objective": objective, "Stage": stage}
-    choices = {"Objective": twin_object.OBJECTIVES, "Stage": twin_object.STAGES}
-    for name, values in choices.items():
-        if settings[name] is not None and settings[name] not in values:
-            raise InputError(f"{settings[name]!r} is no {name.lower()}; choose one of {', '.join(values)}")
+    if objective is not None and objective not in OBJECTIVES:
+        raise InputError(f"{objective!r} is no objective; choose one of {', '.join(OBJECTIVES)}")
+    settings = {"Material": material, "Machine": machine, "Objective": objective}
     with feeds.transaction(job.Document, "Attach twin"):
         twin = twin_object.attach(job)
         for name, value in settings.items():
@@ -61,12 +53,18 @@ def analyze(job: Any, **options: Any) -> "Analysis":
 def plan_feeds(job: Any, *, plan_options: "PlanOptions | None" = None, **options: Any) -> FeedPlan:
     """Plan the fastest feeds within all limits, for the operations as they are without our feeds.
 
-    ``plan_options``: see ``twin.optimise.PlanOptions``; all others are those of ``analyze``.
+    ``plan_options``: see ``twin.feeds.step_feeds.PlanOptions``, by default the objective of the job's twin; all
+    others are those of ``analyze``.
     """
-    found: Analysis = _analysis().analyze(read_job(job, bare=True), **options)
-    from freecad_camtwin.twin.feeds import planner
+    return mend(job, plan_options=plan_options, **options).plan
 
-    return planner.plan_feeds(found.job, found.engagement, found.model, found.limits, found.machine, plan_options)
+
+def mend(job: Any, *, plan_options: "PlanOptions | None" = None, **options: Any) -> "Mended":
+    """Plan as ``plan_feeds`` does; return the plan, the analyses before and after it, and the proof."""
+    _analysis()
+    from freecad_camtwin.twin.feeds import mend as mending
+
+    return mending.mend(read_job(job, bare=True), plan_options, **options)
 
 
 def apply(job: Any, plan: FeedPlan) -> list[Any]:
@@ -76,9 +74,13 @@ def apply(job: Any, plan: FeedPlan) -> list[Any]:
 
 
 def post(job: Any, name: str, arguments: str | None = None) -> str:
-    """The job as a program, by the post processor that FreeCAD calls ``name``, such as "linuxcnc" or "grbl"."""
+    """The job as a program, by the post processor that FreeCAD calls ``name``, such as "linuxcnc" or "grbl".
+
+    PlanError if our feed dressups changed anything but feeds: then there is no program.
+    """
     dressup.refresh(job)
-    return posting.post(job, name, arguments)
+    _analysis()
+    return posting.post_proven(job, name, arguments)
 
 
 def clear(job: Any, *, keep_twin: bool = False) -> int:

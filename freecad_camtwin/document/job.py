@@ -14,7 +14,7 @@ from freecad_camtwin.document import dressup, stored, structure, tools, twin_dat
 from freecad_camtwin.document.commands import commands_of, same
 from freecad_camtwin.document.stock import read_stock
 from freecad_camtwin.errors import DocumentError
-from freecad_camtwin.twin.feeds.plan import commands_hash
+from freecad_camtwin.twin.feeds.plan import OBJECTIVES, commands_hash
 from freecad_camtwin.twin.job.job import Job, Operation
 from freecad_camtwin.twin.job.stored_job import StoredJob, StoredOperation, interpret
 from freecad_camtwin.twin.job.tool import Tool
@@ -60,6 +60,7 @@ def read_stored(
         stock=stock,
         material=twin_data.text(twin, "Material"),
         machine=twin_data.text(twin, "Machine"),
+        objective=twin_data.choice(twin, "Objective", OBJECTIVES),
         name=job.Name,
         warnings=tuple(warnings),
         source=document.FileName if source is None else source,

@@ -8,8 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import FreeCAD
+
 from freecad_camtwin.document import structure, versions
-from freecad_camtwin.errors import DocumentError
+from freecad_camtwin.errors import DocumentError, ProgramError
 
 #: What FreeCAD's scripts are known to raise when a job is not as they expect it.
 _FOREIGN = (
@@ -18,23 +20,54 @@ _FOREIGN = (
 )  # fmt: skip
 
 
-class _Seen:
-    """A job as its post processor sees it: everything is the job's own, but for what is said here."""
+class _Bare:
+    """The operations of a job without our feed dressups."""
 
-    def __init__(self, job: Any, arguments: str) -> None:
+    def __init__(self, job: Any) -> None:
+        self._operations = job.Operations
+        self.Group = [structure.planned(top) if structure.is_path(top) else top for top in structure.operations(job)]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._operations, name)
+
+
+class _Seen:
+    """A job as its post processor sees it: everything is the job's own, but for what is set here."""
+
+    def __init__(self, job: Any, arguments: str, bare: bool) -> None:
         self._job = job
         self.PostProcessorArgs = arguments
         self.SplitOutput = False
+        if bare:
+            self.Operations = _Bare(job)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._job, name)
 
 
-def post(job: Any, name: str, arguments: str | None = None) -> str:
+def post_proven(job: Any, name: str, arguments: str | None = None) -> str:
+    """Post a job as ``post`` does, and prove that our feed dressups changed nothing but feeds.
+
+    PlanError if they did. A program that cannot be read, as its controller's language is another, is posted with a
+    warning: then only the check of its stored commands stands behind it.
+    """
+    program = post(job, name, arguments)
+    if not any(structure.feed_dressup(top) for top in structure.operations(job)):
+        return program
+    from freecad_camtwin.twin.feeds.proof import prove_programs  # not above: a FreeCAD that hands a job over
+
+    try:
+        prove_programs(post(job, name, arguments, bare=True).encode(), program.encode())
+    except ProgramError as error:
+        FreeCAD.Console.PrintWarning(f"CAM Twin: the program could not be compared with the one before: {error}\n")
+    return program
+
+
+def post(job: Any, name: str, arguments: str | None = None, *, bare: bool = False) -> str:
     """The job as a program, by the post processor that FreeCAD calls ``name``, such as "linuxcnc" or "grbl".
 
     ``arguments``: the post processor's own; by default the job's, if ``name`` is the one that the job is set to.
-    DocumentError where there is no such post processor, or it gives no program.
+    ``bare``: without our feed dressups. DocumentError where there is no such post processor, or it gives no program.
     """
     known = versions.cam("Preferences").allAvailablePostProcessors()
     if name not in known:
@@ -47,7 +80,7 @@ def post(job: Any, name: str, arguments: str | None = None) -> str:
         arguments = job.PostProcessorArgs if job.PostProcessor == name else ""
     if "--no-show-editor" not in arguments:
         arguments = f"{arguments} --no-show-editor".strip()
-    seen = _Seen(job, arguments)
+    seen = _Seen(job, arguments, bare)
     try:
         parts = _post_flat(seen, name) if versions.is_flat() else _post(seen, name)
     except _FOREIGN as error:

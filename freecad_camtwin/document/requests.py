@@ -4,13 +4,14 @@
 | action | takes | answers |
 |---|---|---|
 | read | document, output (.npz), job?, bare? | jobs: [{label, name, operations, file or error}], can_be_saved, … |
-| attach | document, output, job?, material?, machine?, objective?, stage? | saved, output |
-| apply | document, plan, job?, output?, post?, gcode?, post_args? | saved, output, gcode, operations, … |
+| attach | document, output, job?, material?, machine?, objective? | saved, output |
+| apply | document, plan, job?, output?, post?, gcode?, gcode_bare?, post_args? | saved, output, gcode, operations, … |
 | clear | document, output, job?, keep_twin?, post?, gcode? | saved, output, gcode, removed |
-| post | document, post, gcode, job?, post_args? | gcode |
+| post | document, post, gcode, gcode_bare?, job?, post_args? | gcode, gcode_bare |
 | import | document, output, executions (summaries), job? | saved, output, sidecars |
 | doctor | | freecad_version, python, packages, posts |
 
+``gcode_bare`` names a file for the program without our feed dressups: whoever asked compares the two programs.
 The document is copied before FreeCAD opens it: its bytes and its folder stay as they are.
 """
 
@@ -101,7 +102,7 @@ def _one(document: Any, request: Request) -> Any:
 def _attach(request: Request) -> Answer:
     with opened(request["document"]) as (document, file):
         _must_be_saveable(document, file, request)
-        settings = {name: request[name] for name in ("material", "machine", "objective", "stage") if request.get(name)}
+        settings = {name: request[name] for name in ("material", "machine", "objective") if request.get(name)}
         api.attach(_one(document, request), **settings)
         return _about(file) | _saved(document, request)
 
@@ -114,11 +115,12 @@ def _apply(request: Request) -> Answer:
         lost = lost_proxies(document, file)
         if lost and not request.get("gcode"):
             _must_be_saveable(document, file, request)
+        bare = _posted_bare(job, request)
         if lost:
             feeds.apply_in_memory(job, plan)
         else:
             api.apply(job, plan)
-        answer = _about(file) | _posted(job, request) | _could_be_saved(lost, file)
+        answer = _about(file) | bare | _posted(job, request) | _could_be_saved(lost, file)
         answer["operations"] = [{"label": item.label, "changes": len(item.changes)} for item in plan.operations]
         return answer | ({"saved": False} if lost else _saved(document, request))
 
@@ -135,7 +137,9 @@ def _post(request: Request) -> Answer:
     with opened(request["document"]) as (document, file):
         job = _one(document, request)
         dressup.refresh(job)
-        return _about(file) | _posted(job, request) | _could_be_saved(lost_proxies(document, file), file)
+        is_planned = any(structure.feed_dressup(top) for top in structure.operations(job))
+        bare = _posted_bare(job, request) if is_planned else {"gcode_bare": None}
+        return _about(file) | bare | _posted(job, request) | _could_be_saved(lost_proxies(document, file), file)
 
 
 def _import(request: Request) -> Answer:
@@ -174,8 +178,20 @@ def _posted(job: Any, request: Request) -> Answer:
     """Post to the file that the request names, if it names one."""
     if not request.get("gcode"):
         return {"gcode": None}
-    write_text(request["gcode"], post(job, request.get("post") or job.PostProcessor, request.get("post_args")))
+    write_text(request["gcode"], _program(job, request))
     return {"gcode": request["gcode"]}
+
+
+def _posted_bare(job: Any, request: Request) -> Answer:
+    """Post without our feeds to the file that the request names for it, if it names one."""
+    if not request.get("gcode_bare"):
+        return {"gcode_bare": None}
+    write_text(request["gcode_bare"], _program(job, request, bare=True))
+    return {"gcode_bare": request["gcode_bare"]}
+
+
+def _program(job: Any, request: Request, *, bare: bool = False) -> str:
+    return post(job, request.get("post") or job.PostProcessor, request.get("post_args"), bare=bare)
 
 
 def _saved(document: Any, request: Request) -> Answer:

@@ -64,6 +64,12 @@ def _number(obj: Any, name: str) -> float | None:
     return value if value > 0 else None
 
 
+def choice(obj: Any | None, name: str, choices: tuple[str, ...]) -> str:
+    """An enumeration; the first choice where the object is not there or has a word of another version."""
+    found = text(obj, name)
+    return found if found in choices else choices[0]
+
+
 def text(obj: Any | None, name: str) -> str | None:
     """A text property; None where the object or the text is not there."""
     return (str(getattr(obj, name, "")) or None) if obj is not None else None

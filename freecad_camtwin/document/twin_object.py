@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The twin of a job in the document tree: what it aims at, what it cuts, on which machine, how far it is trusted.
+"""The twin of a job in the document tree: what its feed plans hold to, what it cuts, on which machine.
 
 Saved files name this module and its class: never move or rename them. The object links to its job and lies
 beside it: FreeCAD's job shows only its own children.
@@ -10,33 +10,23 @@ from typing import Any
 
 from freecad_camtwin.document import structure, twin_data, views
 from freecad_camtwin.document.properties import MARK, ObjectProxy, Property
+from freecad_camtwin.twin.feeds.plan import OBJECTIVES
 
 _GROUP = "CAM Twin"
-
-#: What the plan for a job is to achieve; all within the limits.
-OBJECTIVES = ("Shortest time", "Even load", "Least tool wear")
-
-#: How far the twin is trusted: it watches, a person accepts each change, or it acts within its band.
-STAGES = ("Shadow", "Reviewed", "Automatic")
 
 PROPERTIES = (
     Property("App::PropertyString", MARK, _GROUP, "Which object of CAM Twin this is", structure.TWIN,
              note=True, read_only=True, hidden=True),
     Property("App::PropertyString", "TwinUUID", _GROUP, "Identity of this twin", "", note=True, read_only=True),
     Property("App::PropertyLink", "Job", _GROUP, "The job that this is the twin of", None),
-    Property("App::PropertyEnumeration", "Objective", "Aim", "What the plan is to achieve", OBJECTIVES[0],
-             note=True, choices=OBJECTIVES),
-    Property("App::PropertyMap", "KPI", "Aim", "Figures to hold the job to, by name with unit, such as 'time [s]'", {},
-             note=True),
+    Property("App::PropertyEnumeration", "Objective", "Aim",
+             "What feed plans hold to: limits, the load of the programmed feeds, or (auto) limits where one is stated",
+             OBJECTIVES[0], note=True, choices=OBJECTIVES),
     Property("App::PropertyString", "Material", "Cut", "Key or name in the table of materials; empty: not known", "",
              note=True),
     Property("App::PropertyString", "Machine", "Cut", "Name or path of a machine profile; empty: not known", "",
              note=True),
-    Property("App::PropertyEnumeration", "Stage", "Trust", "How far the twin is trusted", STAGES[0],
-             note=True, choices=STAGES),
     Property("App::PropertyLinkList", "Executions", "Runs", "What its machine did, run by run", [], note=True),
-    Property("App::PropertyMap", "SignalMap", "Signals", "Signal of the machine, by data item such as LOAD", {},
-             note=True),
 )  # fmt: skip
 
 
@@ -47,6 +37,13 @@ class TwinObject(ObjectProxy):
 
     def execute(self, _obj: Any) -> None:
         """Nothing depends on a recompute: what is predicted lies beside the document."""
+
+    def onDocumentRestored(self, obj: Any) -> None:
+        # Version 0.1 had other objectives, which no plan obeyed.
+        if getattr(obj, "Objective", OBJECTIVES[0]) not in OBJECTIVES:
+            obj.Objective = list(OBJECTIVES)
+            obj.Objective = OBJECTIVES[0]
+        super().onDocumentRestored(obj)
 
 
 def attach(job: Any) -> Any:

@@ -21,8 +21,7 @@ from freecad_camtwin.gui.selection import selected_job
 from freecad_camtwin.gui.state import state_of, watch_documents
 from freecad_camtwin.report.page import html
 from freecad_camtwin.twin.analysis.analysis import Analysis, analyze
-from freecad_camtwin.twin.feeds.plan import FeedPlan
-from freecad_camtwin.twin.feeds.planner import plan_feeds
+from freecad_camtwin.twin.feeds.mend import Mended, mend
 from freecad_camtwin.twin.job.stored_job import StoredJob, interpret
 
 
@@ -117,23 +116,23 @@ class PlanFeeds(JobCommand):
     def run(self, job: Any) -> None:
         stored = read_stored(job, bare=True)
         title = translate("CamTwin", "Planning feeds for '{}'").format(job.Label)
-        Task(title, lambda progress: _plan(stored, progress), lambda plan: self.apply(job, plan), tell)
+        Task(title, lambda progress: _mended(stored, progress), lambda result: self.apply(job, result), tell)
 
-    def apply(self, job: Any, plan: FeedPlan) -> None:
+    def apply(self, job: Any, result: Mended) -> None:
         """Lay the plan over the job as one step that can be undone, and show the new load."""
-        with told(), transaction(job.Document, translate("CamTwin", "Plan feeds")):
-            api.apply(job, plan)
-        note(plan.sentence)
-        Analyse().Activated()
+        with told():
+            with transaction(job.Document, translate("CamTwin", "Plan feeds")):
+                api.apply(job, result.plan)
+            note(result.plan.sentence)
+            Analyse().show(job, result.after)
 
 
 def _analysis(stored: StoredJob, progress: Callable[[float], None]) -> Analysis:
     return analyze(interpret(stored), progress=progress)
 
 
-def _plan(stored: StoredJob, progress: Callable[[float], None]) -> FeedPlan:
-    found = _analysis(stored, progress)
-    return plan_feeds(found.job, found.engagement, found.model, found.limits, found.machine)
+def _mended(stored: StoredJob, progress: Callable[[float], None]) -> Mended:
+    return mend(interpret(stored), progress=progress)
 
 
 class Clear(JobCommand):

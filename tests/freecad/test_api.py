@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import freecad_camtwin as camtwin
-from freecad_camtwin.document import structure
-from freecad_camtwin.document.commands import commands_of
+from freecad_camtwin.document import dressup, structure
+from freecad_camtwin.document.commands import commands_of, path_of
 from freecad_camtwin.document.dressup import APPLIED
 from freecad_camtwin.document.job import read_job
 from freecad_camtwin.errors import PlanError
@@ -51,6 +51,31 @@ def test_attach_plan_apply_post_clear(limited):
     assert program != before
     camtwin.clear(job)
     assert commands_of(structure.operations(job)[0]) == own
+
+
+def test_a_plan_holds_to_the_objective_of_the_twin(limited):
+    assert not camtwin.plan_feeds(limited, cell=0.5).relative
+    camtwin.attach(limited, objective="programmed")
+    assert camtwin.plan_feeds(limited, cell=0.5).relative
+
+
+def test_a_dressup_that_moved_the_tool_is_not_posted(limited, monkeypatch):
+    camtwin.apply(limited, camtwin.plan_feeds(limited, cell=0.5))
+    camtwin.post(limited, "linuxcnc")
+    monkeypatch.setattr(dressup, "refresh", lambda _job: None)
+    top = structure.operations(limited)[0]
+    moved = [(name, {**words, "X": words["X"] + 0.5} if "X" in words else words) for name, words in commands_of(top)]
+    top.Path = path_of(moved)
+    with pytest.raises(PlanError, match="would change more than feeds"):
+        camtwin.post(limited, "linuxcnc")
+
+
+def test_the_analysis_after_a_plan_is_that_of_what_is_posted_then(limited):
+    result = camtwin.mend(limited, cell=0.5)
+    camtwin.apply(limited, result.plan)
+    posted = camtwin.analyze(limited, cell=0.5)
+    assert result.proof.objection is None
+    np.testing.assert_allclose(posted.load.force, result.after.load.force, rtol=1e-6, atol=1e-9)
 
 
 def test_an_analysis_is_of_what_is_posted_and_a_plan_of_the_bare_operations(limited):

@@ -17,14 +17,11 @@ from freecad_jobs import build_job, plan_for
 
 
 def test_a_twin_keeps_what_is_noted_on_it(job, reopened):
-    twin = camtwin.attach(job, material="6061", machine="vmc", objective="Even load", stage="Reviewed")
-    twin.KPI = {"time [s]": "1200"}
-    twin.SignalMap = {"LOAD": "ns=2;s=spindle.load"}
+    twin = camtwin.attach(job, material="6061", machine="vmc", objective="programmed")
     uuid = twin.TwinUUID
     again = structure.twin(reopened(job))
-    assert (again.Material, again.Machine, again.Objective, again.Stage) == ("6061", "vmc", "Even load", "Reviewed")
-    assert dict(again.KPI) == {"time [s]": "1200"}
-    assert dict(again.SignalMap) == {"LOAD": "ns=2;s=spindle.load"}
+    assert (again.Material, again.Machine, again.Objective) == ("6061", "vmc", "programmed")
+    assert read_stored(structure.find_job(again.Document)).objective == "programmed"
     assert again.TwinUUID == uuid
     assert isinstance(again.Proxy, twin_object.TwinObject)
 
@@ -72,7 +69,7 @@ def test_notes_on_an_operation_do_not_recompute_it(job):
 
 
 def test_a_word_that_is_no_objective_is_refused(job):
-    with pytest.raises(InputError, match="'speed' is no objective; choose one of Shortest time"):
+    with pytest.raises(InputError, match="'speed' is no objective; choose one of auto, limits, programmed"):
         camtwin.attach(job, objective="speed")
     assert structure.twin(job) is None
 
@@ -142,8 +139,21 @@ def test_feeds_of_a_base_that_was_edited_without_the_addon_are_not_posted(saved_
 
 def test_properties_that_an_older_addon_did_not_have_are_added(job, tmp_path):
     twin = camtwin.attach(job)
-    twin.removeProperty("SignalMap")
+    twin.removeProperty("Objective")
     path = tmp_path / "old.FCStd"
     job.Document.saveCopy(str(path))
     again = structure.twin(structure.find_job(App.openDocument(str(path))))
-    assert dict(again.SignalMap) == {}
+    assert again.Objective == "auto"
+
+
+def test_an_objective_of_version_0_1_which_no_plan_obeyed_becomes_auto(job, tmp_path):
+    twin = camtwin.attach(job, material="6061")
+    twin.Objective = ["Shortest time", "Even load", "Least tool wear"]
+    twin.Objective = "Even load"
+    path = tmp_path / "old.FCStd"
+    job.Document.saveCopy(str(path))
+    again = structure.find_job(App.openDocument(str(path)))
+    twin = structure.twin(again)
+    assert (twin.Objective, twin.Material) == ("auto", "6061")
+    twin.Objective = "limits"
+    assert read_stored(again).objective == "limits"

@@ -6,6 +6,7 @@ report, the macros and the window all start here.
 """
 
 from collections.abc import Callable
+from typing import TypedDict
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from freecad_camtwin.errors import DocumentError, ToolError, ToolpathError
 from freecad_camtwin.twin.analysis import schema, verdicts
 from freecad_camtwin.twin.analysis.figures import Figures
 from freecad_camtwin.twin.cut.deflection import Stiffness
-from freecad_camtwin.twin.cut.engagement import engage
+from freecad_camtwin.twin.cut.engagement import Engagement, engage
+from freecad_camtwin.twin.cut.height_field import HeightField
 from freecad_camtwin.twin.cut.limits import limits_for
 from freecad_camtwin.twin.cut.load import LoadModel
 from freecad_camtwin.twin.cycle_time.motion import check_travel, schedule
@@ -36,6 +38,19 @@ class Analysis(Figures):
         return schema.to_json(self, path=path, sha256=sha256)
 
 
+class AnalyzeOptions(TypedDict, total=False):
+    """What a caller may say of a job besides the job; for the meanings see ``analyze``."""
+
+    material: str | Material | None
+    machine: str | Machine | None
+    cell: float | None
+    slices: int
+    threads: int
+    limits: Limits | None
+    supplied: tuple[str, ...]
+    source_hash: str
+
+
 def analyze(
     job: Job,
     *,
@@ -48,18 +63,20 @@ def analyze(
     supplied: tuple[str, ...] = (),
     source_hash: str = "",
     progress: Callable[[float], None] | None = None,
+    simulated: tuple[Engagement, HeightField] | None = None,
 ) -> Analysis:
     """Simulate the cut of ``job`` and say how hard every step loads tool and spindle.
 
     ``material`` and ``machine`` (a name, a path or the object) override what the job itself names; ``limits`` are
     the user's and win over all others. ``progress`` is called with the share of the simulation that is done.
+    ``simulated`` is what ``engage`` returned for the same geometry, cell and slices: then nothing is simulated.
     """
     check_complete(job)
     said = material or job.material
     cut = find_material(said) if isinstance(said, str) else said
     runs_on = machine or job.machine
     runner = read_machine(runs_on) if isinstance(runs_on, str) else runs_on
-    engagement, left = engage(job, cell=cell, slices=slices, threads=threads, progress=progress)
+    engagement, left = simulated or engage(job, cell=cell, slices=slices, threads=threads, progress=progress)
     timed = schedule(job.toolpath, runner) if runner is not None else None
     odd = (*_beyond_travel(job, runner), *(timed.warnings if timed is not None else ()))
     model = LoadModel(engagement, job, cut, stiffness=Stiffness(spindle=runner.stiffness if runner else None))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The feed plan: which stretch of which command gets which feed, and why; plain data and plain text.
 
-``twin.optimise`` makes one, ``twin.apply_plan`` writes it into stored commands, ``twin.rewrite`` into the
+``planner.py`` makes one, ``into_commands.py`` writes it into stored commands, ``into_program.py`` into the
 text of a program. This module needs the standard library alone, so that a document can carry a plan out
 where nothing else of the twin is installed.
 """
@@ -17,6 +17,9 @@ from typing import Any
 from freecad_camtwin.errors import PlanError
 
 SCHEMA = "camtwin.plan/1"
+
+#: What a plan holds to: limits if somebody stated one (auto), limits, or the load of the programmed feeds.
+OBJECTIVES = ("auto", "limits", "programmed")
 
 #: A stored command: its name and its parameters, lengths in mm and F in mm/s.
 Command = tuple[str, Mapping[str, float]]

@@ -5,7 +5,7 @@ A long move is split where its feed changes, not into pieces shorter than the op
 that the machine does not reach in its stretch is lowered to what it does reach.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 
@@ -18,7 +18,7 @@ from freecad_camtwin.twin.cycle_time.motion import schedule
 from freecad_camtwin.twin.feeds.ceiling import CODE, LIMIT_SLACK, REASONS, Cut, Holder, Mask
 from freecad_camtwin.twin.feeds.into_toolpath import Pieces, split
 from freecad_camtwin.twin.feeds.plan import Binding, Change, FeedPlan, OperationPlan, Reason, Totals
-from freecad_camtwin.twin.feeds.second_look import fractions, too_fast
+from freecad_camtwin.twin.feeds.second_look import Simulation, fractions, simulate, too_fast
 from freecad_camtwin.twin.feeds.step_feeds import (
     BENDING_GAPS,
     HARMLESS_GAPS,
@@ -32,8 +32,6 @@ from freecad_camtwin.twin.feeds.stretches import Indices, median, quantise
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.toolpath import Floats, Toolpath
 from freecad_camtwin.twin.shop.machine import Machine
-
-__all__ = ["PlanOptions", "plan_feeds"]
 
 #: A stretch that stays above a limit by more than this is listed; at the least feed one that comes near it.
 TOLERATED, NEAR = 1.016, 0.98
@@ -54,7 +52,27 @@ def plan_feeds(
     With a ``machine`` its controller's clock tells the saving and no feed is written that it does not reach. The
     planned path is simulated afresh (``options.checks``), and what exceeds a limit there is slowed.
     """
+    return plan_and_simulate(job, engagement, model, limits, machine, options)[0]
+
+
+def plan_and_simulate(
+    job: Job,
+    engagement: Engagement,
+    model: LoadModel,
+    limits: Sequence[OperationLimits],
+    machine: Machine | None = None,
+    options: PlanOptions | None = None,
+    *,
+    threads: int = 1,
+    begin: Callable[[], Callable[[float], None] | None] = lambda: None,
+) -> tuple[FeedPlan, Simulation | None]:
+    """Plan as ``plan_feeds`` does; return the plan and the last simulation of a planned path, None if there was none.
+
+    The simulation is that of the plan unless the last check slowed a step: ``Simulation.is_of`` tells. ``begin`` is
+    called before each simulation and returns what is called with the share of it that is done.
+    """
     chosen = options or PlanOptions()
+    simulation = None
     cut = Cut(job, engagement, model)
     relative = planned_relative(cut, limits, chosen)
     by_chip = planned_by_chip(limits, chosen)
@@ -65,13 +83,16 @@ def plan_feeds(
         parts = _parts(cut, steps, chosen.shortest)
         if machine is not None:
             parts = _within_reach(job.toolpath, parts, machine, chosen.band)
-        found = too_fast(cut, parts, limits, steps.low, chosen.margin) if again and _changed(cut, parts).any() else None
-        if found is None:
+        if not again or not _changed(cut, parts).any():
             break
-        known = np.minimum(known, found)
+        simulation = simulate(cut, parts, threads, begin(), simulation)
+        bearable = too_fast(cut, parts, limits, steps.low, chosen.margin, simulation)
+        if bearable is None:
+            break
+        known = np.minimum(known, bearable)
     bindings = list(_bindings(cut, holder, steps, limits))
     changes = list(_changes(cut, steps, parts))
-    return FeedPlan(
+    plan = FeedPlan(
         toolpath=job.toolpath.hash,
         operations=tuple(
             OperationPlan(
@@ -91,6 +112,7 @@ def plan_feeds(
         options=asdict(chosen),
         warnings=tuple(note for own in limits for note in own.notes),
     )
+    return plan, simulation
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,24 @@ feeds and split points only, and both are counted. How far anything lies from wh
 """
 
 import math
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from freecad_camtwin.errors import PlanError, ProgramError
+from freecad_camtwin.twin.job.program import job_of_text
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, MoveKind, Toolpath
 
-#: A point farther than this from the original move is not a point of it [mm]; posted programs round to 0.001.
-ON_THE_MOVE = 0.01
+#: What the coordinates of a posted program are usually rounded to [mm].
+ROUNDING = 0.001
+#: A point farther than this from the original move is not a point of it: so many times the rounding.
+_ON_THE_MOVE = 10.0
 _EQUAL = 1e-9
+_PLACES = re.compile(rb"[XYZ][ \t]*[+-]?\d*\.(\d+)", re.IGNORECASE)
+_INCHES = re.compile(rb"G[ \t]*0*20(?![\d.])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +38,63 @@ class Comparison:
     pieces: NDArray[np.int64]  #: (moves + 1,) index in the mended path of each original move's first piece
     parts_at: str | None  #: where the paths part, as a sentence; None if they run together to the end
     differences: tuple[str, ...]  #: what else is not the same, one sentence each: tools, speeds, dwells, stops
+    rounding: float = ROUNDING  #: of the coordinates of split points [mm]
 
     @property
     def same_geometry(self) -> bool:
-        """Whether the tool goes the same way, up to what rounding to 0.001 mm does to split points."""
-        return self.parts_at is None and self.deviation < 1e-6 and self.split_deviation < 0.001
+        """Whether the tool goes the same way, up to what rounding does to split points.
+
+        A point is off by at most √3/2 of the rounding of its three coordinates, and the point of an arc by twice that,
+        as its centre is rounded, too.
+        """
+        bound = ROUNDING if self.rounding <= ROUNDING else math.sqrt(3) * self.rounding
+        return self.parts_at is None and self.deviation < 1e-6 and self.split_deviation < bound
+
+    @property
+    def objection(self) -> str | None:
+        """The first thing besides feeds and split points that is not the same, as a clause; None if all is the same."""
+        if self.parts_at is not None:
+            return self.parts_at
+        if not self.same_geometry:
+            return (
+                f"moves lie up to {self.deviation:.3g} mm and split points up to {self.split_deviation:.3g} mm beside "
+                "the original"
+            )
+        return self.differences[0] if self.differences else None
 
 
-def compare(original: Toolpath, mended: Toolpath) -> Comparison:
-    """Hold a mended toolpath against its original; see ``Comparison``."""
-    pieces, parts_at = _match(original, mended)
+def prove(original: Toolpath, mended: Toolpath, rounding: float = ROUNDING) -> Comparison:
+    """Return the proof that only feeds and split points differ; PlanError, with the first difference, if others do."""
+    proof = compare(original, mended, rounding)
+    if proof.objection is not None:
+        raise PlanError(f"the new feeds would change more than feeds: {proof.objection}. Nothing was written.")
+    return proof
+
+
+def prove_programs(original: bytes, mended: bytes) -> Comparison:
+    """Read two programs and return the proof that only feeds and split points differ.
+
+    Raises ProgramError where the original cannot be read, and PlanError where the mended program cannot be read
+    or differs in more than feeds.
+    """
+    before = job_of_text(original, Path("the original program")).toolpath
+    try:
+        after = job_of_text(mended, Path("the program with new feeds")).toolpath
+    except ProgramError as error:
+        raise PlanError(f"the program with new feeds cannot be read again: {error}. Nothing was written.") from error
+    return prove(before, after, _rounding(mended))
+
+
+def _rounding(program: bytes) -> float:
+    """The value of the last decimal place of a program's coordinates [mm]."""
+    places = max((len(digits) for digits in _PLACES.findall(program)), default=3)
+    return float((25.4 if _INCHES.search(program) else 1.0) * 10.0**-places)
+
+
+def compare(original: Toolpath, mended: Toolpath, rounding: float = ROUNDING) -> Comparison:
+    """Hold a mended toolpath, whose coordinates are rounded to ``rounding`` [mm], against its original."""
+    tolerance = _ON_THE_MOVE * max(rounding, ROUNDING)
+    pieces, parts_at = _match(original, mended, tolerance)
     together = len(pieces) - 1
     last = pieces[1:] - 1
     pairs = np.arange(together)
@@ -60,6 +115,7 @@ def compare(original: Toolpath, mended: Toolpath) -> Comparison:
         pieces=pieces,
         parts_at=parts_at,
         differences=_differences(original, mended, pieces, owner) if parts_at is None else (),
+        rounding=rounding,
     )
 
 
@@ -72,19 +128,19 @@ def _differ(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]
     return np.asarray(~((np.abs(a - b) <= 1e-6) | (np.isnan(a) & np.isnan(b))))
 
 
-def _match(original: Toolpath, mended: Toolpath) -> tuple[NDArray[np.int64], str | None]:
+def _match(original: Toolpath, mended: Toolpath, tolerance: float) -> tuple[NDArray[np.int64], str | None]:
     """First piece of every move, as far as the paths run together, and where they part."""
     pieces: list[NDArray[np.int64]] = []
     i, j, chunk = 0, 0, 64
     while i < original.moves and j < mended.moves:
         n = min(chunk, original.moves - i, mended.moves - j)
-        whole = _whole(original, i, mended, j, n)
+        whole = _whole(original, i, mended, j, n, tolerance)
         pieces.append(np.arange(j, j + whole))
         i, j = i + whole, j + whole
         if whole == n:
             chunk *= 2
             continue
-        count = _count_pieces(original, i, mended, j)
+        count = _count_pieces(original, i, mended, j, tolerance)
         if count == 0:
             at = f"{original.where(i)} of the original has no counterpart; there the mended path has {mended.where(j)}"
             return np.concatenate([*pieces, [j]]).astype(np.int64), at
@@ -98,17 +154,17 @@ def _match(original: Toolpath, mended: Toolpath) -> tuple[NDArray[np.int64], str
     return known, None
 
 
-def _whole(original: Toolpath, i: int, mended: Toolpath, j: int, n: int) -> int:
+def _whole(original: Toolpath, i: int, mended: Toolpath, j: int, n: int, tolerance: float) -> int:
     """How many of the next ``n`` moves are whole in both."""
     a, b = slice(i, i + n), slice(j, j + n)
     same = original.kind[a] == mended.kind[b]
-    same &= np.abs(original.end[a] - mended.end[b]).max(axis=1) <= ON_THE_MOVE
-    same &= np.abs(original.sweep[a] - mended.sweep[b]) * np.nan_to_num(original.radius[a]) <= ON_THE_MOVE
+    same &= np.abs(original.end[a] - mended.end[b]).max(axis=1) <= tolerance
+    same &= np.abs(original.sweep[a] - mended.sweep[b]) * np.nan_to_num(original.radius[a]) <= tolerance
     same &= original.plane[a] == mended.plane[b]
     return n if same.all() else int(same.argmin())
 
 
-def _count_pieces(original: Toolpath, i: int, mended: Toolpath, j: int) -> int:
+def _count_pieces(original: Toolpath, i: int, mended: Toolpath, j: int, tolerance: float) -> int:
     """How many moves from ``j`` on make up move ``i`` together; 0 if they do not."""
     kind, is_arc = original.kind[i], original.kind[i] == MoveKind.ARC
     share = 0.0
@@ -118,12 +174,12 @@ def _count_pieces(original: Toolpath, i: int, mended: Toolpath, j: int) -> int:
             return 0
         before = share
         share = _share(original, i, mended, at, share)
-        if share < before - _EQUAL or not _off(original, i, mended, at, share) <= ON_THE_MOVE:
+        if share < before - _EQUAL or not _off(original, i, mended, at, share) <= tolerance:
             return 0
         left = (1.0 - share) * float(original.length[i])
-        if left < -ON_THE_MOVE:
+        if left < -tolerance:
             return 0
-        if left <= ON_THE_MOVE and np.linalg.norm(mended.end[at] - original.end[i]) <= ON_THE_MOVE:
+        if left <= tolerance and np.linalg.norm(mended.end[at] - original.end[i]) <= tolerance:
             return count
     return 0
 

@@ -5,18 +5,36 @@ A split move is cut into other steps than the whole one was, so the fresh simula
 to the last digit. What it finds too fast is carried back to the steps of the first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from freecad_camtwin.twin.cut.engagement import engage
+from freecad_camtwin.twin.cut.engagement import Engagement, engage
+from freecad_camtwin.twin.cut.height_field import HeightField
 from freecad_camtwin.twin.cut.limits import OperationLimits
 from freecad_camtwin.twin.cut.load import LoadModel
 from freecad_camtwin.twin.feeds.ceiling import Cut, Holder
 from freecad_camtwin.twin.feeds.into_toolpath import Pieces, split
 from freecad_camtwin.twin.feeds.stretches import Indices
-from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.job.toolpath import Floats, Toolpath
+
+
+class Simulation(NamedTuple):
+    """One simulated toolpath. The engagement depends on the geometry alone, so it holds at any feeds."""
+
+    toolpath: Toolpath
+    engagement: Engagement
+    stock: HeightField  #: what is left of the raw workpiece
+
+    def is_of(self, toolpath: Toolpath) -> bool:
+        """Whether ``toolpath`` has the same moves but for their feeds."""
+        mine = self.toolpath
+        return all(
+            np.array_equal(getattr(mine, name), getattr(toolpath, name), equal_nan=True)
+            for name in ("kind", "start", "end", "centre", "plane", "sweep", "tool")
+        )
 
 
 def fractions(move: Indices, length: Floats) -> Floats:
@@ -33,14 +51,28 @@ def fractions(move: Indices, length: Floats) -> Floats:
     return np.asarray(np.minimum(share, 1.0))
 
 
-def too_fast(cut: Cut, pieces: Pieces, limits: Sequence[OperationLimits], low: Floats, margin: float) -> Floats | None:
-    """The greatest feed of every step of ``cut`` that a fresh simulation of ``pieces`` finds too fast, inf for others.
-
-    None where nothing is. ``low`` is the least feed of every step, (steps,): what already runs at it is left alone.
-    """
+def simulate(
+    cut: Cut, pieces: Pieces, threads: int, progress: Callable[[float], None] | None, last: Simulation | None
+) -> Simulation:
+    """Simulate the toolpath whose moves are ``pieces``, on the grid of ``cut``; not if ``last`` had the same moves."""
     path = split(cut.job.toolpath, pieces)
+    if last is not None and last.is_of(path):
+        return last._replace(toolpath=path)
+    cell, slices = cut.engagement.cell, cut.engagement.slices
     job = replace(cut.job, toolpath=path)
-    engagement, _ = engage(job, cell=cut.engagement.cell, slices=cut.engagement.slices)
+    return Simulation(path, *engage(job, cell=cell, slices=slices, threads=threads, progress=progress))
+
+
+def too_fast(
+    cut: Cut, pieces: Pieces, limits: Sequence[OperationLimits], low: Floats, margin: float, simulation: Simulation
+) -> Floats | None:
+    """Return the greatest feed of every step of ``cut`` that is too fast in the simulation of ``pieces``, else inf.
+
+    None if no step is too fast. ``low``, shape (steps,), is the least feed of every step [mm/s]: a step that already
+    runs at it is left alone.
+    """
+    job = replace(cut.job, toolpath=simulation.toolpath)
+    engagement = simulation.engagement
     model = LoadModel(engagement, job, cut.model.material, stiffness=cut.model.stiffness)
     fresh = Cut(job, engagement, model)
     holder = Holder(fresh, limits, None)

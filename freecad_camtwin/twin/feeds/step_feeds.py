@@ -23,7 +23,7 @@ import numpy as np
 from freecad_camtwin.errors import PlanError
 from freecad_camtwin.twin.cut.limits import OperationLimits, feed_min_share
 from freecad_camtwin.twin.feeds.ceiling import CODE, Cut, Holder, Mask
-from freecad_camtwin.twin.feeds.plan import Reason
+from freecad_camtwin.twin.feeds.plan import OBJECTIVES, Reason
 from freecad_camtwin.twin.feeds.stretches import ROUNDING, Indices, quantise, runs, window_argmin
 from freecad_camtwin.twin.job.toolpath import Floats
 
@@ -37,7 +37,7 @@ HARMLESS_GAPS = frozenset({"feed", "drill moving sideways", *BENDING_GAPS})
 class PlanOptions:
     """How to plan; the defaults are explained in docs/feeds.md."""
 
-    objective: str = "auto"  #: "limits", "programmed" (its own load as reference), or by what is known and stated
+    objective: str = "auto"  #: one of ``OBJECTIVES``
     air: bool = False  #: whether moves through air are sped up to the greatest feed
     entry: float = 0.6  #: feed of a head-on entry, as a share of the cut behind it
     margin: float = 0.03  #: kept below every limit
@@ -49,8 +49,8 @@ class PlanOptions:
     checks: int = 2  #: how often the planned path may be simulated afresh, to mend what exceeds a limit there
 
     def __post_init__(self) -> None:
-        if self.objective not in ("auto", "limits", "programmed"):
-            raise PlanError(f"the objective {self.objective!r} is not known: say auto, limits or programmed")
+        if self.objective not in OBJECTIVES:
+            raise PlanError(f"the objective {self.objective!r} is not known; choose one of {', '.join(OBJECTIVES)}")
         for name in ("entry", "margin", "band", "look_ahead", "look_back", "steady", "shortest", "checks"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0) or (name in ("entry", "margin") and value > 1):

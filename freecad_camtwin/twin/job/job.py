@@ -60,6 +60,7 @@ class Job:
     stock: Stock | None = None  #: None where the source has none (a program)
     material: str | None = None  #: key into the materials table
     machine: str | None = None  #: path or name of a machine profile
+    objective: str = "auto"  #: what a feed plan holds to: "auto", "limits" or "programmed" (docs/feeds.md)
     name: str | None = None  #: FreeCAD's internal name of the job object
     warnings: tuple[str, ...] = ()  #: one sentence each: what was odd while reading
     source: str = ""  #: the file it came from

@@ -27,6 +27,8 @@ SCHEMA = "camtwin.job/1"
 
 _COLUMNS = tuple(item.name for item in fields(Toolpath) if item.name != "events")
 _PLAIN = tuple(item.name for item in fields(Job) if item.name not in ("toolpath", "tools", "operations", "stock"))
+#: What files of earlier versions do not hold; the default of the field stands for it.
+_LATER = ("objective",)
 
 
 def save_job(job: Job, path: str | os.PathLike[str]) -> None:
@@ -109,7 +111,7 @@ def load_job(path: str | os.PathLike[str]) -> Job:
 
 
 def _job(data: dict[str, Any], arrays: dict[str, Any]) -> Job | StoredJob:
-    plain = {name: data[name] for name in _PLAIN} | {
+    plain = {name: data[name] for name in _PLAIN if name in data or name not in _LATER} | {
         "tools": tuple(_tool(tool) for tool in data["tools"]),
         "stock": _stock(data["stock"], arrays.get("stock.triangles")),
         "warnings": tuple(data["warnings"]),

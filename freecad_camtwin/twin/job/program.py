@@ -58,7 +58,20 @@ def read_program(
     Raises ProgramError, one sentence with the line, for whatever is not followed (docs/programs.md has the list).
     """
     path = Path(path)
-    run = interpret_program(_read(path), start=start, machine=machine)
+    return job_of_text(_read(path), path, tools=tools, stock=stock, start=start, machine=machine)
+
+
+def job_of_text(
+    text: bytes,
+    path: Path,
+    *,
+    tools: Sequence[Tool] = (),
+    stock: Stock | None = None,
+    start: Point | None = None,
+    machine: Point | None = None,
+) -> Job:
+    """Read the text of a program as ``read_program`` reads the file; ``path`` only names it."""
+    run = interpret_program(text, start=start, machine=machine)
     if run.record.made == 0:
         raise ProgramError(f"{path.name} makes no move; check that it is the program you mean")
     changes = _tool_changes(run)

@@ -27,6 +27,7 @@ _SHARED = (
     "stock",
     "material",
     "machine",
+    "objective",
     "name",
     "source",
     "freecad_version",
@@ -58,6 +59,7 @@ class StoredJob:
     stock: Stock | None = None
     material: str | None = None
     machine: str | None = None
+    objective: str = "auto"
     name: str | None = None
     warnings: tuple[str, ...] = ()
     source: str = ""
