@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The FreeCAD child: found, started on one request, and always ended; its failure becomes one sentence.
+"""The FreeCAD child: found, asked, and always ended; its failure becomes one sentence.
 
-A request is a JSON file named by CAMTWIN_REQUEST, the answer another; ``document/child.py`` describes both. The child
-sees a home of its own, so that no setting of the user's FreeCAD is read or changed.
+A request is a JSON file, the answer another; ``document/child.py`` describes both.
 """
 
 import json
@@ -12,12 +11,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from freecad_camtwin.cli.process import fresh_home, kill, last_line, run, start
 from freecad_camtwin.errors import CamTwinError, DocumentError, FreeCADError, InputError
 from freecad_camtwin.twin.job.job import Job
 
@@ -40,6 +41,7 @@ CHILD = Path(__file__).resolve().parent.parent / "document" / "child.py"
 
 #: The longest that a child may take [s]; CAMTWIN_TIMEOUT overrides it.
 TIMEOUT = 600.0
+_POLL = 0.005
 
 _ERRORS: dict[str, type[CamTwinError]] = {
     kind.__name__: kind for kind in (*CamTwinError.__subclasses__(), *InputError.__subclasses__())
@@ -75,33 +77,74 @@ class FreeCAD:
 
     def version(self) -> str:
         """Ask for the version, such as ``1.0.0``."""
-        with _home() as home:
-            ask = "import os, FreeCAD; print('is', '.'.join(FreeCAD.Version()[:3]), flush=True); os._exit(0)"
-            ended = self._run(["-c", ask], home, {}, timeout=60.0)
-        said = re.search(r"^is ([\d.]+)", ended.stdout, re.MULTILINE)
-        if said is None:
-            raise FreeCADError(f"{self.program} does not start: {_last_line(ended)}")
-        return said.group(1)
+        question = "import os, FreeCAD; print('is', '.'.join(FreeCAD.Version()[:3]), flush=True); os._exit(0)"
+        with fresh_home() as home:
+            try:
+                printed = run([self.program, "-c", question], home, timeout=60.0)
+            except subprocess.TimeoutExpired as error:
+                raise FreeCADError(f"{self.program} does not start: it did not answer within 60 s") from error
+        answer = re.search(r"^is ([\d.]+)", printed, re.MULTILINE)
+        if answer is None:
+            raise FreeCADError(f"{self.program} does not start: {last_line(printed)}")
+        return answer.group(1)
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Send one request to a child and return its answer; what it raised on purpose is raised here."""
-        timeout = float(os.environ.get("CAMTWIN_TIMEOUT", TIMEOUT))
-        with _home() as home:
-            answer = home / "answer.json"
-            question = home / "request.json"
-            question.write_text(json.dumps({**request, "answer": str(answer)}), encoding="utf-8")
-            ended = self._run([str(CHILD)], home, {"CAMTWIN_REQUEST": str(question)}, timeout)
-            if not answer.is_file():
-                raise FreeCADError(f"{self._told(ended)} Its last line: {_last_line(ended)}")
-            said: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
-        if "error" not in said:
-            return said
-        kind = _ERRORS.get(said.get("kind", ""))
-        if kind is None:
-            raise FreeCADError(
-                f"FreeCAD ({self._version_words()}) failed over {request.get('document')}: {said['error']}"
-            )
-        raise kind(said["error"])
+        """Send one request to a child of its own and return the answer; see ``Session.ask``."""
+        with self.session() as session:
+            return session.ask(request)
+
+    def read(self, document: Path, job: str | None = None, *, bare: bool = False) -> Job:
+        """Read a job in a child of its own; see ``Session.read``."""
+        with self.session() as session:
+            return session.read(document, job, bare=bare)
+
+    @contextmanager
+    def session(self) -> Iterator["Session"]:
+        """Start a child that answers requests until the block ends; then it is ended, whatever it does."""
+        with fresh_home() as home:
+            session = Session(self, home)
+            try:
+                yield session
+            finally:
+                session.close()
+
+    def name(self) -> str:
+        """The program and its version, for a sentence."""
+        try:
+            return f"{self.program}, version {self.version()}"
+        except FreeCADError:
+            return self.program
+
+
+class Session:
+    """One FreeCAD child, which answers requests in the order in which they come.
+
+    Starting FreeCAD and importing its CAM workbench takes longer than most requests.
+    """
+
+    def __init__(self, freecad: FreeCAD, home: Path) -> None:
+        self._freecad, self._home = freecad, home
+        self._requests = 0
+        self._output = home / "output.txt"
+        with self._output.open("wb") as output:
+            self._child = start([freecad.program, str(CHILD)], home, {"CAMTWIN_CHILD": "1"}, output)
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a request and return its answer; what the child raised on purpose is raised here.
+
+        Raises FreeCADError where the child crashes, or does not answer within CAMTWIN_TIMEOUT seconds.
+        """
+        return self.begin(request)()
+
+    def begin(self, request: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
+        """Send a request; return a function that waits for its answer, to be called at most once."""
+        self._requests += 1
+        question, answer = (self._home / f"{kind}-{self._requests}.json" for kind in ("request", "answer"))
+        question.write_text(json.dumps({**request, "answer": str(answer)}), encoding="utf-8")
+        with suppress(OSError):  # it has crashed: whoever waits for the answer is told
+            self._child.stdin.write(f"{question}\n".encode())  # type: ignore[union-attr]  # it is a pipe
+            self._child.stdin.flush()  # type: ignore[union-attr]
+        return lambda: self._answer(answer, request)
 
     def read(self, document: Path, job: str | None = None, *, bare: bool = False) -> Job:
         """Read a job from its stored paths: the one called ``job``, or the first that can be read.
@@ -113,8 +156,7 @@ class FreeCAD:
         with tempfile.TemporaryDirectory(prefix="camtwin-") as folder:
             target = Path(folder) / "job.npz"
             words = {"action": "read", "document": str(document.absolute()), "output": str(target)}
-            said = self.ask({**words, "job": job, "bare": bare})
-            entries = said["jobs"]
+            entries = self.ask({**words, "job": job, "bare": bare})["jobs"]
             chosen = next((entry for entry in entries if "file" in entry), None)
             if chosen is None:
                 raise DocumentError(entries[0]["error"])
@@ -125,62 +167,43 @@ class FreeCAD:
             found = replace(found, warnings=(*found.warnings, sentence))
         return found
 
-    def _told(self, ended: subprocess.CompletedProcess[str]) -> str:
-        if ended.returncode < 0:
-            name = signal.Signals(-ended.returncode).name
-            return f"FreeCAD ({self._version_words()}) crashed with {name}."
-        return f"FreeCAD ({self._version_words()}) ended with code {ended.returncode} and without an answer."
-
-    def _version_words(self) -> str:
+    def close(self) -> None:
+        """End the child: it leaves when no more requests can come; if it does not, it is killed."""
+        with suppress(OSError):
+            self._child.stdin.close()  # type: ignore[union-attr]
         try:
-            return f"{self.program}, version {self.version()}"
-        except FreeCADError:
-            return self.program
+            self._child.wait(timeout=2.0 if self._requests else 0.0)
+        except subprocess.TimeoutExpired:
+            kill(self._child)
 
-    def _run(
-        self, words: list[str], home: Path, more: Mapping[str, str], timeout: float
-    ) -> subprocess.CompletedProcess[str]:
-        environment = {
-            **{name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")},
-            "LC_ALL": "C.UTF-8",
-            "HOME": str(home),
-            "XDG_DATA_HOME": str(home / ".local/share"),
-            "XDG_CONFIG_HOME": str(home / ".config"),
-            "XDG_CACHE_HOME": str(home / ".cache"),
-            **more,
-        }
-        with subprocess.Popen(
-            [self.program, *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env=environment,
-            cwd=home,
-            start_new_session=True,
-        ) as child:
-            try:
-                output, _ = child.communicate(timeout=timeout)
-            except BaseException as error:
-                # Its own session, so that what FreeCAD may have started ends with it.
-                os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
-                if isinstance(error, subprocess.TimeoutExpired):
-                    raise FreeCADError(
-                        f"FreeCAD ({self.program}) did not answer within {timeout:g} s and was ended; "
-                        "CAMTWIN_TIMEOUT sets another limit."
-                    ) from error
-                raise
-        return subprocess.CompletedProcess(child.args, child.returncode, output, "")
+    def _answer(self, answer: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+        timeout = float(os.environ.get("CAMTWIN_TIMEOUT", TIMEOUT))
+        until = time.monotonic() + timeout
+        while not answer.is_file():
+            if self._child.poll() is not None and not answer.is_file():
+                raise FreeCADError(f"{self._end()} Its last line: {self._last_line()}")
+            if time.monotonic() > until:
+                kill(self._child)
+                raise FreeCADError(
+                    f"FreeCAD ({self._freecad.program}) did not answer within {timeout:g} s and was ended; "
+                    "CAMTWIN_TIMEOUT sets another limit."
+                )
+            time.sleep(_POLL)
+        result: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
+        if "error" not in result:
+            return result
+        kind = _ERRORS.get(result.get("kind", ""))
+        if kind is None:
+            raise FreeCADError(
+                f"FreeCAD ({self._freecad.name()}) failed over {request.get('document')}: {result['error']}"
+            )
+        raise kind(result["error"])
 
+    def _end(self) -> str:
+        code = self._child.returncode
+        if code < 0:
+            return f"FreeCAD ({self._freecad.name()}) crashed with {signal.Signals(-code).name}."
+        return f"FreeCAD ({self._freecad.name()}) ended with code {code} and without an answer."
 
-@contextmanager
-def _home() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="camtwin-freecad-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
-def _last_line(ended: subprocess.CompletedProcess[str]) -> str:
-    lines = [line.strip() for line in re.split(r"[\r\n]+", ended.stdout) if line.strip()]
-    return lines[-1] if lines else "it said nothing."
+    def _last_line(self) -> str:
+        return last_line(self._output.read_text(encoding="utf-8", errors="replace"))

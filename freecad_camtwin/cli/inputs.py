@@ -2,12 +2,15 @@
 """From the words of a call to the job it speaks of: a document through FreeCAD, a program without it."""
 
 import hashlib
+import importlib
+import threading
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freecad_camtwin.cli.freecad import FreeCAD
+from freecad_camtwin.cli.freecad import FreeCAD, Session
 from freecad_camtwin.cli.options import Settings, merged
 from freecad_camtwin.cli.outputs import reason
 from freecad_camtwin.cli.progress import working
@@ -18,6 +21,7 @@ from freecad_camtwin.twin.job.supply import ToolWords, program_tools, supply
 
 if TYPE_CHECKING:
     from freecad_camtwin.twin.analysis.analysis import AnalyzeOptions
+    from freecad_camtwin.twin.feeds.mend import Mended
 
 
 @dataclass(frozen=True)
@@ -76,12 +80,16 @@ def is_document(source: Path) -> bool:
         return False
 
 
-def read(request: Request, settings: Settings, *, bare: bool = False) -> Read:
-    """Read the job and fill in what the user supplied; ``bare``: as it is without feeds of ours."""
+def read(request: Request, settings: Settings, *, bare: bool = False, freecad: FreeCAD | Session | None = None) -> Read:
+    """Read the job and fill in what the user supplied; ``bare``: as it is without feeds of ours.
+
+    ``freecad`` reads a document; without it one is found and started for that alone.
+    """
     sha256 = checked(request.source)
     if request.is_document:
+        threading.Thread(target=_load_kernels, daemon=True).start()  # FreeCAD's start takes as long
         with working(f"Reading {request.source.name} in FreeCAD", quiet=settings.quiet):
-            job = FreeCAD.find(settings.freecad).read(request.source, request.job, bare=bare)
+            job = (freecad or FreeCAD.find(settings.freecad)).read(request.source, request.job, bare=bare)
         source_hash = job.toolpath.hash
         job, supplied = supply(job, tools=request.tools, stock=request.stock, n_rpm=request.spindle_rpm)
         return Read(job, sha256, source_hash, supplied)
@@ -103,7 +111,12 @@ def analyzed(request: Request, settings: Settings, found: Read | None = None) ->
     return analysis, found
 
 
-def mended(request: Request, settings: Settings, found: Read, **chosen: Any) -> Any:
+def _load_kernels() -> None:
+    with suppress(ImportError):  # whoever needs them is told
+        importlib.import_module("freecad_camtwin.twin.feeds.mend")
+
+
+def mended(request: Request, settings: Settings, found: Read, **chosen: Any) -> "Mended":
     """Plan the feeds of a job that was read bare: the Mended. ``chosen`` are options of the plan; None: the twin's."""
     with working("Loading the kernels", quiet=settings.quiet):
         from freecad_camtwin.twin.feeds.mend import mend

@@ -3,20 +3,24 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from freecad_camtwin.cli.freecad import FreeCAD
-from freecad_camtwin.cli.inputs import Request, mended, read
+from freecad_camtwin.cli.inputs import Request, checked, mended, read
 from freecad_camtwin.cli.options import FILE, Settings, source_options
 from freecad_camtwin.cli.outputs import Outputs, check_targets
-from freecad_camtwin.cli.posting import posting_words, proof_of
+from freecad_camtwin.cli.posting import unproven
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.base.words import clock
 from freecad_camtwin.twin.feeds.plan import OBJECTIVES
+from freecad_camtwin.twin.job.job import Job
+
+if TYPE_CHECKING:
+    from freecad_camtwin.twin.feeds.mend import Mended
 
 
 @dataclass(frozen=True)
@@ -73,53 +77,70 @@ def optimize(
     """
     request = Request(**said)
     wanted = Wanted(output, plan, post, gcode, html).checked(request)
-    found = read(request, settings, bare=True)
-    result = mended(request, settings, found, objective=objective, air=air)
-    before, after, feeds = result.before, result.after, result.plan
+    checked(request.source)
+    chosen = {"objective": objective, "air": air}
     with Outputs() as outputs:
-        notes = _write(request, settings, wanted, result, outputs)
+        write = _document if request.is_document else _program
+        result, notes = write(request, settings, wanted, chosen, outputs)
         if wanted.plan is not None:
-            outputs.write(wanted.plan, feeds.to_json().encode())
+            outputs.write(wanted.plan, result.plan.to_json().encode())
         if wanted.html is not None:
             from freecad_camtwin.report import page
 
             with working("Drawing", quiet=settings.quiet):
-                outputs.write(wanted.html, page.html(before, after, feeds).encode())
+                outputs.write(wanted.html, page.html(result.before, result.after, result.plan).encode())
     if not settings.quiet:
-        _print(before, after, feeds, notes)
+        _print(result, notes)
 
 
-def _write(request: Request, settings: Settings, wanted: Wanted, result: Any, outputs: Outputs) -> list[str]:
-    """Write the mended document or program; return sentences about what was written."""
-    before, feeds = result.before, result.plan
-    if not request.is_document:
-        program, _ = result.program(request.source.read_bytes())
-        outputs.write(wanted.output, program)
-        return [f"{wanted.output}: the program with its new feeds."]
-    freecad = FreeCAD.find(settings.freecad)
-    words: dict[str, Any] = {"action": "apply", "document": str(request.source.absolute()), "job": before.job.name}
-    words["plan"] = str(outputs.scratch("plan.json", feeds.to_json().encode()))
-    notes = []
-    gcode = wanted.gcode
-    if before.job.can_be_saved:
-        words["output"] = str(outputs.place(wanted.output))
-        notes.append(f"{wanted.output}: the document with its new feeds.")
-    else:
-        gcode = gcode or wanted.output.with_suffix(".ngc")
-        mends = before.job.mends_with or "the FreeCAD that wrote it"
-        notes.append(
-            f"{wanted.output} was not written: this FreeCAD would ruin the document by saving it. "
-            f"{mends} can mend the document itself."
-        )
-    if gcode is not None:
-        words |= posting_words(outputs, outputs.place(gcode))
-        words["post"] = wanted.post or ("linuxcnc" if not wanted.gcode else None)
-        notes.append(f"{gcode}: the program with its new feeds.")
-    with working("Writing the feeds in FreeCAD", quiet=settings.quiet):
-        said = freecad.ask(words)
-    if before.job.can_be_saved and not said.get("saved"):
+def _program(
+    request: Request, settings: Settings, wanted: Wanted, chosen: dict[str, Any], outputs: Outputs
+) -> "tuple[Mended, list[str]]":
+    """Write the mended program; return what was planned, and sentences about what was written."""
+    result = mended(request, settings, read(request, settings), **chosen)
+    program, _ = result.program(request.source.read_bytes())
+    outputs.write(wanted.output, program)
+    return result, [f"{wanted.output}: the program with its new feeds."]
+
+
+def _document(
+    request: Request, settings: Settings, wanted: Wanted, chosen: dict[str, Any], outputs: Outputs
+) -> "tuple[Mended, list[str]]":
+    """Write the mended document, its program, or both, by one FreeCAD, which posts the bare job while we plan."""
+    with FreeCAD.find(settings.freecad).session() as freecad:
+        found = read(request, settings, bare=True, freecad=freecad)
+        words: dict[str, Any] = {"document": str(request.source.absolute()), "job": found.job.name}
+        gcode = wanted.gcode
+        if gcode is None and not found.job.can_be_saved:
+            gcode = wanted.output.with_suffix(".ngc")
+        posting = {"post": wanted.post or ("linuxcnc" if wanted.gcode is None else None)}
+        bare = outputs.scratch("bare.ngc")
+        posted = gcode and freecad.begin({**words, **posting, "action": "post", "bare": True, "gcode": str(bare)})
+        result = mended(request, settings, found, **chosen)
+        words["plan"] = str(outputs.scratch("plan.json", result.plan.to_json().encode()))
+        if found.job.can_be_saved:
+            words["output"] = str(outputs.place(wanted.output))
+        if gcode is not None:
+            words |= {**posting, "gcode": str(outputs.place(gcode))}
+        with working("Writing the feeds in FreeCAD", quiet=settings.quiet):
+            if posted:
+                posted()
+            answer = freecad.ask({**words, "action": "apply"})
+    if found.job.can_be_saved and not answer.get("saved"):
         raise InputError(f"{request.source} could not be saved by FreeCAD: nothing was written.")
-    return [*notes, *proof_of(said)]
+    notes = [_about_document(found.job, wanted.output)]
+    if gcode is not None:
+        notes += [f"{gcode}: the program with its new feeds.", *unproven(bare, Path(words["gcode"]))]
+    return result, notes
+
+
+def _about_document(job: Job, output: Path) -> str:
+    if job.can_be_saved:
+        return f"{output}: the document with its new feeds."
+    return (
+        f"{output} was not written: this FreeCAD would ruin the document by saving it. "
+        f"{job.mends_with or 'the FreeCAD that wrote it'} can mend the document itself."
+    )
 
 
 def _saving(totals: Any) -> str:
@@ -131,9 +152,10 @@ def _saving(totals: Any) -> str:
     return f"{clock(totals.time_before)} before, {clock(totals.time_after)} after: {change}, {how}."
 
 
-def _print(before: Any, after: Any, feeds: Any, notes: list[str]) -> None:
+def _print(result: "Mended", notes: list[str]) -> None:
     from freecad_camtwin.cli.summary import worst_load
 
+    before, after, feeds = result.before, result.after, result.plan
     say(f"Plan:   {feeds.sentence}")
     touched = sum(bool(operation.changes) for operation in feeds.operations)
     say(f"Feeds:  {feeds.changes} stretches changed in {touched} of {len(feeds.operations)} operation(s).")

@@ -145,12 +145,13 @@ class Outputs:
                 folder.mkdir()
             self._made.append(folder)
 
-    def scratch(self, name: str, content: bytes = b"") -> Path:
-        """Return a file for the time of the block only, with ``content``."""
+    def scratch(self, name: str, content: bytes | None = None) -> Path:
+        """Return a path for the time of the block only; the file is there if ``content`` is given."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="camtwin-")
         path = Path(self._folder.name) / name
-        path.write_bytes(content)
+        if content is not None:
+            path.write_bytes(content)
         return path
 
     def write(self, target: Path, content: bytes) -> None:

@@ -11,7 +11,7 @@ from freecad_camtwin.cli.freecad import FreeCAD
 from freecad_camtwin.cli.inputs import Request, analyzed
 from freecad_camtwin.cli.options import FILE, Settings, source_options
 from freecad_camtwin.cli.outputs import Outputs, check_targets
-from freecad_camtwin.cli.posting import posting_words, proof_of
+from freecad_camtwin.cli.posting import unproven
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.errors import DocumentError
@@ -119,15 +119,16 @@ def _post(
     must: bool,
 ) -> str | None:
     """Post the job to a file; where its own post processor cannot and nobody insists, return why in a sentence."""
+    bare = outputs.scratch("bare.ngc")
     words = {"action": "post", "document": str(request.source.absolute()), "job": job}
     try:
         with working("Posting in FreeCAD", quiet=settings.quiet):
-            answer = FreeCAD.find(settings.freecad).ask({**words, "post": post, **posting_words(outputs, target)})
+            FreeCAD.find(settings.freecad).ask({**words, "post": post, "gcode": str(target), "gcode_bare": str(bare)})
     except DocumentError as error:
         if must or post is not None:
             raise
         return f"its program could not be posted, so no line of it is known: {error}"
-    proof_of(answer)  # where the program cannot be read, the package says so itself
+    unproven(bare, target)  # where the program cannot be read, the package says so itself
     return None
 
 

@@ -10,7 +10,7 @@ from freecad_camtwin.cli.freecad import FreeCAD
 from freecad_camtwin.cli.inputs import checked, is_document
 from freecad_camtwin.cli.options import FILE, Settings, common
 from freecad_camtwin.cli.outputs import STANDARD_OUTPUT, Outputs, check_target
-from freecad_camtwin.cli.posting import posting_words, proof_of
+from freecad_camtwin.cli.posting import unproven
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.errors import InputError
@@ -33,8 +33,10 @@ def post(settings: Settings, /, source: Path, output: Path, name: str | None, jo
     _check(source, output)
     with Outputs() as outputs:
         target = outputs.scratch("program.ngc") if str(output) == STANDARD_OUTPUT else outputs.place(output)
-        words = posting_words(outputs, target)
-        notes = proof_of(_ask(settings, source, job, "Posting", action="post", post=name, **words))
+        bare = outputs.scratch("bare.ngc")
+        words = {"action": "post", "post": name, "gcode": str(target), "gcode_bare": str(bare)}
+        _ask(settings, source, job, "Posting", **words)
+        notes = unproven(bare, target)
         if str(output) == STANDARD_OUTPUT:
             outputs.write(output, target.read_bytes())
     if not settings.quiet and str(output) != STANDARD_OUTPUT:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a FreeCAD child process does for the command line: one request, one answer, then it ends.
+"""What a FreeCAD child process does for the command line: it answers requests until no more can come.
 
-Run by ``freecadcmd child.py`` with the path of a JSON request in the environment variable CAMTWIN_REQUEST.
-The request names the file for the answer, which is always written: results, or ``{"error": sentence}``; all its
+Run by ``freecadcmd child.py`` with CAMTWIN_CHILD set; the path of each JSON request is a line of its standard input.
+A request names the file for the answer, which is always written: results, or ``{"error": sentence}``; all its
 paths are absolute.
 FreeCAD imports this file instead of running it, and would run it again if it raised, so nothing may escape.
 numpy is all that it needs of what FreeCAD's Python does not bring.
@@ -35,8 +35,15 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": f"{type(error).__name__}: {error}", "detail": traceback.format_exc()}
 
 
-def main(path: str) -> int:
-    """Read the request at ``path``, write its answer, and say how it went: 0, or 3 where it was refused."""
+def serve() -> None:
+    """Answer the requests whose paths come on standard input, until it is closed."""
+    with open(0, encoding="utf-8", closefd=False) as paths:
+        for path in paths:
+            main(path.rstrip("\r\n"))
+
+
+def main(path: str) -> None:
+    """Read the request at ``path``, and write its answer."""
     request = json.loads(Path(path).read_text(encoding="utf-8"))
     target = Path(request["answer"])
     os.chdir(target.parent)  # some of FreeCAD's post processors leave a file called "-" where they stand
@@ -44,12 +51,12 @@ def main(path: str) -> int:
     part = target.with_name(target.name + ".part")
     part.write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")
     os.replace(part, target)
-    return 3 if "error" in result else 0
 
 
-if "CAMTWIN_REQUEST" in os.environ and not os.environ.get("CAMTWIN_STAY"):
+if "CAMTWIN_CHILD" in os.environ:
+    _code = 0
     try:
-        _code = main(os.environ["CAMTWIN_REQUEST"])
+        serve()
     except BaseException:  # noqa: BLE001 - the top of the process
         traceback.print_exc()
         _code = 4

@@ -5,13 +5,14 @@
 |---|---|---|
 | read | document, output (.npz), job?, bare? | jobs: [{label, name, operations, file or error}], can_be_saved, … |
 | attach | document, output, job?, material?, machine?, objective? | saved, output |
-| apply | document, plan, job?, output?, post?, gcode?, gcode_bare?, post_args? | saved, output, gcode, operations, … |
+| apply | document, plan, job?, output?, post?, gcode?, post_args? | saved, output, gcode, operations, … |
 | clear | document, output, job?, keep_twin?, post?, gcode? | saved, output, gcode, removed |
-| post | document, post, gcode, gcode_bare?, job?, post_args? | gcode, gcode_bare |
+| post | document, post, gcode, gcode_bare?, job?, bare?, post_args? | gcode, gcode_bare |
 | import | document, output, executions (summaries), job? | saved, output, sidecars |
 | doctor | | freecad_version, python, packages, posts |
 
-``gcode_bare`` names a file for the program without our feed dressups: whoever asked compares the two programs.
+``bare`` posts without our feed dressups; ``gcode_bare`` names a file for that program beside the other one, where the
+job has such dressups. The command line compares the two programs.
 The document is copied before FreeCAD opens it: its bytes and its folder stay as they are.
 """
 
@@ -115,12 +116,11 @@ def _apply(request: Request) -> Answer:
         lost = lost_proxies(document, file)
         if lost and not request.get("gcode"):
             _must_be_saveable(document, file, request)
-        bare = _posted_bare(job, request)
         if lost:
             feeds.apply_in_memory(job, plan)
         else:
             api.apply(job, plan)
-        answer = _about(file) | bare | _posted(job, request) | _could_be_saved(lost, file)
+        answer = _about(file) | _posted(job, request) | _could_be_saved(lost, file)
         answer["operations"] = [{"label": item.label, "changes": len(item.changes)} for item in plan.operations]
         return answer | ({"saved": False} if lost else _saved(document, request))
 
@@ -178,7 +178,7 @@ def _posted(job: Any, request: Request) -> Answer:
     """Post to the file that the request names, if it names one."""
     if not request.get("gcode"):
         return {"gcode": None}
-    write_text(request["gcode"], _program(job, request))
+    write_text(request["gcode"], _program(job, request, bare=bool(request.get("bare"))))
     return {"gcode": request["gcode"]}
 
 

@@ -225,11 +225,15 @@ def _list(items: list[str], indent: str) -> str:
     return "[\n" + ",\n".join(items) + f"\n{indent}]"
 
 
+#: Made once: a plan has tens of thousands of records.
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_NAMES = {kind: tuple((f.name, _KEYS.get(f.name, f.name)) for f in fields(kind)) for kind in (Change, Binding, Totals)}
+
+
 def _line(record: Change | Binding, indent: str) -> str:
-    """One record on one line; the key that says nothing (command or line) is left out."""
-    silent = "command" if record.command < 0 else "line"
-    data = {_KEYS.get(f.name, f.name): getattr(record, f.name) for f in fields(record) if f.name != silent}
-    return indent + json.dumps(data, ensure_ascii=False, allow_nan=False)
+    """One record on one line; the unused one of the keys command and line is left out."""
+    unused = "command" if record.command < 0 else "line"
+    return indent + _encode({key: getattr(record, name) for name, key in _NAMES[type(record)] if name != unused})
 
 
 def _operation_text(plan: OperationPlan, indent: str) -> str:
@@ -266,11 +270,11 @@ def _record(kind: Any, data: Any, where: str) -> Any:
     if not isinstance(data, dict):
         raise PlanError(f"{where} is not a JSON object")
     values = {}
-    for item in fields(kind):
-        value = data.get(_KEYS.get(item.name, item.name), -1 if item.name in ("command", "line") else None)
-        if isinstance(value, bool) or not isinstance(value, _TYPES[item.name]):
-            raise PlanError(f"{where} has {_KEYS.get(item.name, item.name)!r} = {value!r}")
-        values[item.name] = value
+    for name, key in _NAMES[kind]:
+        value = data.get(key, -1 if name in ("command", "line") else None)
+        if isinstance(value, bool) or not isinstance(value, _TYPES[name]):
+            raise PlanError(f"{where} has {key!r} = {value!r}")
+        values[name] = value
     return kind(**values)
 
 

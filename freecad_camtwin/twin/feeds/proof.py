@@ -44,10 +44,10 @@ class Comparison:
     def same_geometry(self) -> bool:
         """Whether the tool goes the same way, up to what rounding does to split points.
 
-        A point is off by at most √3/2 of the rounding of its three coordinates, and the point of an arc by twice that,
-        as its centre is rounded, too.
+        Rounding moves a point by at most √3/2 of the last decimal place, and the centre of a part of an arc by √2 of
+        it: the start that it is relative to is rounded, too.
         """
-        bound = ROUNDING if self.rounding <= ROUNDING else math.sqrt(3) * self.rounding
+        bound = max(ROUNDING, math.sqrt(3) * self.rounding)
         return self.parts_at is None and self.deviation < 1e-6 and self.split_deviation < bound
 
     @property
