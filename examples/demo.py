@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 from freecad_camtwin.cli.freecad import FreeCAD  # noqa: E402 - the path comes first
 from freecad_camtwin.cli.main import camtwin as command  # noqa: E402
 from freecad_camtwin.twin.base.words import clock  # noqa: E402
-from freecad_camtwin.twin.feeds.proof import Comparison, compare  # noqa: E402
+from freecad_camtwin.twin.feeds.proof import Proof, compare  # noqa: E402
 from freecad_camtwin.twin.job.program import read_program  # noqa: E402
 
 SOURCE = ROOT / "examples" / "lathe_els_panel.FCStd"
@@ -100,7 +100,7 @@ def build_panel() -> None:
     click.echo(ended.stdout.rstrip().splitlines()[-1])
 
 
-def geometry_of(found: Comparison) -> str:
+def geometry_of(found: Proof) -> str:
     """Say how the two posted programs differ."""
     if not found.same_geometry:
         parts = found.parts_at or f"moves lie up to {found.deviation:g} mm apart"

@@ -15,7 +15,7 @@ from freecad_camtwin.twin.cycle_time.schedule import durations
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.package.line_map import identity
-from freecad_camtwin.twin.package.package import Package, Steps
+from freecad_camtwin.twin.package.package import Package, PredictedSteps
 from freecad_camtwin.twin.shop.machine import read_machine
 from freecad_camtwin.twin.signals.columns import Columns
 from plan_jobs import job_of, straight_path
@@ -55,7 +55,7 @@ def package_of(job: Job) -> Package:
     """Package a job as its own program, without loads."""
     timed = schedule(job.toolpath, MACHINE)
     none = np.zeros(0)
-    steps = Steps(none.astype(np.int32), *[none] * 9, np.zeros((0, 4, 6), np.float32))
+    steps = PredictedSteps(none.astype(np.int32), *[none] * 9, np.zeros((0, 4, 6), np.float32))
     return Package(job, identity(job), timed.start, durations(timed), steps, timed.reported, machine=MACHINE)
 
 

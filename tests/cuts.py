@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from freecad_camtwin.twin.cut.engagement import Engagement
-from freecad_camtwin.twin.cut.milling import Cut
+from freecad_camtwin.twin.cut.milling import CutSlices
 from freecad_camtwin.twin.job.job import Job, Operation, Stock
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.job.toolpath import Toolpath
@@ -53,7 +53,7 @@ def box(x=60.0, y=40.0, z=10.0):
 def cut(phi_st, phi_ex, ap, radius):
     """One horizontal step of a cylinder, as a tool's digest takes it."""
     one = engagement(phi_st, phi_ex, ap, radius=radius)
-    return Cut(one.volume, one.plunge, one.slice_z, one.slice_ap, one.slice_phi_st, one.slice_phi_ex)
+    return CutSlices(one.volume, one.plunge, one.slice_z, one.slice_ap, one.slice_phi_st, one.slice_phi_ex)
 
 
 def engagement(phi_st, phi_ex, ap, *, slices=4, plunge=0.0, area=None, radius=None):

@@ -4,7 +4,7 @@
 import numpy as np
 
 from freecad_camtwin.store.recording import Recording
-from freecad_camtwin.store.schema import Header
+from freecad_camtwin.store.schema import RecordingHeader
 from freecad_camtwin.twin.cycle_time.schedule import points_along
 
 
@@ -15,7 +15,7 @@ def follow(path, package, *, every=0.05, power=90.0, **said):
     move = np.clip(np.searchsorted(package.start, clock, side="right") - 1, 0, program.moves - 1).astype(np.int32)
     share = np.clip((clock - package.start[move]) / np.maximum(package.time[move], 1e-9), 0.0, 1.0)
     x, y, z = points_along(program, move, share * program.length[move]).T
-    header = Header(**({"started": 1.7e9, "toolpath_hash": package.toolpath_hash, "simulated": True} | said))
+    header = RecordingHeader(**({"started": 1.7e9, "toolpath_hash": package.toolpath_hash, "simulated": True} | said))
     with Recording.create(path, header) as recording:
         recording.append(1.7e9 + clock, {"x": x, "y": y, "z": z, "power": np.full(len(clock), power)})
         recording.finish()

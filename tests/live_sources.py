@@ -9,7 +9,7 @@ from freecad_camtwin.connectors.protocol import Told
 from freecad_camtwin.live.flow import Flow
 from freecad_camtwin.live.recorder import Recorder, Until
 from freecad_camtwin.store.reader import RecordingReader
-from freecad_camtwin.store.schema import Header
+from freecad_camtwin.store.schema import RecordingHeader
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
 from freecad_camtwin.twin.signals.signal_map import Meaning, Signal, SignalMap
 
@@ -73,7 +73,7 @@ def recorded(path, *said, until=ALWAYS, placer=None, **options):
 
     async def run():
         recorder = Recorder(
-            Flow(Script(*said, **options), SIGNALS, placer), path, Header(0.0), package=None, until=until
+            Flow(Script(*said, **options), SIGNALS, placer), path, RecordingHeader(0.0), package=None, until=until
         )
         return await asyncio.wait_for(recorder.run(), PATIENCE)
 

@@ -26,7 +26,7 @@ from controllers.mosquitto import PATIENCE, Certificates, Mosquitto, trusting
 from controllers.pulled import Clamp, clamp_table
 from controllers.truth import true_moves, true_ways
 from freecad_camtwin.connectors import Options
-from freecad_camtwin.connectors.linuxcnc.controller import Controller, Wanted
+from freecad_camtwin.connectors.linuxcnc.controller import PolledController, PollerSettings
 from freecad_camtwin.live.bridge import Bridge
 from freecad_camtwin.publishers import PublisherOptions, Spoken, open_publisher
 from freecad_camtwin.store.reader import RecordingReader
@@ -220,7 +220,7 @@ def guarded_broker(folder):
 
 async def _prove(folder, package, program, rate, fenced, broker, people) -> Proof:
     pins = {"spindle_power": "clamp.power", "clock": CLOCK}
-    source = Controller(Wanted(rate, pins), Options(), fenced.poller())
+    source = PolledController(PollerSettings(rate, pins), Options(), fenced.poller())
     source.told.simulated = True
     tap = Tap(source)
     spoken = Spoken("LinuxCNC", "linuxcnc-proof", await source.offered(), simulated=True)

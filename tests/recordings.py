@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from freecad_camtwin.store.recording import Recording
-from freecad_camtwin.store.schema import Header
+from freecad_camtwin.store.schema import RecordingHeader
 
-HEADER = Header(
+HEADER = RecordingHeader(
     started=1.7e9,
     toolpath_hash="a" * 64,
     program_hash="b" * 64,

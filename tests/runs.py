@@ -12,7 +12,7 @@ import numpy as np
 import traces
 from freecad_camtwin.cli.options import parse_stock, parse_tool
 from freecad_camtwin.store.recording import Recording
-from freecad_camtwin.store.schema import Header
+from freecad_camtwin.store.schema import RecordingHeader
 from freecad_camtwin.twin.alignment.align import align
 from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.job.program import read_program
@@ -77,7 +77,7 @@ def record(path, made, told=None, gaps=(), events=(), **said):
     """Write a run as a recording."""
     told = columns(made) if told is None else told
     known = {"started": STARTED, "toolpath_hash": made.toolpath_hash, "program": "cover.ngc", "machine": "mill 1"}
-    with Recording.create(path, Header(**(known | {"simulated": True} | said))) as recording:
+    with Recording.create(path, RecordingHeader(**(known | {"simulated": True} | said))) as recording:
         recording.append(told.time, told.values, events)
         for start, stop, reason in gaps:
             recording.gap(start, stop, reason)

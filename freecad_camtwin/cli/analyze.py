@@ -8,7 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
-from freecad_camtwin.cli.inputs import Request, analyzed
+from freecad_camtwin.cli.inputs import InputRequest, analyzed
 from freecad_camtwin.cli.options import FILE, Settings, source_options
 from freecad_camtwin.cli.outputs import Outputs, check_targets
 from freecad_camtwin.cli.progress import working
@@ -35,7 +35,7 @@ def analyze(
     INPUT is a FreeCAD document or a posted program; a program also needs --tool and --stock. Feeds on the command
     line are in mm/min, spindle speeds in 1/min, all else in mm, N, N·mm and W.
     """
-    request = Request(**said)
+    request = InputRequest(**said)
     check_targets((json_file, steps, html, png), request.source)
     analysis, found = analyzed(request, settings)
     from freecad_camtwin.twin.analysis import schema

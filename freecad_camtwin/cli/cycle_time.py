@@ -8,7 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
-from freecad_camtwin.cli.inputs import Request, read
+from freecad_camtwin.cli.inputs import InputRequest, read
 from freecad_camtwin.cli.options import FILE, Settings, common
 from freecad_camtwin.cli.outputs import Outputs, check_target
 from freecad_camtwin.cli.text import say, table
@@ -33,7 +33,7 @@ def cycle_time(settings: Settings, /, source: Path, machine: str, job: str | Non
     runner = read_machine(machine)
     if json_file is not None:
         check_target(json_file, source)
-    found = read(Request(source, job=job), settings)
+    found = read(InputRequest(source, job=job), settings)
     from freecad_camtwin.twin.cycle_time.motion import check_travel, schedule
 
     check_travel(found.job.toolpath, runner)

@@ -229,9 +229,9 @@ async def _run(words: list[str]) -> None:
 
 async def _broker(stack: AsyncExitStack) -> tuple[int, str]:
     """Start a broker; return its port and what it is."""
-    from freecad_camtwin.live.broker import Broker
+    from freecad_camtwin.live.broker import DemoBroker
 
-    ours = Broker()
+    ours = DemoBroker()
     program = shutil.which("mosquitto", path=_MOSQUITTO)
     if program is None:
         return (await stack.enter_async_context(ours)).port, "the broker that comes along"

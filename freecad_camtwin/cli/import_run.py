@@ -8,7 +8,7 @@ import click
 
 from freecad_camtwin.cli.compare import choose, print_execution
 from freecad_camtwin.cli.freecad import FreeCAD
-from freecad_camtwin.cli.inputs import Request, checked
+from freecad_camtwin.cli.inputs import InputRequest, checked
 from freecad_camtwin.cli.options import FILE, Settings, common
 from freecad_camtwin.cli.outputs import Outputs, check_target
 from freecad_camtwin.cli.package import pack
@@ -59,7 +59,7 @@ def import_run(
             "--program, --material and --machine are for a run without --job; the package says them."
         )
     checked(source)
-    request = Request(source, job=label, material=material, machine=machine)
+    request = InputRequest(source, job=label, material=material, machine=machine)
     if not request.is_document:
         raise InputError(f"{source} is no FreeCAD document.")
     check_target(output, source, run, *(each for each in (job, program, signals) if each is not None))
@@ -80,7 +80,7 @@ def import_run(
 
 
 def _package(
-    request: Request, settings: Settings, outputs: Outputs, job: Path | None, program: Path | None
+    request: InputRequest, settings: Settings, outputs: Outputs, job: Path | None, program: Path | None
 ) -> "Package":
     from freecad_camtwin.twin.package.package import load_package
 

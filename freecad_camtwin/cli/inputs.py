@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Request:
+class InputRequest:
     """What a call says of its input: the options of ``options.source_options``."""
 
     source: Path
@@ -80,7 +80,7 @@ def is_document(source: Path) -> bool:
         return False
 
 
-def read(request: Request, settings: Settings, *, bare: bool = False, freecad: FreeCAD | Session | None = None) -> Read:
+def read(request: InputRequest, settings: Settings, *, bare: bool = False, freecad: FreeCAD | Session | None = None) -> Read:
     """Read the job and fill in what the user supplied; ``bare``: as it is without feeds of ours.
 
     ``freecad`` reads a document; without it one is found and started for that alone.
@@ -101,7 +101,7 @@ def read(request: Request, settings: Settings, *, bare: bool = False, freecad: F
     return Read(job, sha256, source_hash, supplied)
 
 
-def analyzed(request: Request, settings: Settings, found: Read | None = None) -> tuple[Any, Read]:
+def analyzed(request: InputRequest, settings: Settings, found: Read | None = None) -> tuple[Any, Read]:
     """Read and analyse: the Analysis, and the Read that it rests on."""
     found = found or read(request, settings)
     with working("Loading the kernels", quiet=settings.quiet):
@@ -116,7 +116,7 @@ def _load_kernels() -> None:
         importlib.import_module("freecad_camtwin.twin.feeds.mend")
 
 
-def mended(request: Request, settings: Settings, found: Read, **chosen: Any) -> "Mended":
+def mended(request: InputRequest, settings: Settings, found: Read, **chosen: Any) -> "Mended":
     """Plan the feeds of a job that was read bare: the Mended. ``chosen`` are options of the plan; None: the twin's."""
     with working("Loading the kernels", quiet=settings.quiet):
         from freecad_camtwin.twin.feeds.mend import mend
@@ -130,7 +130,7 @@ def _given(chosen: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in chosen.items() if value is not None}
 
 
-def analyze_options(request: Request, found: Read) -> "AnalyzeOptions":
+def analyze_options(request: InputRequest, found: Read) -> "AnalyzeOptions":
     """Return what the call says of the job, in the words of ``analyze``."""
     return {
         "material": request.material,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from freecad_camtwin.cli.inputs import Request, read
+from freecad_camtwin.cli.inputs import InputRequest, read
 from freecad_camtwin.cli.options import FILE, Settings, common
 from freecad_camtwin.cli.outputs import Outputs, check_target
 from freecad_camtwin.cli.progress import working
@@ -74,7 +74,7 @@ def identify(settings: Settings, /, log: Path, program: Path, guess: str, output
     if output is not None:
         check_target(output, log, program)
     recorded = read_log(log)
-    found = read(Request(program, job=job), settings)
+    found = read(InputRequest(program, job=job), settings)
     with working("Fitting the machine", quiet=settings.quiet):
         fitted = fit(recorded, found.job, begin)
     if output is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from freecad_camtwin.cli.freecad import FreeCAD
-from freecad_camtwin.cli.inputs import Request, checked, mended, read
+from freecad_camtwin.cli.inputs import InputRequest, checked, mended, read
 from freecad_camtwin.cli.options import FILE, Settings, source_options
 from freecad_camtwin.cli.outputs import Outputs, check_targets
 from freecad_camtwin.cli.posting import unproven
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class OptimizeTargets:
     """Where the results of one call go; None: not wanted."""
 
     output: Path
@@ -33,7 +33,7 @@ class Wanted:
     gcode: Path | None = None
     html: Path | None = None
 
-    def checked(self, request: Request) -> "Wanted":
+    def checked(self, request: InputRequest) -> "OptimizeTargets":
         """Refuse what cannot be written, before any work; UsageError where the words do not go together."""
         if not request.is_document and (self.post or self.gcode):
             raise click.UsageError("--post and --gcode are for documents; of a program, -o is the mended program.")
@@ -75,8 +75,8 @@ def optimize(
     In a document the feeds lie over the operations as dressups, which 'camtwin clear' takes off again. A document that
     this FreeCAD cannot save without ruining it keeps its operations: then only its mended program is written.
     """
-    request = Request(**said)
-    wanted = Wanted(output, plan, post, gcode, html).checked(request)
+    request = InputRequest(**said)
+    wanted = OptimizeTargets(output, plan, post, gcode, html).checked(request)
     checked(request.source)
     chosen = {"objective": objective, "air": air}
     with Outputs() as outputs:
@@ -94,7 +94,7 @@ def optimize(
 
 
 def _program(
-    request: Request, settings: Settings, wanted: Wanted, chosen: dict[str, Any], outputs: Outputs
+    request: InputRequest, settings: Settings, wanted: OptimizeTargets, chosen: dict[str, Any], outputs: Outputs
 ) -> "tuple[Mended, list[str]]":
     """Write the mended program; return what was planned, and sentences about what was written."""
     result = mended(request, settings, read(request, settings), **chosen)
@@ -104,7 +104,7 @@ def _program(
 
 
 def _document(
-    request: Request, settings: Settings, wanted: Wanted, chosen: dict[str, Any], outputs: Outputs
+    request: InputRequest, settings: Settings, wanted: OptimizeTargets, chosen: dict[str, Any], outputs: Outputs
 ) -> "tuple[Mended, list[str]]":
     """Write the mended document, its program, or both, by one FreeCAD, which posts the bare job while we plan."""
     with FreeCAD.find(settings.freecad).session() as freecad:

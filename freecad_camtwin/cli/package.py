@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from freecad_camtwin.cli.freecad import FreeCAD
-from freecad_camtwin.cli.inputs import Request, analyzed
+from freecad_camtwin.cli.inputs import InputRequest, analyzed
 from freecad_camtwin.cli.options import FILE, Settings, source_options
 from freecad_camtwin.cli.outputs import Outputs, check_targets
 from freecad_camtwin.cli.posting import unproven
@@ -48,7 +48,7 @@ def package(
     A machine's run is compared with the package, and needs no FreeCAD for that. Of a document the program is posted as
     'camtwin post' does, unless --program names it.
     """
-    request = Request(**said)
+    request = InputRequest(**said)
     _check(request, output, program, post, gcode, signals)
     from freecad_camtwin.twin.package.package import save_package
     from freecad_camtwin.twin.signals.signal_map import read_signals
@@ -69,7 +69,12 @@ def package(
 
 
 def _check(
-    request: Request, output: Path, program: Path | None, post: str | None, gcode: Path | None, signals: Path | None
+    request: InputRequest,
+    output: Path,
+    program: Path | None,
+    post: str | None,
+    gcode: Path | None,
+    signals: Path | None,
 ) -> None:
     """Refuse what does not go together, and what cannot be written, before any work."""
     if (post or gcode) and (program is not None or not request.is_document):
@@ -78,7 +83,7 @@ def _check(
 
 
 def pack(
-    request: Request,
+    request: InputRequest,
     settings: Settings,
     outputs: Outputs,
     *,
@@ -109,7 +114,7 @@ def pack(
 
 
 def _post(
-    request: Request,
+    request: InputRequest,
     settings: Settings,
     outputs: Outputs,
     job: str | None,

@@ -13,8 +13,8 @@ from freecad_camtwin.cli.connecting import Source, machine_options, say_warnings
 from freecad_camtwin.cli.options import FILE, Finite, Settings
 from freecad_camtwin.cli.state_line import show, state_line
 from freecad_camtwin.cli.text import say
-from freecad_camtwin.live.recorder import Recorded, Recorder, Until, check_target
-from freecad_camtwin.store.schema import Header
+from freecad_camtwin.live.recorder import Recorder, RecordingResult, Until, check_target
+from freecad_camtwin.store.schema import RecordingHeader
 
 #: Messages of which the signal map knows nothing are wondered at after so long [s].
 STRANGE_S = 3.0
@@ -61,10 +61,10 @@ def record(
         _summary(ended)
 
 
-def _header(source: Source, operator: str | None, machine: str | None) -> Header:
+def _header(source: Source, operator: str | None, machine: str | None) -> RecordingHeader:
     package = source.package
     profile = package.machine if package is not None else None
-    return Header(
+    return RecordingHeader(
         started=0.0,  # the recorder says when
         toolpath_hash=package.toolpath_hash if package else None,
         program_hash=package.program_sha256 if package else None,
@@ -74,7 +74,9 @@ def _header(source: Source, operator: str | None, machine: str | None) -> Header
     )
 
 
-async def _record(source: Source, settings: Settings, output: Path, header: Header, until: Until) -> Recorded:
+async def _record(
+    source: Source, settings: Settings, output: Path, header: RecordingHeader, until: Until
+) -> RecordingResult:
     flow = await source.flow(quiet=settings.quiet)
     if header.machine is None and flow.translator.signals.name:
         header = replace(header, machine=flow.translator.signals.name)
@@ -107,7 +109,7 @@ async def _hint(recorder: Recorder, url: str, *, quiet: bool) -> None:
     return None
 
 
-def _summary(ended: Recorded) -> None:
+def _summary(ended: RecordingResult) -> None:
     state = ended.state
     gaps = f", {state.gaps} gap{'s' if state.gaps != 1 else ''}" if state.gaps else ""
     simulated = "; all of it simulated" if state.simulated else ""

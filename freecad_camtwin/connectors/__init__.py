@@ -60,7 +60,7 @@ def _replay(parts: SplitResult, _port: int | None, options: Options) -> Connecto
     elif suffix in _LOGS:
         source = _made("shdr", "ShdrLog", path, options)
     else:
-        source = _made("recording", "Recorded", path, options)
+        source = _made("recording", "RecordingSource", path, options)
     speed = _speed(parts)
     return source if math.isinf(speed) else _made("paced", "Paced", source, speed)
 
@@ -81,7 +81,10 @@ def _mtconnect(parts: SplitResult, _port: int | None, options: Options) -> Conne
     if not parts.hostname:
         raise InputError(f"the address {parts.geturl()!r} names no agent; mtconnect+http://mill:5000 would")
     return _made(
-        "mtconnect.agent", "Agent", parts._replace(scheme=parts.scheme.removeprefix("mtconnect+")).geturl(), options
+        "mtconnect.agent",
+        "AgentClient",
+        parts._replace(scheme=parts.scheme.removeprefix("mtconnect+")).geturl(),
+        options,
     )
 
 
@@ -91,17 +94,17 @@ def _mqtt(parts: SplitResult, port: int | None, options: Options) -> Connector:
         raise InputError(f"the address {parts.geturl()!r} names no broker and topic; mqtt://broker/shop/mill1/# would")
     encrypted = parts.scheme == "mqtts"
     return _made(
-        "mqtt.broker", "Broker", parts.hostname, port or (8883 if encrypted else 1883), topic, encrypted, options
+        "mqtt.broker", "BrokerClient", parts.hostname, port or (8883 if encrypted else 1883), topic, encrypted, options
     )
 
 
 def _linuxcnc(parts: SplitResult, _port: int | None, options: Options) -> Connector:
-    return _made("linuxcnc.controller", "Controller", _wanted(parts), options)
+    return _made("linuxcnc.controller", "PolledController", _wanted(parts), options)
 
 
 def _wanted(parts: SplitResult) -> object:
     """Return what an address such as linuxcnc:?rate=200&spindle_power=vfd.power wants of the controller."""
-    from freecad_camtwin.connectors.linuxcnc.controller import Wanted
+    from freecad_camtwin.connectors.linuxcnc.controller import PollerSettings
 
     if parts.netloc or parts.path:
         raise InputError(f"{parts.geturl()!r} names a place; LinuxCNC is this computer's: linuxcnc:?rate=100")
@@ -109,7 +112,7 @@ def _wanted(parts: SplitResult) -> object:
         said = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError as error:
         raise InputError(f"{parts.geturl()!r} cannot be understood: {error}") from error
-    return Wanted.of(said)
+    return PollerSettings.of(said)
 
 
 def _opcua(parts: SplitResult, port: int | None, options: Options) -> Connector:
@@ -119,7 +122,7 @@ def _opcua(parts: SplitResult, port: int | None, options: Options) -> Connector:
     nodes = [node for several in query.get("nodes", ()) for node in _BETWEEN_NODES.split(several)]
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     url = f"opc.tcp://{host}:{port or 4840}{parts.path}"
-    return _made("opcua.server", "Machine", url, nodes, query.get("machine", [None])[0], options)
+    return _made("opcua.server", "OpcuaClient", url, nodes, query.get("machine", [None])[0], options)
 
 
 def _made(module: str, name: str, *arguments: object) -> Connector:

@@ -11,7 +11,7 @@ from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import Observations, Samples
 
 
-class Recorded:
+class RecordingSource:
     """A recording of ours. Its items are the columns of the recording, in our units."""
 
     def __init__(self, path: Path, _options: Options) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import Path
 
-from freecad_camtwin.twin.feeds.plan import Command, commands_hash
+from freecad_camtwin.twin.feeds.plan import commands_hash
+from freecad_camtwin.twin.job.command import PathCommand
 
 #: Twice the last decimal that FreeCAD saves.
 _ROUNDED = 2.1e-6
@@ -18,7 +19,7 @@ def commands_of(obj: Any) -> list[tuple[str, dict[str, float]]]:
     return [] if path is None else [(command.Name, command.Parameters) for command in path.Commands]
 
 
-def path_of(commands: Iterable[Command]) -> Any:
+def path_of(commands: Iterable[PathCommand]) -> Any:
     """Commands as a FreeCAD path."""
     return Path.Path([Path.Command(name, _plain(parameters)) for name, parameters in commands])
 
@@ -32,7 +33,7 @@ def stored_hash(obj: Any) -> str:
     return commands_hash(commands_of(obj))
 
 
-def same(one: Sequence[Command], other: Sequence[Command]) -> bool:
+def same(one: Sequence[PathCommand], other: Sequence[PathCommand]) -> bool:
     """Whether two paths are the same but for what saving rounds: both them and what they are made from."""
     return len(one) == len(other) and all(
         name == other_name

@@ -12,7 +12,7 @@ from freecad_camtwin.errors import DocumentError, PlanError
 from freecad_camtwin.twin.feeds.into_commands import apply_to_commands
 from freecad_camtwin.twin.feeds.plan import FeedPlan, OperationPlan, commands_hash
 
-Match = tuple[Any, OperationPlan]
+PlannedOperation = tuple[Any, OperationPlan]
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def transaction(document: Any, name: str) -> Iterator[None]:
         (document.commitTransaction if whole else document.abortTransaction)()
 
 
-def matches(job: Any, plan: FeedPlan) -> list[Match]:
+def matches(job: Any, plan: FeedPlan) -> list[PlannedOperation]:
     """The outermost object of each operation that the plan changes; PlanError where one is gone or another now."""
     tops = [top for top in structure.operations(job) if structure.is_path(top)]
     found = [(_find(job, tops, item), item) for item in plan.operations if item.changes]

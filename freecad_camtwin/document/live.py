@@ -180,23 +180,23 @@ class LiveFeed:
         return rows.rows
 
 
-Said = tuple[Frame, Columns] | str  #: a frame and its rows, or why no more come
+PipeMessage = tuple[Frame, Columns] | str  #: a frame and its rows, or why no more come
 
 
 class _Post:
     """From the thread to the window; the thread waits where it is full, unless nobody will ever take anything."""
 
     def __init__(self) -> None:
-        self._queue: queue.Queue[Said] = queue.Queue(MOST_FRAMES)
+        self._queue: queue.Queue[PipeMessage] = queue.Queue(MOST_FRAMES)
         self.is_closed = False
 
-    def put(self, said: Said) -> None:
+    def put(self, said: PipeMessage) -> None:
         while not self.is_closed:
             with suppress(queue.Full):
                 self._queue.put(said, timeout=0.2)
                 return
 
-    def take(self) -> Said | None:
+    def take(self) -> PipeMessage | None:
         with suppress(queue.Empty):
             return self._queue.get_nowait()
         return None

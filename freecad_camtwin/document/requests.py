@@ -35,11 +35,11 @@ from freecad_camtwin.errors import CamTwinError, DocumentError, PlanError
 from freecad_camtwin.twin.feeds.plan import FeedPlan
 from freecad_camtwin.twin.job.job_file import save_stored
 
-Request = dict[str, Any]
-Answer = dict[str, Any]
+ChildRequest = dict[str, Any]
+ChildAnswer = dict[str, Any]
 
 
-def carry_out(request: Request) -> Answer:
+def carry_out(request: ChildRequest) -> ChildAnswer:
     """Answer one request; CamTwinError where it cannot be carried out."""
     action = _ACTIONS.get(request.get("action", ""))
     if action is None:
@@ -74,7 +74,7 @@ def _chosen(document: Any, word: str | None) -> list[Any]:
     return structure.jobs(document) or [structure.find_job(document)]
 
 
-def _read(request: Request) -> Answer:
+def _read(request: ChildRequest) -> ChildAnswer:
     output = Path(request["output"])
     source = request["document"]
     with opened(source) as (document, file):
@@ -96,11 +96,11 @@ def _read(request: Request) -> Answer:
         return _about(file) | {"jobs": jobs} | _could_be_saved(lost, file)
 
 
-def _one(document: Any, request: Request) -> Any:
+def _one(document: Any, request: ChildRequest) -> Any:
     return structure.find_job(document, request.get("job"))
 
 
-def _attach(request: Request) -> Answer:
+def _attach(request: ChildRequest) -> ChildAnswer:
     with opened(request["document"]) as (document, file):
         _must_be_saveable(document, file, request)
         settings = {name: request[name] for name in ("material", "machine", "objective") if request.get(name)}
@@ -108,7 +108,7 @@ def _attach(request: Request) -> Answer:
         return _about(file) | _saved(document, request)
 
 
-def _apply(request: Request) -> Answer:
+def _apply(request: ChildRequest) -> ChildAnswer:
     plan = FeedPlan.from_json(_text(request["plan"]))
     with opened(request["document"]) as (document, file):
         job = _one(document, request)
@@ -125,7 +125,7 @@ def _apply(request: Request) -> Answer:
         return answer | ({"saved": False} if lost else _saved(document, request))
 
 
-def _clear(request: Request) -> Answer:
+def _clear(request: ChildRequest) -> ChildAnswer:
     with opened(request["document"]) as (document, file):
         _must_be_saveable(document, file, request)
         job = _one(document, request)
@@ -133,7 +133,7 @@ def _clear(request: Request) -> Answer:
         return _about(file) | {"removed": removed} | _posted(job, request) | _saved(document, request)
 
 
-def _post(request: Request) -> Answer:
+def _post(request: ChildRequest) -> ChildAnswer:
     with opened(request["document"]) as (document, file):
         job = _one(document, request)
         dressup.refresh(job)
@@ -142,7 +142,7 @@ def _post(request: Request) -> Answer:
         return _about(file) | bare | _posted(job, request) | _could_be_saved(lost_proxies(document, file), file)
 
 
-def _import(request: Request) -> Answer:
+def _import(request: ChildRequest) -> ChildAnswer:
     with opened(request["document"]) as (document, file):
         _must_be_saveable(document, file, request)
         job = _one(document, request)
@@ -160,7 +160,7 @@ def _text(path: str) -> str:
         raise PlanError(f"the feed plan {path} cannot be read: {error}") from error
 
 
-def _must_be_saveable(document: Any, file: stored.StoredDocument, request: Request) -> None:
+def _must_be_saveable(document: Any, file: stored.StoredDocument, request: ChildRequest) -> None:
     lost = lost_proxies(document, file)
     if lost:
         raise DocumentError(
@@ -170,11 +170,11 @@ def _must_be_saveable(document: Any, file: stored.StoredDocument, request: Reque
         )
 
 
-def _could_be_saved(lost: list[str], file: stored.StoredDocument) -> Answer:
+def _could_be_saved(lost: list[str], file: stored.StoredDocument) -> ChildAnswer:
     return {"can_be_saved": not lost, "mends_with": stored.needs(lost, file.wrote) if lost else None}
 
 
-def _posted(job: Any, request: Request) -> Answer:
+def _posted(job: Any, request: ChildRequest) -> ChildAnswer:
     """Post to the file that the request names, if it names one."""
     if not request.get("gcode"):
         return {"gcode": None}
@@ -182,7 +182,7 @@ def _posted(job: Any, request: Request) -> Answer:
     return {"gcode": request["gcode"]}
 
 
-def _posted_bare(job: Any, request: Request) -> Answer:
+def _posted_bare(job: Any, request: ChildRequest) -> ChildAnswer:
     """Post without our feeds to the file that the request names for it, if it names one."""
     if not request.get("gcode_bare"):
         return {"gcode_bare": None}
@@ -190,11 +190,11 @@ def _posted_bare(job: Any, request: Request) -> Answer:
     return {"gcode_bare": request["gcode_bare"]}
 
 
-def _program(job: Any, request: Request, *, bare: bool = False) -> str:
+def _program(job: Any, request: ChildRequest, *, bare: bool = False) -> str:
     return post(job, request.get("post") or job.PostProcessor, request.get("post_args"), bare=bare)
 
 
-def _saved(document: Any, request: Request) -> Answer:
+def _saved(document: Any, request: ChildRequest) -> ChildAnswer:
     """Save to the file that the request names, if it names one."""
     if not request.get("output"):
         return {"saved": False, "output": None}
@@ -202,11 +202,11 @@ def _saved(document: Any, request: Request) -> Answer:
     return {"saved": True, "output": request["output"]}
 
 
-def _about(file: stored.StoredDocument) -> Answer:
+def _about(file: stored.StoredDocument) -> ChildAnswer:
     return {"freecad_version": versions.version_text(), "wrote": file.wrote or None}
 
 
-def _doctor(_request: Request) -> Answer:
+def _doctor(_request: ChildRequest) -> ChildAnswer:
     packages = {}
     for name in ("numpy", "numba", "msgspec", "matplotlib", "jinja2"):
         packages[name] = importlib.util.find_spec(name) is not None
@@ -218,7 +218,7 @@ def _doctor(_request: Request) -> Answer:
     }
 
 
-_ACTIONS: dict[str, Callable[[Request], Answer]] = {
+_ACTIONS: dict[str, Callable[[ChildRequest], ChildAnswer]] = {
     "read": _read,
     "attach": _attach,
     "apply": _apply,

@@ -22,7 +22,7 @@ class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
     """The user pressed Cancel."""
 
 
-class Task(Generic[T]):
+class BackgroundTask(Generic[T]):
     """One run of ``work(progress)`` in a thread, with a progress bar; ``done`` is called on FreeCAD's thread.
 
     ``work`` receives a function to call with the share done (0 … 1); it raises Cancelled once the user has cancelled.
@@ -79,7 +79,7 @@ class Task(Generic[T]):
             raise self._error
 
 
-_running: set[Task[Any]] = set()  # keeps a task alive until its timer has brought the result home
+_running: set[BackgroundTask[Any]] = set()  # keeps a task alive until its timer has brought the result home
 
 
 def is_busy() -> bool:

@@ -16,7 +16,7 @@ from freecad_camtwin.document.feeds import transaction
 from freecad_camtwin.document.files import write_text
 from freecad_camtwin.document.job import read_stored
 from freecad_camtwin.errors import CamTwinError
-from freecad_camtwin.gui.background import Task, is_busy
+from freecad_camtwin.gui.background import BackgroundTask, is_busy
 from freecad_camtwin.gui.selection import selected_job
 from freecad_camtwin.gui.state import state_of, watch_documents
 from freecad_camtwin.report.page import html
@@ -97,7 +97,7 @@ class Analyse(JobCommand):
     def run(self, job: Any) -> None:
         stored = read_stored(job)  # here and not in the thread, which must not see the document
         title = translate("CamTwin", "Simulating the cut of '{}'").format(job.Label)
-        Task(title, lambda progress: _analysis(stored, progress), lambda found: self.show(job, found), tell)
+        BackgroundTask(title, lambda progress: _analysis(stored, progress), lambda found: self.show(job, found), tell)
 
     def show(self, job: Any, analysis: Analysis) -> None:
         """Draw the analysis, and say its verdicts in the report view."""
@@ -116,7 +116,7 @@ class PlanFeeds(JobCommand):
     def run(self, job: Any) -> None:
         stored = read_stored(job, bare=True)
         title = translate("CamTwin", "Planning feeds for '{}'").format(job.Label)
-        Task(title, lambda progress: _mended(stored, progress), lambda result: self.apply(job, result), tell)
+        BackgroundTask(title, lambda progress: _mended(stored, progress), lambda result: self.apply(job, result), tell)
 
     def apply(self, job: Any, result: Mended) -> None:
         """Lay the plan over the job as one step that can be undone, and show the new load."""

@@ -72,8 +72,8 @@ class Message:
     rest: bytes  #: properties and payload, as they came
 
 
-class Broker:
-    """``async with Broker() as broker: broker.port``."""
+class DemoBroker:
+    """``async with DemoBroker() as broker: broker.port``."""
 
     def __init__(self, port: int = 0) -> None:
         self.port = port
@@ -81,7 +81,7 @@ class Broker:
         self._clients: dict[Client, asyncio.Task[None]] = {}
         self._retained: dict[str, Message] = {}
 
-    async def __aenter__(self) -> "Broker":
+    async def __aenter__(self) -> "DemoBroker":
         """Listen."""
         try:
             self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)

@@ -19,7 +19,7 @@ from freecad_camtwin.live.flow import Block, Flow
 from freecad_camtwin.live.state import Keeper, dropped
 from freecad_camtwin.live.writer import Writer
 from freecad_camtwin.store.recording import Recording
-from freecad_camtwin.store.schema import Gap, Header
+from freecad_camtwin.store.schema import Gap, RecordingHeader
 from freecad_camtwin.twin.signals.columns import Columns
 from freecad_camtwin.twin.signals.observation import Event
 from freecad_camtwin.twin.signals.signal_map import encode_signals
@@ -88,7 +88,7 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordingResult:
     """What became of a recording."""
 
     path: Path
@@ -100,7 +100,9 @@ class Recorded:
 class Recorder:
     """Records one run of a flow into a new file."""
 
-    def __init__(self, flow: Flow, path: Path, header: Header, *, package: "Package | None", until: Until) -> None:
+    def __init__(
+        self, flow: Flow, path: Path, header: RecordingHeader, *, package: "Package | None", until: Until
+    ) -> None:
         self._flow, self._path = flow, path
         self._header = replace(header, signal_map=encode_signals(flow.translator.signals).decode())
         self._keeper = Keeper(flow, package)
@@ -131,7 +133,7 @@ class Recorder:
         self._reason = reason
         self._flow.stop()
 
-    async def run(self) -> Recorded:
+    async def run(self) -> RecordingResult:
         """Record until the end. OutputError where the disk takes no more; ConnectorError where the source refuses us.
 
         Whatever is raised, what is on disk stays readable; ``finished`` of a run that was cut short is None.
@@ -151,7 +153,7 @@ class Recorder:
             raise ConnectorError("nothing came that the signal map knows; no recording was made")
         await self._tally(self._writer)
         await self._writer.end(is_whole=True, stopped=self.state.time)  # on the source's clock, as it began
-        return Recorded(self._path, self._reason, self.state, self._writer.recording.acknowledged)
+        return RecordingResult(self._path, self._reason, self.state, self._writer.recording.acknowledged)
 
     async def _keep(self, block: Block) -> None:
         state = self._keeper.take(block)

@@ -20,7 +20,7 @@ MOST_CELLS = 2**22
 SYNC_S = 0.4
 
 #: Something to be done with the recording.
-Task = Callable[[Recording], None]
+WriterTask = Callable[[Recording], None]
 
 
 class Writer:
@@ -30,7 +30,7 @@ class Writer:
         self.recording = recording
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Event()
-        self._tasks: deque[tuple[int, Task]] = deque()
+        self._tasks: deque[tuple[int, WriterTask]] = deque()
         self._cells = 0
         self._news = Condition()
         self._is_last = self._is_whole = False
@@ -39,7 +39,7 @@ class Writer:
         self._thread = Thread(target=self._run, name="camtwin-writer", daemon=True)
         self._thread.start()
 
-    async def give(self, cells: int, task: Task) -> None:
+    async def give(self, cells: int, task: WriterTask) -> None:
         """Have something done, of ``cells`` numbers; raise what an earlier one was refused with."""
         while self._cells > MOST_CELLS and self._failure is None:
             self._room.clear()

@@ -41,7 +41,9 @@ def _mqtt(parts: SplitResult, port: int | None, spoken: Spoken, options: Publish
 
 
 def _mtconnect(parts: SplitResult, port: int | None, spoken: Spoken, _options: PublisherOptions) -> Publisher:
-    return _made("mtconnect.agent", "Agent", parts.hostname or "127.0.0.1", 5000 if port is None else port, spoken)
+    return _made(
+        "mtconnect.agent", "AgentServer", parts.hostname or "127.0.0.1", 5000 if port is None else port, spoken
+    )
 
 
 def _opcua(parts: SplitResult, port: int | None, spoken: Spoken, options: PublisherOptions) -> Publisher:

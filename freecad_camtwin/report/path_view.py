@@ -30,7 +30,7 @@ TOP = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 ISOMETRIC = np.array([[_COS, -_COS, 0.0], [_SIN, _SIN, 1.0]])
 
 
-class Strokes(Protocol):
+class DrawnSteps(Protocol):
     """Where steps of a path are drawn."""
 
     @property
@@ -54,7 +54,7 @@ class Pictured(Protocol):
         """Whose stock and rapids are drawn."""
 
     @property
-    def engagement(self) -> Strokes:
+    def engagement(self) -> DrawnSteps:
         """The steps that are coloured."""
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 
 from freecad_camtwin.errors import InputError, OutputError
-from freecad_camtwin.store.reader import RecordingReader, Rows
+from freecad_camtwin.store.reader import RecordedRows, RecordingReader
 from freecad_camtwin.store.recording import Recording
-from freecad_camtwin.store.schema import Counters, Gap, Header
+from freecad_camtwin.store.schema import Counters, Gap, RecordingHeader
 from freecad_camtwin.twin.base.files import replacing
 from freecad_camtwin.twin.signals.observation import Event
 
@@ -29,7 +29,7 @@ _NEEDED = "Parquet needs pyarrow, which is not installed; pip install 'freecad-c
 class _Run:
     """What the table of samples says beside the samples."""
 
-    header: Header
+    header: RecordingHeader
     finished: float | None
     gaps: tuple[Gap, ...]
     counters: Counters
@@ -133,7 +133,7 @@ def _events(parquet: Any, path: Path, number: int) -> list[Event]:
     return events
 
 
-def _rows(batch: Any, name: str) -> Rows:
+def _rows(batch: Any, name: str) -> RecordedRows:
     """Return a batch as samples, null as NaN."""
     columns = {
         column: values.cast("float64").to_numpy(zero_copy_only=False)
@@ -141,7 +141,7 @@ def _rows(batch: Any, name: str) -> Rows:
     }
     if "time" not in columns:
         raise InputError(f"{name} has no column time")
-    return Rows(columns.pop("time"), columns)
+    return RecordedRows(columns.pop("time"), columns)
 
 
 def _finish(copy: Recording, run: _Run) -> None:

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 
 from freecad_camtwin.errors import OutputError
 from freecad_camtwin.store.reader import RecordingReader
-from freecad_camtwin.store.schema import Header
+from freecad_camtwin.store.schema import RecordingHeader
 from freecad_camtwin.twin.signals.observation import Event
 
 MEASUREMENT = "camtwin"
@@ -132,7 +132,7 @@ class HttpSink:
 class LineWriter:
     """Blocks of samples and words in, batches of lines out to a sink."""
 
-    def __init__(self, sink: Sink, header: Header) -> None:
+    def __init__(self, sink: Sink, header: RecordingHeader) -> None:
         self._sink = sink
         tags = {"run": header.run, "machine": header.machine, "program": header.program}
         tags["simulated"] = "true" if header.simulated else None

@@ -25,7 +25,7 @@ import msgspec
 import numpy as np
 
 from freecad_camtwin.errors import OutputError
-from freecad_camtwin.store.reader import RecordingReader, Rows
+from freecad_camtwin.store.reader import RecordedRows, RecordingReader
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -109,7 +109,7 @@ def _refuse(names: Sequence[str]) -> None:
             )
 
 
-def _months(rows: Rows) -> set[tuple[int, int]]:
+def _months(rows: RecordedRows) -> set[tuple[int, int]]:
     """Return year and month of all rows, by their whole microseconds: the last of a month may round into the next."""
     days = np.unique(np.rint(rows.time * 1e6) // 86_400e6)
     try:
@@ -210,7 +210,7 @@ def _copy_samples(database: "Connection", reader: RecordingReader, names: Sequen
         copy.write(_COPY_END)
 
 
-def copy_rows(run: str, rows: Rows) -> bytes:
+def copy_rows(run: str, rows: RecordedRows) -> bytes:
     """Return rows in PostgreSQL's binary COPY form (its manual, part VI, COPY): counts and lengths before each field.
 
     All rows are laid out with all fields in one array, and the eight bytes of each field that is not known are left

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.packing import PackingError, unpack
-from freecad_camtwin.store.schema import MOST_ROWS, OPERATION, Counters, Gap, Header, header_from, open_to_read
+from freecad_camtwin.store.schema import MOST_ROWS, OPERATION, Counters, Gap, RecordingHeader, header_from, open_to_read
 from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.signals.observation import Event
 
@@ -24,7 +24,7 @@ Kind = type | UnionType
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RecordedRows:
     """Samples of a recording."""
 
     time: Floats  #: (n,) seconds since the epoch
@@ -33,9 +33,9 @@ class Rows:
     def __len__(self) -> int:
         return len(self.time)
 
-    def where(self, which: NDArray[Any]) -> "Rows":
+    def where(self, which: NDArray[Any]) -> "RecordedRows":
         """Return the rows that a mask or an order of indices picks."""
-        return Rows(self.time[which], {name: column[which] for name, column in self.columns.items()})
+        return RecordedRows(self.time[which], {name: column[which] for name, column in self.columns.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class RecordingReader:
         self._database = open_to_read(self.path)
         self._is_closed = False
         try:
-            self.header: Header = header_from(self._one("SELECT json FROM header", str), self.path.name)
+            self.header: RecordingHeader = header_from(self._one("SELECT json FROM header", str), self.path.name)
         except BaseException:
             self.close()
             raise
@@ -122,7 +122,7 @@ class RecordingReader:
         stop: float = np.inf,
         *,
         operation: int | None = None,
-    ) -> Rows:
+    ) -> RecordedRows:
         """Return the rows with ``start`` ≤ time < ``stop``, of one operation or of all, in order of time.
 
         Rows of the same time keep the order in which they came. A column that the recording lacks is unknown
@@ -136,14 +136,14 @@ class RecordingReader:
         which = (rows.time >= start) & (rows.time < stop)
         if operation is not None:
             which &= rows.columns[OPERATION] == operation
-        rows = Rows(rows.time, {name: rows.columns[name] for name in names})
+        rows = RecordedRows(rows.time, {name: rows.columns[name] for name in names})
         if not which.all():
             rows = rows.where(which)
         if np.any(rows.time[1:] < rows.time[:-1]):
             rows = rows.where(np.argsort(rows.time, kind="stable"))
         return rows
 
-    def arrivals(self) -> Iterator[Rows]:
+    def arrivals(self) -> Iterator[RecordedRows]:
         """Yield all rows in the order they came, chunk by chunk, all columns in each: for copies of any length."""
         with self._moment():
             names = self.columns
@@ -202,7 +202,7 @@ class RecordingReader:
             (operation, start, stop),
         )
 
-    def _rows(self, chunk: int, rows: int, names: Sequence[str]) -> Rows:
+    def _rows(self, chunk: int, rows: int, names: Sequence[str]) -> RecordedRows:
         """Unpack columns of one chunk."""
         if not 0 < rows <= MOST_ROWS:
             raise InputError(f"{self.path.name} is damaged: chunk {chunk} claims {rows} rows")
@@ -217,7 +217,7 @@ class RecordingReader:
         except PackingError as error:
             raise InputError(f"{self.path.name} is damaged: {error} in chunk {chunk}") from error
         time = values.pop("time")
-        return Rows(time, values)
+        return RecordedRows(time, values)
 
     @contextmanager
     def _moment(self) -> Iterator[None]:
@@ -248,13 +248,13 @@ class RecordingReader:
         return found
 
 
-def _joined(parts: Sequence[Rows], names: Sequence[str]) -> Rows:
+def _joined(parts: Sequence[RecordedRows], names: Sequence[str]) -> RecordedRows:
     """Put chunks one after the other."""
     if len(parts) == 1:
         return parts[0]
     empty: list[Floats] = [np.empty(0)]
     time = np.concatenate(empty + [part.time for part in parts])
-    return Rows(time, {name: np.concatenate(empty + [part.columns[name] for part in parts]) for name in names})
+    return RecordedRows(time, {name: np.concatenate(empty + [part.columns[name] for part in parts]) for name in names})
 
 
 def _bins(time: Floats, edges: Floats) -> Indices:

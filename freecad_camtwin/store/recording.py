@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 
 from freecad_camtwin.errors import OutputError
 from freecad_camtwin.store.packing import pack
-from freecad_camtwin.store.schema import CHUNK_ROWS, OPERATION, TABLES, Header, header_json
+from freecad_camtwin.store.schema import CHUNK_ROWS, OPERATION, TABLES, RecordingHeader, header_json
 from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.signals.observation import Event
 
@@ -36,7 +36,7 @@ class Recording:
     as whole.
     """
 
-    def __init__(self, path: Path, header: Header, database: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, header: RecordingHeader, database: sqlite3.Connection) -> None:
         self.path = path
         self._database = database
         self.header = header
@@ -54,7 +54,7 @@ class Recording:
         self._slices: list[int] = []  # the small chunks of this block
 
     @classmethod
-    def create(cls, path: Path | str, header: Header) -> Self:
+    def create(cls, path: Path | str, header: RecordingHeader) -> Self:
         """Begin a recording in a new file. OutputError where there is one, or where none can be made."""
         path = Path(path)
         text = header_json(header)
@@ -131,7 +131,7 @@ class Recording:
         for reason, number in (dropped or {}).items():
             self._tallies["dropped", reason] = int(number)
 
-    def describe(self, header: Header) -> None:
+    def describe(self, header: RecordingHeader) -> None:
         """Say more of the run than was known when it began; what names it stays."""
         if header.run != self.header.run:
             raise ValueError(f"{header.run} is another run than {self.header.run}")

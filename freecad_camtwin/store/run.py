@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.store.reader import RecordingReader, Rows
+from freecad_camtwin.store.reader import RecordedRows, RecordingReader
 from freecad_camtwin.twin.signals.columns import Columns, Word, apply
 from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Samples
 from freecad_camtwin.twin.signals.run import Run, Silence
@@ -50,7 +50,7 @@ def read_run(path: Path | str, signals: SignalMap | None = None) -> Run:
         )
 
 
-def _columns(rows: Rows, events: tuple[Event, ...]) -> Columns:
+def _columns(rows: RecordedRows, events: tuple[Event, ...]) -> Columns:
     """Rows that were recorded by meaning; of rows with one time the first counts."""
     new = np.diff(rows.time, prepend=-np.inf) > 0
     kept = rows if new.all() else rows.where(new)
@@ -76,7 +76,7 @@ def words(reader: RecordingReader) -> tuple[Event, ...]:
     return tuple(sorted([*gaps, *reader.events()], key=lambda event: event.time))
 
 
-def told(reader: RecordingReader, parts: Iterable[Rows]) -> Iterator[Observation]:
+def told(reader: RecordingReader, parts: Iterable[RecordedRows]) -> Iterator[Observation]:
     """Yield the rows of all parts, and each word and gap before the first row that is not earlier.
 
     Who records by meaning holds what was last told, so that NaN in such a row is unknown. In a block it is only no

@@ -38,7 +38,7 @@ CREATE TABLE tally (name TEXT NOT NULL, reason TEXT NOT NULL, number INTEGER NOT
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class RecordingHeader:
     """What a recording says of itself; what is not known is None."""
 
     started: float  #: seconds since the epoch
@@ -76,15 +76,15 @@ class Counters:
     dropped: dict[str, int]  #: reason → rows that are not in the recording
 
 
-def header_json(header: Header) -> str:
+def header_json(header: RecordingHeader) -> str:
     """Write a header as text."""
     return msgspec.json.encode(asdict(header) | {"started": float(header.started)}).decode()
 
 
-def header_from(text: str | bytes, name: str) -> Header:
+def header_from(text: str | bytes, name: str) -> RecordingHeader:
     """Read a header; ``name`` tells whose it is."""
     try:
-        return msgspec.json.decode(text, type=Header)
+        return msgspec.json.decode(text, type=RecordingHeader)
     except msgspec.MsgspecError as error:
         raise InputError(f"{name} has a header that cannot be read ({error})") from error
 

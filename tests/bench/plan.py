@@ -11,8 +11,9 @@ from freecad_camtwin.twin.cut.limits import limits_for
 from freecad_camtwin.twin.cut.load import LoadModel
 from freecad_camtwin.twin.feeds.into_commands import apply_to_commands
 from freecad_camtwin.twin.feeds.into_toolpath import planned_toolpath
-from freecad_camtwin.twin.feeds.plan import Command, FeedPlan, OperationPlan, commands_hash
+from freecad_camtwin.twin.feeds.plan import FeedPlan, OperationPlan, commands_hash
 from freecad_camtwin.twin.feeds.planner import PlanOptions, plan_feeds
+from freecad_camtwin.twin.job.command import PathCommand
 from freecad_camtwin.twin.job.job import Job, Limits, Stock
 from freecad_camtwin.twin.shop.machine import read_machine
 from freecad_camtwin.twin.shop.material import find_material
@@ -48,7 +49,7 @@ def main() -> list[Row]:
     held = limits_for(job, machine, Limits(force=150.0), material=material)
     once = PlanOptions(checks=0)
     plan = plan_feeds(job, engagement, model, held, machine, once)
-    commands: list[Command] = [
+    commands: list[PathCommand] = [
         ("G1" if feed > 0 else "G0", dict(zip("XYZF", (*end, feed), strict=True)))
         for end, feed in zip(job.toolpath.end.tolist(), np.nan_to_num(job.toolpath.feed).tolist(), strict=True)
     ]

@@ -15,7 +15,7 @@ import numpy as np
 from bench.report import Row, cpu_medians
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.store.recording import Recording
-from freecad_camtwin.store.schema import Header
+from freecad_camtwin.store.schema import RecordingHeader
 
 ROWS = 1_000_000
 BLOCK = 1_000  # rows of one call, as a source of 1 kHz delivers them in a second
@@ -43,7 +43,7 @@ def a_run() -> tuple[np.ndarray, dict[str, np.ndarray]]:
 def record(path: Path, times: np.ndarray, columns: dict[str, np.ndarray]) -> None:
     """Record the run anew."""
     path.unlink(missing_ok=True)
-    with Recording.create(path, Header(started=times[0])) as recording:
+    with Recording.create(path, RecordingHeader(started=times[0])) as recording:
         for start in range(0, ROWS, BLOCK):
             block = slice(start, start + BLOCK)
             recording.append(times[block], {name: column[block] for name, column in columns.items()})

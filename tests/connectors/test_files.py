@@ -9,7 +9,7 @@ from freecad_camtwin.connectors.paced import Paced
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.run import read_run
-from freecad_camtwin.store.schema import Header
+from freecad_camtwin.store.schema import RecordingHeader
 from freecad_camtwin.twin.signals.columns import apply
 from freecad_camtwin.twin.signals.discovery import propose
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
@@ -127,7 +127,7 @@ def test_a_wrong_address_is_one_sentence(address, sentence):
 def test_a_recording_is_told_again(tmp_path):
     path = tmp_path / "run.camrun"
     time = np.arange(1000.0)
-    with Recording.create(path, Header(started=0.0, simulated=True)) as recording:
+    with Recording.create(path, RecordingHeader(started=0.0, simulated=True)) as recording:
         recording.append(time, {"power": np.sin(time)}, [Event(500.0, "program", "A"), Event(2000.0, "program", "B")])
         recording.gap(700.0, 701.0, "cable")
     connector = open_connector(f"replay:{path}?speed=max")
@@ -148,7 +148,7 @@ def test_a_recording_told_again_knows_what_it_knows_when_it_is_read(tmp_path):
     power, x = np.where(np.cumsum(unknown, axis=1) % 2, np.nan, np.arange(rows))
     time = 1.7e9 + np.arange(rows) / 100
     states = [Event(float(at), "execution", f"STATE {at}") for at in time[::999]]
-    with Recording.create(path, Header(started=1.7e9)) as recording:
+    with Recording.create(path, RecordingHeader(started=1.7e9)) as recording:
         recording.append(time, {"power": power, "x": x}, states)
         recording.gap(time[7000], time[7001], "cable")
     connector = open_connector(f"replay:{path}?speed=max")
@@ -164,7 +164,7 @@ def test_a_recording_told_again_knows_what_it_knows_when_it_is_read(tmp_path):
 
 def test_a_late_row_of_a_recording_says_nothing_of_the_rows_after_it(tmp_path):
     path = tmp_path / "run.camrun"
-    with Recording.create(path, Header(started=0.0)) as recording:
+    with Recording.create(path, RecordingHeader(started=0.0)) as recording:
         recording.append([1, 3, 2, 4, 5], {"power": [5, np.nan, 6, np.nan, 7]})
     signals = SignalMap((Signal("power", Meaning.SPINDLE_POWER),))
     columns = apply(signals, everything(open_connector(f"replay:{path}?speed=max")))
@@ -174,7 +174,7 @@ def test_a_late_row_of_a_recording_says_nothing_of_the_rows_after_it(tmp_path):
 
 def test_a_recording_in_which_nothing_is_known_is_told_again(tmp_path):
     path = tmp_path / "run.camrun"
-    with Recording.create(path, Header(started=0.0)) as recording:
+    with Recording.create(path, RecordingHeader(started=0.0)) as recording:
         recording.append([1, 2, 3], {"power": [np.nan] * 3}, [Event(2.0, "program", "A")])
     connector = open_connector(f"replay:{path}?speed=max")
     found = everything(connector)

@@ -18,7 +18,7 @@ from controllers.linuxcnc.harness import CLOCK, ControllerError, unavailable
 from controllers.linuxcnc.harness import Controller as Fenced
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.connectors.linuxcnc import poller
-from freecad_camtwin.connectors.linuxcnc.controller import ENVIRONMENT, ITEMS, Controller, Wanted
+from freecad_camtwin.connectors.linuxcnc.controller import ENVIRONMENT, ITEMS, PolledController, PollerSettings
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.twin.signals.discovery import propose
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
@@ -83,7 +83,7 @@ def column(observations, name):
 def test_a_run_is_told_from_the_state_before_it_to_its_end(fenced, tmp_path):
     program = tmp_path / "shifted.ngc"
     program.write_text(PROGRAM)
-    connector = Controller(Wanted(200.0, {"clock": CLOCK}, (10.0, 150.0)), Options(), fenced.poller())
+    connector = PolledController(PollerSettings(200.0, {"clock": CLOCK}, (10.0, 150.0)), Options(), fenced.poller())
     found, answers = [], []
 
     async def listen():
@@ -119,7 +119,7 @@ def test_a_run_is_told_from_the_state_before_it_to_its_end(fenced, tmp_path):
 
 def test_a_controller_that_starts_again_leaves_a_gap_and_its_new_state(tmp_path):
     place = tmp_path / "poller.sh"
-    connector = Controller(Wanted(), Options(), ["sh", str(place)])
+    connector = PolledController(PollerSettings(), Options(), ["sh", str(place)])
 
     def started():
         fenced = Fenced(speed=10)
@@ -160,7 +160,7 @@ def test_a_controller_does_not_notice_that_its_poller_died(fenced, tmp_path):
     program.write_text("G21 G90\nG1 X50 F1500\nX0\nM2\n")
 
     async def listen():
-        connector = Controller(Wanted(pins={"clock": CLOCK}), Options(), fenced.poller())
+        connector = PolledController(PollerSettings(pins={"clock": CLOCK}), Options(), fenced.poller())
         running, is_killed = None, False
         async with aclosing(connector.observations()) as told:
             async for observation in told:
@@ -179,7 +179,9 @@ def test_a_controller_does_not_notice_that_its_poller_died(fenced, tmp_path):
 
 
 def test_a_pin_that_does_not_exist_is_named(fenced):
-    connector = Controller(Wanted(pins={"spindle_load": "no.such-pin"}), Options(patience=0.0), fenced.poller())
+    connector = PolledController(
+        PollerSettings(pins={"spindle_load": "no.such-pin"}), Options(patience=0.0), fenced.poller()
+    )
     with pytest.raises(ConnectorError, match=r"HAL has no pin no\.such-pin"):
         heard(connector, bool)
 
@@ -187,20 +189,20 @@ def test_a_pin_that_does_not_exist_is_named(fenced):
 def test_who_has_another_home_than_the_controller_is_told(fenced):
     started = fenced.poller()
     elsewhere = ["/usr/bin/env", "HOME=/nowhere", *started[-2:]]
-    connector = Controller(Wanted(), Options(patience=0.0), [*started[:-2], *elsewhere])
+    connector = PolledController(PollerSettings(), Options(patience=0.0), [*started[:-2], *elsewhere])
     with pytest.raises(ConnectorError, match=r"tool table is not in /nowhere: run as who runs LinuxCNC"):
         heard(connector, bool)
 
 
 def test_where_no_controller_runs_that_is_said():
-    connector = Controller(Wanted(), Options(patience=0.0))
+    connector = PolledController(PollerSettings(), Options(patience=0.0))
     with pytest.raises(ConnectorError, match=r"LinuxCNC does not run here|has no LinuxCNC modules|cannot be started"):
         heard(connector, bool)
 
 
 def test_rows_and_words_keep_their_order():
     lines = (HELLO, '{"row": [1.0, 5.0, 7]}', '{"word": [1.5, "execution", "ACTIVE"]}', '{"row": [2.0, null, 8]}')
-    found = heard(Controller(Wanted(), Options(), stand_in(*lines)), lambda seen: len(seen) == 3)
+    found = heard(PolledController(PollerSettings(), Options(), stand_in(*lines)), lambda seen: len(seen) == 3)
     first, word, second = found
     assert (first.time[0], *first.values[0]) == (1.0, 5.0, 7.0)
     assert word == Event(1.5, "execution", "ACTIVE")
@@ -220,11 +222,11 @@ def test_rows_and_words_keep_their_order():
 )
 def test_what_is_no_poller_is_a_sentence(command, reason):
     with pytest.raises(ConnectorError, match=reason):
-        heard(Controller(Wanted(), Options(patience=0.0), command), bool)
+        heard(PolledController(PollerSettings(), Options(patience=0.0), command), bool)
 
 
 def test_a_silent_poller_is_a_gap():
-    connector = Controller(Wanted(), Options(quiet=0.2), stand_in(HELLO, '{"row": [1.0, 5.0, 7]}'))
+    connector = PolledController(PollerSettings(), Options(quiet=0.2), stand_in(HELLO, '{"row": [1.0, 5.0, 7]}'))
     found = heard(connector, lambda seen: isinstance(seen[-1], Event))
     assert found[-1].value == "LinuxCNC's poller said nothing for 0.2 s"
 
@@ -233,8 +235,10 @@ def test_the_feed_override_is_left_alone_unless_it_was_allowed():
     async def ask(connector):
         return await connector.ask_feed_override(80.0)
 
-    assert asyncio.run(ask(Controller(Wanted(), Options()))) == "its feed override is left alone here"
-    assert asyncio.run(ask(Controller(Wanted(bounds=(50.0, 120.0)), Options()))) == "LinuxCNC is not there"
+    assert asyncio.run(ask(PolledController(PollerSettings(), Options()))) == "its feed override is left alone here"
+    assert (
+        asyncio.run(ask(PolledController(PollerSettings(bounds=(50.0, 120.0)), Options()))) == "LinuxCNC is not there"
+    )
 
 
 def test_an_address_says_what_is_wanted(monkeypatch):
@@ -243,7 +247,7 @@ def test_an_address_says_what_is_wanted(monkeypatch):
         "linuxcnc:?rate=200&spindle_power=vfd.power&hal=motion.adaptive-feed&feed_override=50:120"
     )
     wanted = {"motion.adaptive-feed": "motion.adaptive-feed", "spindle_power": "vfd.power"}
-    assert connector._wanted == Wanted(200.0, wanted, (50.0, 120.0))
+    assert connector._wanted == PollerSettings(200.0, wanted, (50.0, 120.0))
     assert connector._start == ["ssh", "mill", "python3", "poller.py"]
     assert [item.unit for item in asyncio.run(connector.offered()) if item.name == "spindle_power"] == ["W"]
 
@@ -283,7 +287,7 @@ def test_numbers_are_millimetres_on_an_inch_machine():
         tool_in_spindle=2, axis_mask=0b101,
     )  # fmt: skip
     pins = {poller.LINE: 4, poller.SPEED: 0.1, poller.POSITION[0]: 1.0, poller.POSITION[2]: 3.0}
-    machine = object.__new__(poller.Machine)
+    machine = object.__new__(poller.RunningLinuxcnc)
     machine.status, machine.pins, machine.hal = status, [], SimpleNamespace(get_value=pins.__getitem__)
     row = dict(zip(poller.NUMBERS, machine.numbers(), strict=True))
     assert [row[f"work.{axis}"] for axis in "xyz"] == pytest.approx([12.7, 0.0, 50.8])  # a lathe has no Y

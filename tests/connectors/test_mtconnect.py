@@ -12,8 +12,8 @@ from lxml import etree
 
 from controllers.recorded_agent import DATA, RecordedAgent, observed, sequence
 from freecad_camtwin.connectors import Options, open_connector
-from freecad_camtwin.connectors.mtconnect.documents import DocumentError, items, read, readings
-from freecad_camtwin.connectors.mtconnect.multipart import MultipartError, Parts, boundary_of
+from freecad_camtwin.connectors.mtconnect.documents import NoMtconnectError, items, read, readings
+from freecad_camtwin.connectors.mtconnect.multipart import MultipartError, MultipartReader, boundary_of
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.twin.signals.discovery import propose
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
@@ -252,7 +252,7 @@ def test_a_time_series_ends_at_its_time():
 
 @given(st.binary(max_size=300))
 def test_no_bytes_but_a_document_are_read(data):
-    with pytest.raises(DocumentError):
+    with pytest.raises(NoMtconnectError):
         read(data)
 
 
@@ -273,7 +273,7 @@ def test_parts_are_whole_however_the_network_cuts_them(bodies, tells_length, cut
         length = b"Content-length: %d\r\n" % len(body) if tells_length else b""
         stream += b"--cut\r\nContent-type: text/xml\r\n" + length + b"\r\n" + body + b"\r\n"
     stream += b"--cut--\r\n"
-    parts, found = Parts(b"cut", most), []
+    parts, found = MultipartReader(b"cut", most), []
     try:
         while stream:
             size = cuts[len(stream) % len(cuts)]
@@ -287,7 +287,7 @@ def test_parts_are_whole_however_the_network_cuts_them(bodies, tells_length, cut
 
 
 def test_what_never_becomes_a_part_is_not_kept():
-    parts = Parts(b"cut", 1000)
+    parts = MultipartReader(b"cut", 1000)
     parts.feed(b"x" * 8000)
     with pytest.raises(MultipartError, match="no part begins"):
         parts.feed(b"x" * 1000)

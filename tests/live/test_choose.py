@@ -17,7 +17,7 @@ from freecad_camtwin.live import choose as choosing
 from freecad_camtwin.live.choose import choose, proposed
 from freecad_camtwin.live.flow import Flow
 from freecad_camtwin.live.recorder import Recorder, Until
-from freecad_camtwin.store.schema import Header
+from freecad_camtwin.store.schema import RecordingHeader
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import GAP, Event
 from freecad_camtwin.twin.signals.signal_map import Meaning, Signal, SignalMap, encode_signals
@@ -63,7 +63,7 @@ def test_a_source_that_cannot_say_what_it_has_is_heard_for_a_while(monkeypatch):
 
 def test_a_source_that_does_not_hear_does_not_keep_a_recording_from_its_end(tmp_path):
     recorder = Recorder(
-        Flow(Stubborn(), SIGNALS), tmp_path / "run", Header(0.0), package=None, until=Until(duration=0.2)
+        Flow(Stubborn(), SIGNALS), tmp_path / "run", RecordingHeader(0.0), package=None, until=Until(duration=0.2)
     )
     assert asked(recorder.run()).rows > 0
 

@@ -13,7 +13,7 @@ from freecad_camtwin.live.flow import Flow
 from freecad_camtwin.live.placer import PathPlacer
 from freecad_camtwin.live.recorder import Recorder, Until
 from freecad_camtwin.store.reader import RecordingReader
-from freecad_camtwin.store.schema import Header
+from freecad_camtwin.store.schema import RecordingHeader
 from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.package.package import make_package
 from freecad_camtwin.twin.signals.discovery import Item, propose
@@ -38,7 +38,7 @@ def told(run, rows, step=20):
 def record(path, package, said):
     signals = propose([Item(name) for name in "xyz"]).signals
     recorder = Recorder(
-        Flow(Script(*said), signals, PathPlacer(package)), path, Header(0.0), package=package, until=Until()
+        Flow(Script(*said), signals, PathPlacer(package)), path, RecordingHeader(0.0), package=package, until=Until()
     )
     return asyncio.run(asyncio.wait_for(recorder.run(), PATIENCE))
 

@@ -17,7 +17,7 @@ from freecad_camtwin.live.flow import Flow
 from freecad_camtwin.live.recorder import Recorder, Until
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.store.recording import Recording
-from freecad_camtwin.store.schema import Gap, Header
+from freecad_camtwin.store.schema import Gap, RecordingHeader
 from freecad_camtwin.twin.signals.observation import Event, Samples
 from live_sources import PATIENCE, SIGNALS, START, Script, gap, recorded, rows, state
 
@@ -49,7 +49,7 @@ def test_a_source_that_turns_out_to_be_simulated_is_told_so_in_the_header(tmp_pa
 
     async def run():
         flow = Flow(connector, SIGNALS)
-        await Recorder(flow, tmp_path / "run", Header(0.0), package=None, until=Until()).run()
+        await Recorder(flow, tmp_path / "run", RecordingHeader(0.0), package=None, until=Until()).run()
 
     asyncio.run(run())
     with RecordingReader(tmp_path / "run") as reader:
@@ -80,7 +80,7 @@ def test_a_source_has_time_to_say_farewell(tmp_path):
     async def run():
         flow = Flow(Polite(rows(0, 10)), SIGNALS)
         asyncio.get_running_loop().call_later(0.2, flow.stop)
-        await Recorder(flow, tmp_path / "run", Header(0.0), package=None, until=Until()).run()
+        await Recorder(flow, tmp_path / "run", RecordingHeader(0.0), package=None, until=Until()).run()
 
     asyncio.run(run())
     assert farewells == ["goodbye"]
@@ -98,7 +98,9 @@ def test_what_was_loaded_before_is_not_searched_for_garbage_while_rows_come(tmp_
 
     async def run():
         connector = Script(rows(0, 10), lambda: frozen.append(gc.get_freeze_count()))
-        await Recorder(Flow(connector, SIGNALS), tmp_path / "run", Header(0.0), package=None, until=Until()).run()
+        await Recorder(
+            Flow(connector, SIGNALS), tmp_path / "run", RecordingHeader(0.0), package=None, until=Until()
+        ).run()
 
     asyncio.run(run())
     assert frozen[0] > 10_000
@@ -178,7 +180,9 @@ def test_a_recording_ends_after_so_many_seconds_or_parts(tmp_path):
 
 def test_who_stops_a_recording_keeps_all_that_came(tmp_path):
     async def run():
-        recorder = Recorder(Flow(Script(*ENDLESS), SIGNALS), tmp_path / "run", Header(0.0), package=None, until=Until())
+        recorder = Recorder(
+            Flow(Script(*ENDLESS), SIGNALS), tmp_path / "run", RecordingHeader(0.0), package=None, until=Until()
+        )
         task = asyncio.create_task(recorder.run())
         while recorder.state.rows < 200:
             await asyncio.sleep(0.01)
@@ -210,7 +214,9 @@ def test_a_disk_that_takes_no_more_ends_the_recording_with_its_sentence(tmp_path
         raise OutputError(f"run cannot be written any further; its first {self.acknowledged} rows are safe")
 
     async def run():
-        recorder = Recorder(Flow(Script(*ENDLESS), SIGNALS), tmp_path / "run", Header(0.0), package=None, until=Until())
+        recorder = Recorder(
+            Flow(Script(*ENDLESS), SIGNALS), tmp_path / "run", RecordingHeader(0.0), package=None, until=Until()
+        )
         task = asyncio.create_task(recorder.run())
         while recorder.acknowledged < 100:
             await asyncio.sleep(0.01)

@@ -20,7 +20,7 @@ from paho.mqtt.properties import Properties
 from controllers.mosquitto import PATIENCE, Certificates, Mosquitto, free_port, trusting
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.live.broker import Broker, matches
+from freecad_camtwin.live.broker import DemoBroker, matches
 from freecad_camtwin.publishers import PublisherOptions, Spoken, mqtt, open_publisher
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
@@ -41,7 +41,7 @@ class Embedded:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self._broker = asyncio.run_coroutine_threadsafe(Broker(self.port).__aenter__(), self._loop).result(PATIENCE)
+        self._broker = asyncio.run_coroutine_threadsafe(DemoBroker(self.port).__aenter__(), self._loop).result(PATIENCE)
         self.port = self._broker.port
         return self
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from freecad_camtwin.errors import OutputError
 from freecad_camtwin.store.influx import FileSink, HttpSink, LineWriter, export_influx
 from freecad_camtwin.store.recording import Recording
-from freecad_camtwin.store.schema import Header
+from freecad_camtwin.store.schema import RecordingHeader
 from freecad_camtwin.twin.signals.observation import Event
 from recordings import HEADER, seconds
 
@@ -103,7 +103,7 @@ def test_words_read_back_and_stay_on_one_line(value, item):
 
 def test_unknown_values_have_no_field_and_unknown_rows_no_line():
     columns = {"load": [1, np.nan, np.nan, 4], "x": [np.nan, np.nan, np.inf, 4]}
-    lines = lines_of([1.0, 2.0, 3.0, np.nan], columns, header=Header(0, run="r"))
+    lines = lines_of([1.0, 2.0, 3.0, np.nan], columns, header=RecordingHeader(0, run="r"))
     assert lines == ["camtwin,run=r load=1.0 1000000000"]
 
 

@@ -17,16 +17,16 @@ from freecad_camtwin.errors import OutputError
 from freecad_camtwin.store import postgres as exporter
 from freecad_camtwin.store.postgres import export_postgres
 from freecad_camtwin.store.recording import Recording
-from freecad_camtwin.store.schema import Header
+from freecad_camtwin.store.schema import RecordingHeader
 from freecad_camtwin.twin.signals.observation import Event
 from recordings import HEADER, seconds, write
 
 NOVEMBER = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC).timestamp()
 
 
-def run_of(path: Path, columns, times=None, header: Header | None = None) -> Path:
+def run_of(path: Path, columns, times=None, header: RecordingHeader | None = None) -> Path:
     length = len(next(iter(columns.values())))
-    with Recording.create(path, header or Header(started=NOVEMBER)) as recording:
+    with Recording.create(path, header or RecordingHeader(started=NOVEMBER)) as recording:
         recording.append(seconds(length, NOVEMBER) if times is None else times, columns)
         recording.finish(NOVEMBER + 60)
     return path
@@ -114,7 +114,9 @@ def test_any_numbers_arrive_to_the_bit(database, tmp_path_factory, data):
     names -= {"time", "run"}
     rows = data.draw(st.integers(1, 20))
     columns = {name: data.draw(hnp.arrays(np.float64, rows, elements=st.floats())) for name in names}
-    with Recording.create(tmp_path_factory.mktemp("run") / "run", replace(HEADER, run=Header(0).run)) as recording:
+    with Recording.create(
+        tmp_path_factory.mktemp("run") / "run", replace(HEADER, run=RecordingHeader(0).run)
+    ) as recording:
         recording.append(seconds(rows), columns)
         recording.finish()
     export_postgres(recording.path, database)

@@ -7,7 +7,7 @@ import pytest
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.run import read_run
-from freecad_camtwin.store.schema import Header
+from freecad_camtwin.store.schema import RecordingHeader
 from freecad_camtwin.twin.signals.observation import Event
 from freecad_camtwin.twin.signals.signal_map import Meaning, Signal, SignalMap
 
@@ -16,7 +16,7 @@ MAP = '[[signals]]\nitem = "clamp"\nmeaning = "SPINDLE_POWER"\nunit = "kW"\n'
 
 def recorded(path, columns, *, finish=True, gaps=(), **said):
     time = 1.7e9 + np.arange(len(next(iter(columns.values())))) / 10
-    with Recording.create(path, Header(**({"started": 1.7e9} | said))) as recording:
+    with Recording.create(path, RecordingHeader(**({"started": 1.7e9} | said))) as recording:
         recording.append(time, columns, [Event(1.7e9, "execution", "ACTIVE")])
         for gap in gaps:
             recording.gap(*gap)
@@ -63,7 +63,7 @@ def test_names_that_nobody_explains_are_refused(tmp_path):
 
 def test_of_rows_with_one_time_the_first_counts(tmp_path):
     path = tmp_path / "a.run"
-    with Recording.create(path, Header(started=1.7e9)) as recording:
+    with Recording.create(path, RecordingHeader(started=1.7e9)) as recording:
         recording.append([1.7e9, 1.7e9, 1.7e9 + 1], {"power": [1.0, 2.0, 3.0]})
         recording.finish()
     assert read_run(path).columns.values["power"].tolist() == [1.0, 3.0]

@@ -66,7 +66,7 @@ FASTEST = 500.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PollerSettings:
     """What is wanted of a controller."""
 
     rate: float = 100.0  #: polls per second
@@ -96,7 +96,7 @@ class Hello(Struct):
     items: list[str]
 
 
-class Said(Struct, forbid_unknown_fields=True):
+class PollerLine(Struct, forbid_unknown_fields=True):
     """One line of the poller."""
 
     hello: Hello | None = None
@@ -106,7 +106,7 @@ class Said(Struct, forbid_unknown_fields=True):
     end: str | None = None
 
 
-_lines = msgspec.json.Decoder(Said)
+_lines = msgspec.json.Decoder(PollerLine)
 
 
 def _rate(word: str) -> float:
@@ -131,10 +131,10 @@ def _bounds(word: str) -> tuple[float, float] | None:
     return least, most
 
 
-class Controller:
+class PolledController:
     """A LinuxCNC on this computer, or wherever the poller is started."""
 
-    def __init__(self, wanted: Wanted, options: Options, start: list[str] | None = None) -> None:
+    def __init__(self, wanted: PollerSettings, options: Options, start: list[str] | None = None) -> None:
         self.told = Told()
         self.hello: Hello | None = None
         self._wanted, self._options = wanted, options
@@ -205,7 +205,7 @@ class Controller:
         except OSError as error:
             raise ConnectorError(f"LinuxCNC's poller cannot be started: {command[0]}: {error.strerror}") from error
 
-    async def _lines(self, process: asyncio.subprocess.Process) -> AsyncIterator[list[Said]]:
+    async def _lines(self, process: asyncio.subprocess.Process) -> AsyncIterator[list[PollerLine]]:
         """Yield what came together; LostError when nothing comes any more."""
         assert process.stdout is not None
         rest = b""
@@ -230,7 +230,7 @@ class Controller:
             if len(rest) > LONGEST_LINE:
                 raise LostError(f"{_STRANGER} says something else")
 
-    def _observed(self, items: tuple[str, ...], lines: list[Said]) -> Iterator[Observation]:
+    def _observed(self, items: tuple[str, ...], lines: list[PollerLine]) -> Iterator[Observation]:
         rows: list[list[float | None]] = []
         for said in lines:
             if said.row is not None and len(said.row) == len(items) + 1:

@@ -58,7 +58,7 @@ class GoneError(Exception):
     """There is no controller, or no more."""
 
 
-class Machine:
+class RunningLinuxcnc:
     """The running LinuxCNC."""
 
     def __init__(self, pins: list[str]) -> None:
@@ -223,7 +223,7 @@ class Poller:
     """Polls at a rate, tells, and follows requests in between."""
 
     def __init__(
-        self, machine: Machine, rate: float, bounds: tuple[float, float], requests: Requests, tell: Tell
+        self, machine: RunningLinuxcnc, rate: float, bounds: tuple[float, float], requests: Requests, tell: Tell
     ) -> None:
         self.machine, self.period, self.bounds = machine, 1.0 / rate, bounds
         self.requests, self.tell = requests, tell
@@ -287,7 +287,7 @@ def main(arguments: list[str]) -> int:
     pins = dict(word.split("=", 1) for word in arguments[3:])
     machine = None
     try:
-        machine = Machine(list(pins.values()))
+        machine = RunningLinuxcnc(list(pins.values()))
         hello = {"version": machine.linuxcnc.version, "machine": machine.name, "items": [*NUMBERS, *pins]}
         tell({"hello": hello})
         Poller(machine, rate, (least, most), Requests(0), tell).run()

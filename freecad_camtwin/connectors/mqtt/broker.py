@@ -98,7 +98,7 @@ class Inbox:
         return found
 
 
-class Broker:
+class BrokerClient:
     """A broker and a topic filter, such as shop/mill1/#; InputError where that is none."""
 
     def __init__(self, host: str, port: int, topic: str, encrypted: bool, options: Options) -> None:

@@ -16,7 +16,7 @@ from freecad_camtwin.connectors.readings import Reading, number_of, seconds_of, 
 MOST_NUMBERS = 100_000
 
 
-class Observed(Struct, rename="camel"):
+class JsonObservation(Struct, rename="camel"):
     """One observation."""
 
     data_item_id: str
@@ -29,9 +29,9 @@ class Observed(Struct, rename="camel"):
 class Component(Struct, rename="pascal"):
     """The observations of a component, by category and by type."""
 
-    samples: dict[str, list[Observed]] = {}
-    events: dict[str, list[Observed]] = {}
-    condition: dict[str, list[Observed]] = {}
+    samples: dict[str, list[JsonObservation]] = {}
+    events: dict[str, list[JsonObservation]] = {}
+    condition: dict[str, list[JsonObservation]] = {}
 
 
 class Device(Struct, rename="pascal"):
@@ -46,7 +46,7 @@ class Streams(Struct, rename="pascal"):
     device_stream: list[Device] = []
 
 
-class Header(Struct, rename="camel"):
+class StreamsHeader(Struct, rename="camel"):
     """The document's header."""
 
     test_indicator: bool = False
@@ -55,7 +55,7 @@ class Header(Struct, rename="camel"):
 class StreamsDocument(Struct, rename="pascal"):
     """A Streams document."""
 
-    header: Header
+    header: StreamsHeader
     streams: Streams
 
 
@@ -75,11 +75,11 @@ def readings(document: StreamsDocument, words: frozenset[str]) -> Iterator[Readi
             yield from _condition(kind, each)
 
 
-def _pairs(group: dict[str, list[Observed]]) -> Iterator[tuple[str, Observed]]:
+def _pairs(group: dict[str, list[JsonObservation]]) -> Iterator[tuple[str, JsonObservation]]:
     return ((kind, each) for kind, found in group.items() for each in found)
 
 
-def _sample(kind: str, each: Observed) -> Iterator[Reading]:
+def _sample(kind: str, each: JsonObservation) -> Iterator[Reading]:
     at, item, value = seconds_of(each.timestamp), each.data_item_id, each.value
     if at is None:
         return
@@ -102,7 +102,7 @@ def _number(value: object) -> float | str | None:
     return number_of(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _words(each: Observed) -> Iterator[Reading]:
+def _words(each: JsonObservation) -> Iterator[Reading]:
     at, value = seconds_of(each.timestamp), each.value
     if at is None:
         return
@@ -113,7 +113,7 @@ def _words(each: Observed) -> Iterator[Reading]:
         yield at, each.data_item_id, _text(value)
 
 
-def _condition(kind: str, each: Observed) -> Iterator[Reading]:
+def _condition(kind: str, each: JsonObservation) -> Iterator[Reading]:
     at = seconds_of(each.timestamp)
     if at is not None:
         text = each.value if isinstance(each.value, str) else ""

@@ -47,7 +47,7 @@ class PayloadError(ValueError):
     """A payload that says nothing; the words are the reason it is dropped for."""
 
 
-class Rows(Struct, forbid_unknown_fields=True):
+class PayloadRows(Struct, forbid_unknown_fields=True):
     """Rows of ours."""
 
     schema: Literal["camtwin.rows/1"]
@@ -77,11 +77,11 @@ def encode_batch(samples: Samples, kind: Literal["f4", "f8"] = "f8", *, simulate
     return MAGIC + struct.pack("<I", len(head)) + head + times + values
 
 
-def rows_of(samples: Samples, words: list[Event] | None = None, *, simulated: bool = False) -> Rows:
+def rows_of(samples: Samples, words: list[Event] | None = None, *, simulated: bool = False) -> PayloadRows:
     """Return a block and words as rows of ours, for msgspec's JSON or MessagePack."""
     values = [[None if np.isnan(each) else float(each) for each in row] for row in samples.values]
     told = [(word.time, word.item, word.value) for word in words or ()]
-    return Rows("camtwin.rows/1", samples.time.tolist(), list(samples.items), values, told, simulated)
+    return PayloadRows("camtwin.rows/1", samples.time.tolist(), list(samples.items), values, told, simulated)
 
 
 def decode(
@@ -136,7 +136,7 @@ def _batch(payload: bytes) -> tuple[list[Observation], bool]:
 
 def _rows(value: dict[str, Any]) -> tuple[list[Observation], bool]:
     try:
-        rows = msgspec.convert(value, Rows)
+        rows = msgspec.convert(value, PayloadRows)
         size = len(rows.time), len(rows.items)
         matrix = np.array(rows.values, np.float64) if size[0] else np.empty(size)
     except (msgspec.ValidationError, ValueError, OverflowError) as error:

@@ -15,8 +15,8 @@ from contextlib import aclosing, asynccontextmanager
 
 import httpx
 
-from freecad_camtwin.connectors.mtconnect.documents import Document, DocumentError, items, read, readings
-from freecad_camtwin.connectors.mtconnect.multipart import MultipartError, Parts, boundary_of
+from freecad_camtwin.connectors.mtconnect.documents import Document, NoMtconnectError, items, read, readings
+from freecad_camtwin.connectors.mtconnect.multipart import MultipartError, MultipartReader, boundary_of
 from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.readings import observations
 from freecad_camtwin.connectors.retry import LostError, patiently, sessions
@@ -28,7 +28,7 @@ from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Ob
 COUNT = 1000
 
 
-class Agent:
+class AgentClient:
     """An agent at an address such as http://mill:5000, or of one of its devices: http://mill:5000/OKUMA."""
 
     def __init__(self, url: str, options: Options) -> None:
@@ -117,7 +117,7 @@ class Agent:
                 yield self._document(await self._whole(answer))
                 await asyncio.sleep(self._options.interval)  # an agent that does not stream is asked again
                 return
-            parts = Parts(boundary, self._options.most_bytes)
+            parts = MultipartReader(boundary, self._options.most_bytes)
             try:
                 async for chunk in answer.aiter_bytes():
                     for part in parts.feed(chunk):
@@ -133,7 +133,7 @@ class Agent:
             return None
         try:
             return read(data)
-        except DocumentError as error:
+        except NoMtconnectError as error:
             self.told.drop(str(error))
             return None
 

@@ -21,7 +21,7 @@ _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 MOST_NUMBERS = 100_000
 
 
-class DocumentError(ValueError):
+class NoMtconnectError(ValueError):
     """The bytes are no MTConnect document."""
 
 
@@ -58,12 +58,12 @@ def read(data: bytes) -> Document:
     try:
         root = etree.fromstring(data.strip(), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise DocumentError("no XML") from error
+        raise NoMtconnectError("no XML") from error
     kind = etree.QName(root).localname
     header = root.find("{*}Header")
     tree: Any = root.getroottree()
     if tree.docinfo.doctype or not kind.startswith("MTConnect") or header is None:
-        raise DocumentError("no MTConnect document")
+        raise NoMtconnectError("no MTConnect document")
     sequence = header.get("nextSequence", "")
     return Document(
         root,

@@ -23,7 +23,7 @@ def boundary_of(content_type: str) -> bytes | None:
     return found[1].encode() if found else None
 
 
-class Parts:
+class MultipartReader:
     """Takes bytes as they come and gives whole documents. It never holds more than ``most`` bytes of one."""
 
     def __init__(self, boundary: bytes, most: int) -> None:

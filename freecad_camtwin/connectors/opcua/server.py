@@ -46,7 +46,7 @@ _NO_FILTER = {"BadMonitoredItemFilterUnsupported", "BadFilterNotAllowed", "BadMo
 _HIDDEN = {"BadUserAccessDenied", "BadNotReadable"}
 
 
-class Machine:
+class OpcuaClient:
     """A server at an address such as opc.tcp://mill:4840, and the variables of it that are wanted."""
 
     def __init__(self, url: str, nodes: Sequence[str], machine: str | None, options: Options) -> None:

@@ -15,7 +15,7 @@ from lxml import etree
 
 from freecad_camtwin.publishers.mtconnect.buffer import Buffer
 from freecad_camtwin.publishers.mtconnect.documents import Documents, Fault
-from freecad_camtwin.publishers.mtconnect.http import Answer, Server
+from freecad_camtwin.publishers.mtconnect.http import HttpResponse, Server
 from freecad_camtwin.publishers.mtconnect.model import UNAVAILABLE, Model
 from freecad_camtwin.publishers.protocol import Command, Spoken
 from freecad_camtwin.twin.signals.observation import Event, Observation
@@ -47,7 +47,7 @@ class FaultError(Exception):
         self.status, self.fault = status, fault
 
 
-class Agent:
+class AgentServer:
     """An agent for one machine, at a port."""
 
     def __init__(self, host: str, port: int, spoken: Spoken) -> None:
@@ -67,7 +67,7 @@ class Agent:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"mtconnect+http://{host}:{self._server.port}"
 
-    async def __aenter__(self) -> "Agent":
+    async def __aenter__(self) -> "AgentServer":
         """Listen; everything is unavailable until it is told."""
         begun = self._documents.instance / 1e6
         for index in range(len(self.model.items)):
@@ -109,12 +109,12 @@ class Agent:
         return
         yield
 
-    def _answer(self, method: str, target: str) -> Answer:
+    def _answer(self, method: str, target: str) -> HttpResponse:
         """Answer a request; what is wrong with it is an error document."""
         try:
             return self._found(*self._understood(method, target))
         except FaultError as error:
-            return Answer(error.status, _XML, self._documents.error(error.fault, target))
+            return HttpResponse(error.status, _XML, self._documents.error(error.fault, target))
 
     def _understood(self, method: str, target: str) -> tuple[str, dict[str, str]]:
         """Return what is asked for, and with which parameters."""
@@ -138,28 +138,28 @@ class Agent:
                 raise FaultError(400, Fault("InvalidURI", f"{words[0]} has no parameter {name[:100]}"))
         return words[0], said
 
-    def _found(self, request: str, said: Mapping[str, str]) -> Answer:
+    def _found(self, request: str, said: Mapping[str, str]) -> HttpResponse:
         if request == "probe":
-            return Answer(200, _XML, self._documents.probe())
+            return HttpResponse(200, _XML, self._documents.probe())
         if request in ("asset", "assets"):
-            return Answer(200, _XML, self._documents.assets())
+            return HttpResponse(200, _XML, self._documents.assets())
         items = self._items(said["path"]) if "path" in said else None
         interval = _number(said, "interval", None)
         if request == "current":
             at = self._sequence(said, "at", self._buffer.next - 1)
             if interval is None:
-                return Answer(200, _XML, self._state(items, at))
+                return HttpResponse(200, _XML, self._state(items, at))
             return self._endless(self._states(items, interval / 1000))
         begin = self._sequence(said, "from", self._buffer.next)
         begin = self._buffer.first if begin is None else begin
         count = _number(said, "count", COUNT) or COUNT
         if interval is None:
-            return Answer(200, _XML, self._documents.streams(*self._buffer.since(begin, count, items)))
+            return HttpResponse(200, _XML, self._documents.streams(*self._buffer.since(begin, count, items)))
         heartbeat = _number(said, "heartbeat", HEARTBEAT) or HEARTBEAT
         return self._endless(self._samples(begin, count, items, interval / 1000, heartbeat / 1000))
 
-    def _endless(self, documents: AsyncGenerator[bytes, None]) -> Answer:
-        return Answer(200, f"multipart/x-mixed-replace;boundary={_BOUNDARY}", _parts(documents))
+    def _endless(self, documents: AsyncGenerator[bytes, None]) -> HttpResponse:
+        return HttpResponse(200, f"multipart/x-mixed-replace;boundary={_BOUNDARY}", _parts(documents))
 
     def _state(self, items: set[int] | None, at: int | None) -> bytes:
         return self._documents.streams(self._buffer.state(items, at), self._buffer.next)

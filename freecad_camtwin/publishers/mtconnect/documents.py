@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
 
 from freecad_camtwin import __version__
-from freecad_camtwin.publishers.mtconnect.buffer import Buffer, Observed
+from freecad_camtwin.publishers.mtconnect.buffer import Buffer, BufferedObservation
 from freecad_camtwin.publishers.mtconnect.model import DataItem, Model
 
 VERSION = "2.7"
@@ -62,7 +62,7 @@ class Documents:
         errors = f"<Errors><{fault.kind}>{words}{parameter}</{fault.kind}></Errors>"
         return self._document("Error", {"bufferSize": self._buffer.size}, errors)
 
-    def streams(self, found: Iterable[Observed], following: int) -> bytes:
+    def streams(self, found: Iterable[BufferedObservation], following: int) -> bytes:
         """What was observed; ``following``: the sequence to ask for next."""
         parts: dict[tuple[int, str], list[str]] = {}
         at, stamp = -1.0, ""
@@ -131,7 +131,7 @@ def _tags(item: DataItem) -> tuple[str, str]:
     return f"<{item.element} {said}", f"</{item.element}>"
 
 
-def _observation(begin: str, end: str, each: Observed, stamp: str) -> str:
+def _observation(begin: str, end: str, each: BufferedObservation, stamp: str) -> str:
     if end:
         return f'{begin} sequence="{each.sequence}" timestamp="{stamp}">{escape(each.text)}{end}'
     level, _, words = each.text.partition(" ")

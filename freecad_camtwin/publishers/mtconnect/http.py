@@ -23,7 +23,7 @@ _MOST_WAITING = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """An answer: its status, its kind, and its bytes, or the parts of an endless one."""
 
     status: int
@@ -34,7 +34,7 @@ class Answer:
 class Server:
     """Listens on one port and asks ``answer`` what to say to each target."""
 
-    def __init__(self, host: str, port: int, answer: Callable[[str, str], Answer]) -> None:
+    def __init__(self, host: str, port: int, answer: Callable[[str, str], HttpResponse]) -> None:
         self._host, self.port, self._answer = host, port, answer
         self._server: asyncio.Server
         self._open: set[asyncio.Task[None]] = set()
@@ -75,7 +75,7 @@ class _Talk:
     """One connection."""
 
     def __init__(
-        self, incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter, answer: Callable[[str, str], Answer]
+        self, incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter, answer: Callable[[str, str], HttpResponse]
     ) -> None:
         self._incoming, self._outgoing, self._answer = incoming, outgoing, answer
         self._state = h11.Connection(h11.SERVER)
@@ -99,7 +99,7 @@ class _Talk:
                 self._state.receive_data(await self._incoming.read(_CHUNK))
         return event
 
-    async def _reply(self, answer: Answer) -> None:
+    async def _reply(self, answer: HttpResponse) -> None:
         headers = [("Content-Type", answer.kind), ("Cache-Control", "no-cache"), ("Server", "camtwin")]
         if isinstance(answer.body, bytes):
             headers.append(("Content-Length", str(len(answer.body))))

@@ -14,7 +14,16 @@ import numpy as np
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.alignment import by_load
 from freecad_camtwin.twin.alignment import lag as lags
-from freecad_camtwin.twin.alignment.follow import SILENCE, Track, doubts_lines, follow, fresh, is_lost, memory, spread
+from freecad_camtwin.twin.alignment.follow import (
+    SILENCE,
+    PositionTrack,
+    doubts_lines,
+    follow,
+    fresh,
+    is_lost,
+    memory,
+    spread,
+)
 from freecad_camtwin.twin.alignment.lag import Correction, Rate
 from freecad_camtwin.twin.alignment.learn import Lesson
 from freecad_camtwin.twin.alignment.places import Alignment, ByLine, NewLine, Places, line_state
@@ -98,7 +107,7 @@ class Aligner:
         self._memory = memory()
         self._waiting = Columns(np.empty(0))
         self._by_line = ByLine(np.empty((0, 2), np.int32), np.empty((0, 2)))
-        self._track = Track.empty()
+        self._track = PositionTrack.empty()
         self._newest: NewLine | None = None
 
     def take(self, columns: Columns) -> tuple[Columns, Alignment]:

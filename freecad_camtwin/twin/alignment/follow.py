@@ -67,7 +67,7 @@ def spread(line: Polyline, time: Floats, known: Floats, way: Floats, distance: F
 
 
 @dataclass
-class Track:
+class PositionTrack:
     """The positions of a running machine that are still needed, and the ways of those that are matched."""
 
     time: Floats  #: (n,) [s]
@@ -78,9 +78,9 @@ class Track:
     done: int = 0  #: so many of them are matched
 
     @staticmethod
-    def empty() -> "Track":
+    def empty() -> "PositionTrack":
         """Return a track without positions."""
-        return Track(np.empty(0), np.empty((0, 3)), np.empty((0, 2)), np.empty(0), np.empty(0))
+        return PositionTrack(np.empty(0), np.empty((0, 3)), np.empty((0, 2)), np.empty(0), np.empty(0))
 
     def add(self, time: Floats, points: Floats, span: Floats) -> Ints:
         """Add the positions that are news; return which rows those are."""

@@ -55,8 +55,8 @@ _NEAR = 0.3  # samples farther apart do not tell when something happened [s]
 _MOVING = 0.02  # nor do those between which the tool has come less than this [mm]
 
 #: Matches samples (time, points) of a stretch with the path: segment, way, distance of each.
-Rows = NDArray[np.integer[Any]]
-Match = Callable[[Floats, Floats, slice, float], tuple[Ints, Floats, Floats]]
+RowNumbers = NDArray[np.integer[Any]]
+Matcher = Callable[[Floats, Floats, slice, float], tuple[Ints, Floats, Floats]]
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Rate:
         return Rate(reach, 3.0 * reach * usual)
 
 
-def estimate(line: Polyline, time: Floats, points: Floats, match: Match) -> Correction:
+def estimate(line: Polyline, time: Floats, points: Floats, match: Matcher) -> Correction:
     """Return lag and bias of a run; zeros where it is too short or never on the path."""
     rounds = _Rounds(line, time, points, match)
     best, least = Correction(), math.inf  # the least lag that fits, as rounded corners look like some lag
@@ -127,7 +127,7 @@ def _stretches(time: Floats) -> list[slice]:
 class _Rounds:
     """The least squares over some stretches of a run."""
 
-    def __init__(self, line: Polyline, time: Floats, points: Floats, match: Match) -> None:
+    def __init__(self, line: Polyline, time: Floats, points: Floats, match: Matcher) -> None:
         self.line, self.time, self.points, self.match = line, time, points, match
         self.rate = Rate.of(time)
         self.windows = _stretches(time)
@@ -160,7 +160,7 @@ class _Rounds:
         return replace(now, lag=lag, bias=(x, y, z), noise=math.sqrt(sums[0, 5] / (2 * count))), float(miss)
 
 
-def delay(time: Floats, way: Floats, changed: Rows, reported: Floats) -> float:
+def delay(time: Floats, way: Floats, changed: RowNumbers, reported: Floats) -> float:
     """Return by how much positions are late against the line number [s]; 0 where too little tells.
 
     way: (n,) matched; changed: rows at which a new line is seen first, which came between that row and the one

@@ -15,7 +15,7 @@ from freecad_camtwin.twin.alignment.follow import SILENCE
 from freecad_camtwin.twin.alignment.lag import Correction
 from freecad_camtwin.twin.alignment.polyline import Polyline
 from freecad_camtwin.twin.job.toolpath import EventKind, Floats, Ints
-from freecad_camtwin.twin.package.package import Package, Steps
+from freecad_camtwin.twin.package.package import Package, PredictedSteps
 
 #: So many moves may hide behind one reported line.
 MERGED = 200
@@ -39,7 +39,7 @@ class Alignment:
     confidence: Floats  #: 0 … 1
     method: str  #: "position", "position and line", "line", "power" or "nothing"
     correction: Correction
-    steps: Steps
+    steps: PredictedSteps
 
     def predicted(self, name: str) -> Floats:
         """Return a predicted load of every sample, such as ``power``: 0 where the tool touches nothing."""

@@ -15,7 +15,7 @@ from camtwin_kernels import reduced
 from freecad_camtwin.errors import StockError
 from freecad_camtwin.twin.cut.cutters import cutters_of as _cutters
 from freecad_camtwin.twin.cut.height_field import QUANTUM, HeightField, hidden_hollow
-from freecad_camtwin.twin.cut.sweep import Steps, cut
+from freecad_camtwin.twin.cut.sweep import SweptSteps, cut
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.tool import Shape
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, EventKind, MoveKind, Toolpath
@@ -104,7 +104,7 @@ def engage(
         raise _misses(path, field)
     moves = _divide(path, cutters, field, rapids[~_may_touch(path, cutters, field, rapids)])
     slices = max(slices, 1)
-    steps = Steps.empty(int(moves.first[-1]), slices)
+    steps = SweptSteps.empty(int(moves.first[-1]), slices)
     before, removed = cut(field, cutters, moves, path.length, steps, threads, progress)
     if (moves.first[rapids + 1] > moves.first[rapids]).any():
         contacts = _rapid_contacts(path, steps.move, steps.whole[0])

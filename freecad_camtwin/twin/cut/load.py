@@ -14,7 +14,7 @@ from camtwin_kernels import force
 from freecad_camtwin.twin.cut import deflection, edge
 from freecad_camtwin.twin.cut.deflection import Stiffness
 from freecad_camtwin.twin.cut.drilling import STEEP, Drilling
-from freecad_camtwin.twin.cut.milling import Cut, Milling, engaged_edges
+from freecad_camtwin.twin.cut.milling import CutSlices, Milling, engaged_edges
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.shop.material import Material
@@ -81,10 +81,10 @@ class LoadModel:
             for first in range(0, len(steps), CHUNK):
                 yield steps[first : first + CHUNK], tool
 
-    def _cut(self, steps: NDArray[np.intp]) -> Cut:
+    def _cut(self, steps: NDArray[np.intp]) -> CutSlices:
         e = self._engagement
         slices = (e.slice_z, e.slice_ap, e.slice_phi_st, e.slice_phi_ex)
-        return Cut(self.area[steps], e.plunge[steps].astype(float), *(a[steps].astype(float) for a in slices))
+        return CutSlices(self.area[steps], e.plunge[steps].astype(float), *(a[steps].astype(float) for a in slices))
 
     def _digest(self, tool: Tool, steps: NDArray[np.intp]) -> Milling | Drilling | None:
         if edge.missing(tool):

@@ -25,7 +25,7 @@ LADDER = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class CutSlices:
     """What the engagement says of some steps, all of one tool: arrays (steps,) and (steps, slices)."""
 
     area: Floats  #: removed volume per length of path [mm²]
@@ -39,7 +39,7 @@ class Cut:
 class Milling:
     """Forces of one milling tool in one material: ``s·shear + e·edge``, s and e powers of the feed per tooth."""
 
-    def __init__(self, cutter: Cutter, teeth: int, material: Material, cut: Cut) -> None:
+    def __init__(self, cutter: Cutter, teeth: int, material: Material, cut: CutSlices) -> None:
         elements, motion, share = engaged_edges(cutter, cut)
         ratios = np.array(material.ratios)
         self.shear, self.edge = np.empty((len(elements), 4)), np.empty((len(elements), 4))
@@ -109,7 +109,7 @@ class Milling:
         return np.asarray(below + share * (above - below))
 
 
-def engaged_edges(cutter: Cutter, cut: Cut) -> tuple[Floats, Floats, Floats]:
+def engaged_edges(cutter: Cutter, cut: CutSlices) -> tuple[Floats, Floats, Floats]:
     """Elements (steps, slices, 8), motion (steps, 2) and the share of the tip's flat that cuts (steps,)."""
     elements = cutter.elements(cut.slice_z, cut.slice_ap, cut.slice_phi_st, cut.slice_phi_ex)
     motion = _motion(cut.plunge, elements)
@@ -167,7 +167,7 @@ def _floor_share(cutter: Cutter, elements: Floats, motion: Floats, area: Floats)
     return np.clip(share, 0.0, 1.0)
 
 
-def _share_out(cutter: Cutter, cut: Cut, elements: Floats, motion: Floats, share: Floats) -> None:
+def _share_out(cutter: Cutter, cut: CutSlices, elements: Floats, motion: Floats, share: Floats) -> None:
     """Lower the slices of a ramp in place until they and the floor remove no more than its volume.
 
     The dexels see columns, and give all that is removed from one to the height of its slice, although sides, rounding

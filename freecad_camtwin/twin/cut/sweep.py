@@ -31,7 +31,7 @@ _CHUNK = 1 << 17  # steps per kernel call: progress in between, small temporarie
 
 
 @dataclass(frozen=True)
-class Steps:
+class SweptSteps:
     """The steps of a path: where they lie, as ``engagement_angles.lay`` says, and what they take (``measure``)."""
 
     move: NDArray[np.int32]  #: (steps,)
@@ -43,15 +43,15 @@ class Steps:
     sliced: NDArray[np.float32]  #: (4, steps, slices)
 
     @classmethod
-    def empty(cls, steps: int, slices: int) -> "Steps":
+    def empty(cls, steps: int, slices: int) -> "SweptSteps":
         """Return so many steps of which nothing is known."""
         places = np.empty(steps, np.int32), np.empty((steps, 3)), np.empty((steps, 3)), np.empty(steps), np.empty(steps)
         return cls(*places, np.zeros((5, steps)), np.zeros((4, steps, slices), np.float32))
 
-    def of(self, rows: NDArray[np.bool_]) -> "Steps":
+    def of(self, rows: NDArray[np.bool_]) -> "SweptSteps":
         """Return some of the steps."""
         places = self.move[rows], self.start[rows], self.end[rows], self.length[rows], self.plunge[rows]
-        return Steps(*places, self.whole[:, rows], self.sliced[:, rows])
+        return SweptSteps(*places, self.whole[:, rows], self.sliced[:, rows])
 
 
 def cut(
@@ -59,7 +59,7 @@ def cut(
     cutters: Cutters,
     moves: Moves,
     long: Floats,
-    steps: Steps,
+    steps: SweptSteps,
     threads: int,
     progress: Callable[[float], None] | None,
 ) -> tuple[int, int]:

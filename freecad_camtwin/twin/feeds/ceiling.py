@@ -19,7 +19,7 @@ from freecad_camtwin.twin.cut.engagement import Engagement
 from freecad_camtwin.twin.cut.limits import LOADS, OperationLimits
 from freecad_camtwin.twin.cut.load import Load, LoadModel
 from freecad_camtwin.twin.feeds.plan import Reason
-from freecad_camtwin.twin.feeds.stretches import Track
+from freecad_camtwin.twin.feeds.stretches import StepTrack
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.tool import Shape
 from freecad_camtwin.twin.job.toolpath import Floats
@@ -46,7 +46,7 @@ Codes = NDArray[np.int8]
 
 
 @dataclass(frozen=True)
-class Cut:
+class JobCut:
     """What of every step does not depend on the feed, gathered once; all (steps,)."""
 
     job: Job
@@ -94,9 +94,9 @@ class Cut:
         return np.asarray(np.array([tool.dc or 1.0 for tool in self.job.tools] + [1.0])[self._tool])
 
     @cached_property
-    def track(self) -> Track:
+    def track(self) -> StepTrack:
         """Where the steps lie along the path."""
-        return Track.of(self.job.toolpath, self.engagement.move, self.engagement.length)
+        return StepTrack.of(self.job.toolpath, self.engagement.move, self.engagement.length)
 
     @cached_property
     def thickness(self) -> Floats:
@@ -143,7 +143,7 @@ class Holder:
     """All bounds of all steps, and the feed at which the first of them is met."""
 
     def __init__(
-        self, cut: Cut, limits: Sequence[OperationLimits], relative: Mask | None, by_chip: Mask | None = None
+        self, cut: JobCut, limits: Sequence[OperationLimits], relative: Mask | None, by_chip: Mask | None = None
     ) -> None:
         """What of the programmed feeds' load holds every operation, each (operations,), None: nothing.
 

@@ -11,7 +11,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from freecad_camtwin.twin.feeds.plan import Change, Command, OperationPlan, commands_hash
+from freecad_camtwin.twin.feeds.plan import Change, OperationPlan, commands_hash
+from freecad_camtwin.twin.job.command import PathCommand
 
 _ARCS = ("G2", "G3")
 _CYCLES = ("G73", "G74", "G76", "G81", "G82", "G83", "G84", "G85", "G86", "G87", "G88", "G89")
@@ -34,7 +35,7 @@ class Applied:
     sentence: str | None = None  #: None where the plan was written
 
 
-def apply_to_commands(commands: Sequence[Command], plan: OperationPlan) -> Applied:
+def apply_to_commands(commands: Sequence[PathCommand], plan: OperationPlan) -> Applied:
     """Write ``plan`` into ``commands``. A plan made for other commands changes nothing, and the sentence says so."""
     plain = [(name, dict(parameters)) for name, parameters in commands]
     if plan.base_hash != commands_hash(plain):

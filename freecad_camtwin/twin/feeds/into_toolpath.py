@@ -13,7 +13,7 @@ from freecad_camtwin.twin.job.toolpath import PLANE_AXES, Floats, Ints, MoveKind
 
 
 @dataclass(frozen=True)
-class Pieces:
+class MovePieces:
     """Every move of a toolpath cut into pieces, in path order; an uncut move is one piece from 0 to 1."""
 
     move: Ints  #: (pieces,)
@@ -30,7 +30,7 @@ def planned_toolpath(toolpath: Toolpath, plan: FeedPlan) -> Toolpath:
     return split(toolpath, pieces_of(toolpath, changes))
 
 
-def pieces_of(toolpath: Toolpath, changes: Sequence[Change]) -> Pieces:
+def pieces_of(toolpath: Toolpath, changes: Sequence[Change]) -> MovePieces:
     """Cut the moves that ``changes`` name. A change of a canned cycle holds for all feed moves of its command."""
     by_move: dict[int, list[Change]] = {}
     for change in changes:
@@ -48,7 +48,7 @@ def pieces_of(toolpath: Toolpath, changes: Sequence[Change]) -> Pieces:
     end = np.concatenate([np.ones(whole.size), cut[:, 2]])
     feed = np.concatenate([toolpath.feed[whole], cut[:, 3]])
     order = np.lexsort((start, moves))
-    return Pieces(moves[order].astype(np.int32), start[order], end[order], feed[order])
+    return MovePieces(moves[order].astype(np.int32), start[order], end[order], feed[order])
 
 
 def command_moves(toolpath: Toolpath, move: int) -> list[int]:
@@ -87,7 +87,7 @@ def _cut(move: int, changes: list[Change], before: float) -> list[tuple[int, flo
     return rows
 
 
-def split(toolpath: Toolpath, pieces: Pieces) -> Toolpath:
+def split(toolpath: Toolpath, pieces: MovePieces) -> Toolpath:
     """Return the toolpath whose moves are ``pieces``; ends of whole moves stay exactly where they were."""
     move = pieces.move
     length = toolpath.length[move]

@@ -16,7 +16,7 @@ from freecad_camtwin.twin.feeds.into_program import rewrite
 from freecad_camtwin.twin.feeds.into_toolpath import planned_toolpath
 from freecad_camtwin.twin.feeds.plan import FeedPlan
 from freecad_camtwin.twin.feeds.planner import plan_and_simulate
-from freecad_camtwin.twin.feeds.proof import Comparison, prove, prove_programs
+from freecad_camtwin.twin.feeds.proof import Proof, prove, prove_programs
 from freecad_camtwin.twin.feeds.step_feeds import PlanOptions
 from freecad_camtwin.twin.job.job import Job
 
@@ -28,9 +28,9 @@ class Mended:
     plan: FeedPlan
     before: Analysis
     after: Analysis  #: of the planned toolpath: the same geometry with split moves and new feeds
-    proof: Comparison  #: that both toolpaths differ in feeds and split points only
+    proof: Proof  #: that both toolpaths differ in feeds and split points only
 
-    def program(self, text: bytes) -> tuple[bytes, Comparison]:
+    def program(self, text: bytes) -> tuple[bytes, Proof]:
         """Return the program ``text``, which ``before`` was read from, with the planned feeds, and the proof of it.
 
         Raises PlanError where more than feeds would change.

@@ -15,14 +15,12 @@ from enum import StrEnum
 from typing import Any
 
 from freecad_camtwin.errors import PlanError
+from freecad_camtwin.twin.job.command import PathCommand
 
 SCHEMA = "camtwin.plan/1"
 
 #: What a plan holds to: limits if somebody stated one (auto), limits, or the load of the programmed feeds.
 OBJECTIVES = ("auto", "limits", "programmed")
-
-#: A stored command: its name and its parameters, lengths in mm and F in mm/s.
-Command = tuple[str, Mapping[str, float]]
 
 
 class Reason(StrEnum):
@@ -45,7 +43,7 @@ class Reason(StrEnum):
     AIR = "air"
 
 
-def commands_hash(commands: Iterable[Command]) -> str:
+def commands_hash(commands: Iterable[PathCommand]) -> str:
     """SHA-256 of stored commands as FreeCAD would save them: names and parameters to 6 decimals.
 
     Saving and reading a document back does not change it: FreeCAD cuts a value after the seventh decimal,

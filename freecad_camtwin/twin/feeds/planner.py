@@ -15,8 +15,8 @@ from freecad_camtwin.twin.cut.engagement import Engagement
 from freecad_camtwin.twin.cut.limits import OperationLimits
 from freecad_camtwin.twin.cut.load import LoadModel
 from freecad_camtwin.twin.cycle_time.motion import schedule
-from freecad_camtwin.twin.feeds.ceiling import CODE, LIMIT_SLACK, REASONS, Cut, Holder, Mask
-from freecad_camtwin.twin.feeds.into_toolpath import Pieces, split
+from freecad_camtwin.twin.feeds.ceiling import CODE, LIMIT_SLACK, REASONS, Holder, JobCut, Mask
+from freecad_camtwin.twin.feeds.into_toolpath import MovePieces, split
 from freecad_camtwin.twin.feeds.plan import Binding, Change, FeedPlan, OperationPlan, Reason, Totals
 from freecad_camtwin.twin.feeds.second_look import Simulation, fractions, simulate, too_fast
 from freecad_camtwin.twin.feeds.step_feeds import (
@@ -73,7 +73,7 @@ def plan_and_simulate(
     """
     chosen = options or PlanOptions()
     simulation = None
-    cut = Cut(job, engagement, model)
+    cut = JobCut(job, engagement, model)
     relative = planned_relative(cut, limits, chosen)
     by_chip = planned_by_chip(limits, chosen)
     holder = Holder(cut, limits, relative, by_chip)
@@ -116,17 +116,17 @@ def plan_and_simulate(
 
 
 @dataclass(frozen=True)
-class Parts(Pieces):
+class PlannedPieces(MovePieces):
     """The pieces of all moves, and for each what decided its feed."""
 
     step: Indices  #: (pieces,) a step in it, -1 for a piece without steps
     run: Indices  #: (pieces,) the run whose feed it shares, -1 without
 
 
-_COLUMNS = tuple(item.name for item in fields(Parts))
+_COLUMNS = tuple(item.name for item in fields(PlannedPieces))
 
 
-def _parts(cut: Cut, steps: StepFeeds, shortest: float) -> Parts:
+def _parts(cut: JobCut, steps: StepFeeds, shortest: float) -> PlannedPieces:
     """Cut every move where the feed of its steps changes."""
     path = cut.job.toolpath
     used = np.flatnonzero(np.isfinite(steps.feed))
@@ -138,23 +138,23 @@ def _parts(cut: Cut, steps: StepFeeds, shortest: float) -> Parts:
     last = np.flatnonzero(np.append(fresh[1:], True)) if used.size else np.zeros(0, np.int64)
     head = np.flatnonzero(fresh)
     begin = np.where(np.diff(move[head], prepend=-1) != 0, 0.0, np.concatenate([[0.0], stop[last][:-1]])[: head.size])
-    parts = Parts(move[head].astype(np.int32), begin, stop[last], feed[head], used[head], steps.run[used[head]])
+    parts = PlannedPieces(move[head].astype(np.int32), begin, stop[last], feed[head], used[head], steps.run[used[head]])
     parts = _lengthened(parts, path.length, shortest)
     without = np.ones(path.moves, bool)
     without[parts.move] = False
     rest = np.flatnonzero(without)
     none = np.full(rest.size, -1)
-    whole = Parts(rest.astype(np.int32), np.zeros(rest.size), np.ones(rest.size), path.feed[rest], none, none)
+    whole = PlannedPieces(rest.astype(np.int32), np.zeros(rest.size), np.ones(rest.size), path.feed[rest], none, none)
     return _in_order(parts, whole)
 
 
-def _in_order(*groups: Parts) -> Parts:
+def _in_order(*groups: PlannedPieces) -> PlannedPieces:
     columns = {name: np.concatenate([getattr(group, name) for group in groups]) for name in _COLUMNS}
     order = np.lexsort((columns["start"], columns["move"]))
-    return Parts(**{name: column[order] for name, column in columns.items()})
+    return PlannedPieces(**{name: column[order] for name, column in columns.items()})
 
 
-def _lengthened(parts: Parts, length: Floats, shortest: float) -> Parts:
+def _lengthened(parts: PlannedPieces, length: Floats, shortest: float) -> PlannedPieces:
     """Give up pieces that are too short for an F word of their own; feeds only ever fall."""
     count = np.bincount(parts.move, minlength=length.size)
     short = (parts.end - parts.start) * length[parts.move] < shortest
@@ -173,11 +173,11 @@ def _lengthened(parts: Parts, length: Floats, shortest: float) -> Parts:
             for piece, low, high in _merged(borders, parts.feed[group].tolist(), group.tolist(), least)
         ]
     index = np.array([row[0] for row in rows])
-    fixed = Parts(
+    fixed = PlannedPieces(
         parts.move[index], np.array([row[1] for row in rows]), np.array([row[2] for row in rows]),
         parts.feed[index], parts.step[index], parts.run[index],
     )  # fmt: skip
-    kept = Parts(**{name: getattr(parts, name)[~of] for name in _COLUMNS})
+    kept = PlannedPieces(**{name: getattr(parts, name)[~of] for name in _COLUMNS})
     return _in_order(kept, fixed)
 
 
@@ -204,7 +204,7 @@ def _merged(borders: list[float], feeds: list[float], names: list[int], least: f
     return list(zip(names, ends[:-1], ends[1:], strict=True))
 
 
-def _within_reach(path: Toolpath, parts: Parts, machine: Machine, band: float) -> Parts:
+def _within_reach(path: Toolpath, parts: PlannedPieces, machine: Machine, band: float) -> PlannedPieces:
     """Lower raised feeds to what the machine reaches somewhere in their run; to the programmed one if near it."""
     before = path.feed[parts.move]
     raised = parts.feed > before
@@ -221,13 +221,13 @@ def _within_reach(path: Toolpath, parts: Parts, machine: Machine, band: float) -
     return replace(parts, feed=feed, step=np.where(lower, -2 - parts.step, parts.step))
 
 
-def _changed(cut: Cut, parts: Parts) -> Mask:
+def _changed(cut: JobCut, parts: PlannedPieces) -> Mask:
     """Which pieces have another feed than the programmed one."""
     before = cut.job.toolpath.feed[parts.move]
     return np.asarray((parts.step != -1) & (np.abs(parts.feed - before) > 1e-6 * before))
 
 
-def _changes(cut: Cut, steps: StepFeeds, parts: Parts) -> Iterator[tuple[int, Change]]:
+def _changes(cut: JobCut, steps: StepFeeds, parts: PlannedPieces) -> Iterator[tuple[int, Change]]:
     """Every stretch whose feed differs from the programmed one, with its operation, in path order."""
     path = cut.job.toolpath
     before = path.feed[parts.move]
@@ -266,7 +266,7 @@ def _reason(steps: StepFeeds, step: int, raised: bool, wide: Mask) -> Reason:
     return reason
 
 
-def _in_corner(cut: Cut) -> Mask:
+def _in_corner(cut: JobCut) -> Mask:
     """Where the tool wraps clearly more material than it mostly does in its operation, (steps,)."""
     span = cut.engagement.phi_ex - cut.engagement.phi_st
     usual = np.full(len(cut.job.operations) + 1, np.inf)
@@ -278,7 +278,7 @@ def _in_corner(cut: Cut) -> Mask:
 
 
 def _bindings(
-    cut: Cut, holder: Holder, steps: StepFeeds, limits: Sequence[OperationLimits]
+    cut: JobCut, holder: Holder, steps: StepFeeds, limits: Sequence[OperationLimits]
 ) -> Iterator[tuple[int, Binding]]:
     """Where the planned feed stays outside a bound, one per neighbourhood: its worst step."""
     path = cut.job.toolpath
@@ -310,7 +310,7 @@ def _bindings(
         )
 
 
-def _thinness(cut: Cut, limits: Sequence[OperationLimits], feed: Floats) -> Floats:
+def _thinness(cut: JobCut, limits: Sequence[OperationLimits], feed: Floats) -> Floats:
     """Least chip over chip, (steps,): above 1 the edge rubs. 0 where no least chip is set, or none is known."""
     least = np.array([*(own.h_ex_min or np.nan for own in limits), np.nan])[cut.operation]
     if np.isnan(least).all():
@@ -320,7 +320,7 @@ def _thinness(cut: Cut, limits: Sequence[OperationLimits], feed: Floats) -> Floa
     return np.asarray(np.where(cut.is_resolved & ~cut.sinks, share, 0.0))
 
 
-def _totals(path: Toolpath, parts: Parts, machine: Machine | None) -> Totals:
+def _totals(path: Toolpath, parts: PlannedPieces, machine: Machine | None) -> Totals:
     before = path.feed[parts.move]
     length = path.length[parts.move] * (parts.end - parts.start)
     cutting = path.is_cutting[parts.move]
@@ -340,7 +340,7 @@ def _totals(path: Toolpath, parts: Parts, machine: Machine | None) -> Totals:
     )
 
 
-def _note(cut: Cut, index: int, own: OperationLimits, relative: bool, by_chip: bool) -> str:
+def _note(cut: JobCut, index: int, own: OperationLimits, relative: bool, by_chip: bool) -> str:
     """What an operation was planned for, as a sentence."""
     label = cut.job.operations[index].label
     path = cut.job.toolpath

@@ -28,7 +28,7 @@ _INCHES = re.compile(rb"G[ \t]*0*20(?![\d.])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Proof:
     """How a mended toolpath differs from its original."""
 
     deviation: float  #: largest distance between ends, and between centres, of a move in both [mm]
@@ -63,7 +63,7 @@ class Comparison:
         return self.differences[0] if self.differences else None
 
 
-def prove(original: Toolpath, mended: Toolpath, rounding: float = ROUNDING) -> Comparison:
+def prove(original: Toolpath, mended: Toolpath, rounding: float = ROUNDING) -> Proof:
     """Return the proof that only feeds and split points differ; PlanError, with the first difference, if others do."""
     proof = compare(original, mended, rounding)
     if proof.objection is not None:
@@ -71,7 +71,7 @@ def prove(original: Toolpath, mended: Toolpath, rounding: float = ROUNDING) -> C
     return proof
 
 
-def prove_programs(original: bytes, mended: bytes) -> Comparison:
+def prove_programs(original: bytes, mended: bytes) -> Proof:
     """Read two programs and return the proof that only feeds and split points differ.
 
     Raises ProgramError where the original cannot be read, and PlanError where the mended program cannot be read
@@ -91,7 +91,7 @@ def _rounding(program: bytes) -> float:
     return float((25.4 if _INCHES.search(program) else 1.0) * 10.0**-places)
 
 
-def compare(original: Toolpath, mended: Toolpath, rounding: float = ROUNDING) -> Comparison:
+def compare(original: Toolpath, mended: Toolpath, rounding: float = ROUNDING) -> Proof:
     """Hold a mended toolpath, whose coordinates are rounded to ``rounding`` [mm], against its original."""
     tolerance = _ON_THE_MOVE * max(rounding, ROUNDING)
     pieces, parts_at = _match(original, mended, tolerance)
@@ -107,7 +107,7 @@ def compare(original: Toolpath, mended: Toolpath, rounding: float = ROUNDING) ->
     run = np.arange(len(owner))
     inner = run[~np.isin(run, last)]
     changed = _differ(original.feed[owner], mended.feed[run])
-    return Comparison(
+    return Proof(
         deviation=deviation,
         splits=len(inner),
         split_deviation=max((_off(original, int(owner[at]), mended, int(at)) for at in inner), default=0.0),

@@ -15,8 +15,8 @@ from freecad_camtwin.twin.cut.engagement import Engagement, engage
 from freecad_camtwin.twin.cut.height_field import HeightField
 from freecad_camtwin.twin.cut.limits import OperationLimits
 from freecad_camtwin.twin.cut.load import LoadModel
-from freecad_camtwin.twin.feeds.ceiling import Cut, Holder
-from freecad_camtwin.twin.feeds.into_toolpath import Pieces, split
+from freecad_camtwin.twin.feeds.ceiling import Holder, JobCut
+from freecad_camtwin.twin.feeds.into_toolpath import MovePieces, split
 from freecad_camtwin.twin.feeds.stretches import Indices
 from freecad_camtwin.twin.job.toolpath import Floats, Toolpath
 
@@ -52,7 +52,7 @@ def fractions(move: Indices, length: Floats) -> Floats:
 
 
 def simulate(
-    cut: Cut, pieces: Pieces, threads: int, progress: Callable[[float], None] | None, last: Simulation | None
+    cut: JobCut, pieces: MovePieces, threads: int, progress: Callable[[float], None] | None, last: Simulation | None
 ) -> Simulation:
     """Simulate the toolpath whose moves are ``pieces``, on the grid of ``cut``; not if ``last`` had the same moves."""
     path = split(cut.job.toolpath, pieces)
@@ -64,7 +64,12 @@ def simulate(
 
 
 def too_fast(
-    cut: Cut, pieces: Pieces, limits: Sequence[OperationLimits], low: Floats, margin: float, simulation: Simulation
+    cut: JobCut,
+    pieces: MovePieces,
+    limits: Sequence[OperationLimits],
+    low: Floats,
+    margin: float,
+    simulation: Simulation,
 ) -> Floats | None:
     """Return the greatest feed of every step of ``cut`` that is too fast in the simulation of ``pieces``, else inf.
 
@@ -74,7 +79,7 @@ def too_fast(
     job = replace(cut.job, toolpath=simulation.toolpath)
     engagement = simulation.engagement
     model = LoadModel(engagement, job, cut.model.material, stiffness=cut.model.stiffness)
-    fresh = Cut(job, engagement, model)
+    fresh = JobCut(job, engagement, model)
     holder = Holder(fresh, limits, None)
     feed = np.nan_to_num(fresh.feed, nan=1e-3)
     _, slack, _ = holder.ratio(feed)
@@ -91,7 +96,7 @@ def too_fast(
     return found
 
 
-def _counterparts(cut: Cut, fresh: Cut, pieces: Pieces) -> tuple[Indices, Indices]:
+def _counterparts(cut: JobCut, fresh: JobCut, pieces: MovePieces) -> tuple[Indices, Indices]:
     """The first and the last step of ``cut`` that each step of ``fresh`` covers a part of."""
     piece = fresh.engagement.move
     stop = fractions(piece.astype(np.int64), fresh.engagement.length)

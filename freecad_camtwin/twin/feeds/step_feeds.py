@@ -22,7 +22,7 @@ import numpy as np
 
 from freecad_camtwin.errors import PlanError
 from freecad_camtwin.twin.cut.limits import OperationLimits, feed_min_share
-from freecad_camtwin.twin.feeds.ceiling import CODE, Cut, Holder, Mask
+from freecad_camtwin.twin.feeds.ceiling import CODE, Holder, JobCut, Mask
 from freecad_camtwin.twin.feeds.plan import OBJECTIVES, Reason
 from freecad_camtwin.twin.feeds.stretches import ROUNDING, Indices, quantise, runs, window_argmin
 from freecad_camtwin.twin.job.toolpath import Floats
@@ -69,7 +69,7 @@ class StepFeeds:
     run: Indices  #: steps with the same number share a feed
 
 
-def planned_relative(cut: Cut, limits: Sequence[OperationLimits], options: PlanOptions) -> Mask:
+def planned_relative(cut: JobCut, limits: Sequence[OperationLimits], options: PlanOptions) -> Mask:
     """Which operations are held to their own programmed load, (operations,).
 
     All whose loads cannot be computed; and, unless told otherwise, all for which nobody stated a limit of the load.
@@ -98,7 +98,7 @@ def planned_by_chip(limits: Sequence[OperationLimits], options: PlanOptions) -> 
 
 
 def plan_steps(
-    cut: Cut, holder: Holder, limits: Sequence[OperationLimits], options: PlanOptions, known: Floats
+    cut: JobCut, holder: Holder, limits: Sequence[OperationLimits], options: PlanOptions, known: Floats
 ) -> StepFeeds:
     """Find the feed of every step, as the head of this module tells.
 
@@ -129,7 +129,7 @@ def plan_steps(
     return _settle(cut, StepFeeds(target, allowed, low, code, hardest, hardest), options)
 
 
-def feed_range(cut: Cut, limits: Sequence[OperationLimits]) -> tuple[Floats, Floats]:
+def feed_range(cut: JobCut, limits: Sequence[OperationLimits]) -> tuple[Floats, Floats]:
     """Least and greatest feed of every step [mm/s], from its operation's limits; nothing is raised to the least."""
     low, high = np.full(cut.feed.size, 1e-3), np.full(cut.feed.size, 1e-3)
     for index, own in enumerate(limits):
@@ -145,7 +145,7 @@ def feed_range(cut: Cut, limits: Sequence[OperationLimits]) -> tuple[Floats, Flo
     return low, np.maximum(high, low)
 
 
-def _caps(cut: Cut, limits: Sequence[OperationLimits], high: Floats, options: PlanOptions) -> tuple[Floats, Indices]:
+def _caps(cut: JobCut, limits: Sequence[OperationLimits], high: Floats, options: PlanOptions) -> tuple[Floats, Indices]:
     """The greatest feed for other reasons than load, and why: the bound of the feed itself, or as programmed."""
     feed = np.minimum(np.nan_to_num(cut.feed, nan=1e-3), high)
     by_person = [own.sources.get("feed_max") in ("user", "operation") for own in limits]
@@ -158,7 +158,7 @@ def _caps(cut: Cut, limits: Sequence[OperationLimits], high: Floats, options: Pl
 
 
 def _slow_entries(
-    cut: Cut, ceiling: Floats, allowed: Floats, code: np.ndarray, behind: Floats, options: PlanOptions
+    cut: JobCut, ceiling: Floats, allowed: Floats, code: np.ndarray, behind: Floats, options: PlanOptions
 ) -> None:
     """Lower ceiling and allowed feed where a side cut begins head-on, in place.
 
@@ -186,7 +186,7 @@ def _slow_entries(
         allowed[stretch] = np.minimum(allowed[stretch], entry)
 
 
-def _one_feed_per_cycle(cut: Cut, feed: Floats, *others: np.ndarray) -> None:
+def _one_feed_per_cycle(cut: JobCut, feed: Floats, *others: np.ndarray) -> None:
     """Give all steps of a canned cycle's command its least feed, and what the ``others`` say there, in place."""
     path, move = cut.job.toolpath, cut.engagement.move
     steps = np.flatnonzero((path.cycle[move] > 0) & path.is_cutting[move])
@@ -201,7 +201,7 @@ def _one_feed_per_cycle(cut: Cut, feed: Floats, *others: np.ndarray) -> None:
         column[steps] = column[steps][slowest]
 
 
-def _settle(cut: Cut, wanted: StepFeeds, options: PlanOptions) -> StepFeeds:
+def _settle(cut: JobCut, wanted: StepFeeds, options: PlanOptions) -> StepFeeds:
     """One feed per run, rounded; programmed feeds stay where they may."""
     before, length = cut.feed, cut.engagement.length
     known = np.isfinite(before)

@@ -15,7 +15,7 @@ ROUNDING = 0.02
 
 
 @dataclass(frozen=True)
-class Track:
+class StepTrack:
     """Where the steps lie along the path. A rapid, or the next operation, ends a segment: nothing looks across it."""
 
     start: Floats  #: (steps,) distance travelled at the start of each step [mm]
@@ -24,7 +24,7 @@ class Track:
     last: Indices  #: (steps,) the last step of its segment
 
     @classmethod
-    def of(cls, toolpath: Toolpath, move: NDArray[np.integer], length: Floats) -> "Track":
+    def of(cls, toolpath: Toolpath, move: NDArray[np.integer], length: Floats) -> "StepTrack":
         """Lay the steps of ``move`` with ``length`` [mm] end to end."""
         end = np.cumsum(length)
         rapids = np.cumsum(~toolpath.is_cutting)[move]

@@ -18,10 +18,11 @@ import numpy as np
 from freecad_camtwin.errors import CamTwinError, InputError
 from freecad_camtwin.twin.base.archive import DAMAGE, LARGEST, read_arrays, read_entries
 from freecad_camtwin.twin.base.files import replacing
+from freecad_camtwin.twin.job.command import PathCommand
 from freecad_camtwin.twin.job.job import Job, Limits, Operation, Stock
-from freecad_camtwin.twin.job.stored_job import Command, StoredJob, StoredOperation, interpret, pack, unpack
+from freecad_camtwin.twin.job.stored_job import StoredJob, StoredOperation, interpret, pack, unpack
 from freecad_camtwin.twin.job.tool import Shape, Tool
-from freecad_camtwin.twin.job.toolpath import Event, EventKind, Toolpath
+from freecad_camtwin.twin.job.toolpath import EventKind, PathEvent, Toolpath
 
 SCHEMA = "camtwin.job/1"
 
@@ -120,13 +121,13 @@ def _job(data: dict[str, Any], arrays: dict[str, Any]) -> Job | StoredJob:
         commands = unpack(arrays)
         pairs = zip(data["operations"], commands, strict=True)
         return StoredJob(**plain, operations=tuple(_stored_operation(*pair) for pair in pairs))
-    events = tuple(Event(**event | {"kind": EventKind(event["kind"])}) for event in data["toolpath"])
+    events = tuple(PathEvent(**event | {"kind": EventKind(event["kind"])}) for event in data["toolpath"])
     columns = {name: arrays[f"toolpath.{name}"] for name in _COLUMNS}
     operations = tuple(_operation(operation) for operation in data["operations"])
     return Job(**plain, toolpath=Toolpath(**columns, events=events), operations=operations)
 
 
-def _stored_operation(data: dict[str, Any], commands: list[Command]) -> StoredOperation:
+def _stored_operation(data: dict[str, Any], commands: list[PathCommand]) -> StoredOperation:
     controller = data.pop("controller")
     n_rpm = controller.pop("n_rpm")
     return StoredOperation(_operation(data), commands, math.nan if n_rpm is None else n_rpm, **controller)

@@ -14,11 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freecad_camtwin.errors import DocumentError
+from freecad_camtwin.twin.job.command import PathCommand
 from freecad_camtwin.twin.job.job import Job, Operation, Stock
 from freecad_camtwin.twin.job.tool import Tool
-
-#: A stored command: its name and its parameters, lengths in mm and F in mm/s.
-Command = tuple[str, Mapping[str, float]]
 
 #: The fields that a Job takes over as they are.
 _SHARED = (
@@ -43,7 +41,7 @@ class StoredOperation:
     """One operation: its commands, and what its tool controller adds to them."""
 
     operation: Operation
-    commands: Sequence[Command]
+    commands: Sequence[PathCommand]
     n_rpm: float = math.nan  #: of its controller, NaN where that gives none
     is_reversed: bool = False  #: M4 instead of M3
     coolant: str = "None"  #: FreeCAD's word: "None", "Mist", "Flood"
@@ -84,17 +82,17 @@ def interpret(stored: StoredJob) -> Job:
     return Job(**plain, toolpath=toolpath, operations=operations, warnings=(*stored.warnings, *warnings))
 
 
-def _says_speed(commands: Sequence[Command]) -> bool:
+def _says_speed(commands: Sequence[PathCommand]) -> bool:
     return any("S" in parameters for name, parameters in commands if not name.startswith("("))
 
 
-def _streams(stored: StoredJob) -> Iterator[tuple[Sequence[Command], str, int, int]]:
+def _streams(stored: StoredJob) -> Iterator[tuple[Sequence[PathCommand], str, int, int]]:
     """Commands, label, operation and tool of every stretch: what its controller says, then the operation."""
     tool = -1
     spindle: tuple[float, bool] | None = None
     for index, item in enumerate(stored.operations):
         label, at = item.operation.label, item.operation.tool
-        before: list[Command] = []
+        before: list[PathCommand] = []
         if at >= 0 and at != tool:
             before.append(("M6", {"T": float(stored.tools[at].number or 0)}))
             tool, spindle = at, None
@@ -129,13 +127,13 @@ def pack(operations: Sequence[StoredOperation]) -> dict[str, NDArray[Any]]:
     }
 
 
-def unpack(arrays: Mapping[str, NDArray[Any]]) -> list[list[Command]]:
+def unpack(arrays: Mapping[str, NDArray[Any]]) -> list[list[PathCommand]]:
     """What ``pack`` packed: the commands of each operation."""
     names = [str(name) for name in arrays["commands.names"]]
     letters = [str(letter) for letter in arrays["commands.letters"]]
     values = arrays["commands.values"]
     given = ~np.isnan(values)
-    flat: list[Command] = [
+    flat: list[PathCommand] = [
         (names[name], {letters[at]: float(row[at]) for at in np.flatnonzero(mask)})
         for name, row, mask in zip(arrays["commands.name"], values, given, strict=True)
     ]

@@ -56,7 +56,7 @@ class EventKind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class PathEvent:
     """Something the controller does before move ``before``; ``before == moves`` means at the end."""
 
     before: int
@@ -105,7 +105,7 @@ class Toolpath:
     operation: Ints  #: (moves,) index into the job's operations, -1 for none
     command: Ints  #: (moves,) index of the command in its operation's stored path, -1 from a program
     line: Ints  #: (moves,) 1-based physical line in the program, -1 from a document
-    events: tuple[Event, ...] = field(default=())  #: in order of ``before``
+    events: tuple[PathEvent, ...] = field(default=())  #: in order of ``before``
 
     def __post_init__(self) -> None:
         for name, (dtype, dimensions) in _COLUMNS.items():

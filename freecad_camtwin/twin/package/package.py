@@ -49,7 +49,7 @@ _LOADS = ("power", "torque", "force", "h_ex", "deflection")
 
 
 @dataclass(frozen=True)
-class Steps:
+class PredictedSteps:
     """What every step of the document's path is predicted to do, (steps,) each; NaN is unknown."""
 
     move: Ints  #: index into the document's toolpath, rising
@@ -73,7 +73,7 @@ class Package:
     lines: LineMap  #: what the machine executes; the job's own path where no posted program is known
     start: Floats  #: when every move of the program is predicted to start [s], shape (moves of the program,)
     time: Floats  #: how long it is predicted to take [s]
-    steps: Steps
+    steps: PredictedSteps
     reported: Floats | None = None  #: (moves of the program,) see ``Schedule.reported``; None: each at its start
     limits: tuple[OperationLimits, ...] = ()
     material: Material | None = None
@@ -130,7 +130,7 @@ def _predicted_time(lines: LineMap, machine: Machine | None) -> tuple[Floats, Fl
     return np.concatenate([[0.0], np.cumsum(time)[:-1]]), time, lines.way[:-1]
 
 
-def _steps(analysis: Analysis) -> Steps:
+def _steps(analysis: Analysis) -> PredictedSteps:
     e, load = analysis.engagement, analysis.load
     covered = np.cumsum(e.length)
     is_first = np.diff(e.move, prepend=-1) != 0
@@ -138,7 +138,7 @@ def _steps(analysis: Analysis) -> Steps:
     begin = begin - np.maximum.accumulate(np.where(is_first, begin, 0.0))
     loads = {name: getattr(load, name) for name in _LOADS}
     integrals = reduce(e, analysis.job)
-    return Steps(e.move, begin, begin + e.length, e.volume, load.feed, integrals=integrals, **loads)
+    return PredictedSteps(e.move, begin, begin + e.length, e.volume, load.feed, integrals=integrals, **loads)
 
 
 class _Entry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,7 +172,7 @@ def save_package(package: Package, path: str | os.PathLike[str]) -> None:
     arrays |= {f"lines.{name}": getattr(package.lines, name) for name in ("move", "operation", "begin", "end")}
     reported = package.lines.way[:-1] if package.reported is None else package.reported
     arrays |= {"start": package.start, "time": package.time, "reported": reported}
-    arrays |= {f"steps.{item.name}": getattr(package.steps, item.name) for item in fields(Steps)}
+    arrays |= {f"steps.{item.name}": getattr(package.steps, item.name) for item in fields(PredictedSteps)}
     entries = {"package.json": json.dumps(document, ensure_ascii=False).encode()}
     entries |= {f"{name}.npy": _array_bytes(values) for name, values in arrays.items()}
     manifest = _Manifest(
@@ -241,7 +241,7 @@ def _package(manifest: _Manifest, entries: dict[str, bytes]) -> Package:
         raise InputError("its toolpath is not the one that its manifest names; package the job again")
     program = restore(document["program"], _below("program.", arrays)).toolpath
     lines = LineMap(program, **_below("lines.", arrays), unmatched=tuple(document["unmatched"]))
-    steps = Steps(**_below("steps.", arrays))
+    steps = PredictedSteps(**_below("steps.", arrays))
     _check_fit(job, lines, steps, arrays)
     _check_values(lines.program, arrays)
     signals = msgspec.convert(document["signals"], SignalMap | None)
@@ -266,11 +266,11 @@ def _below(prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
     return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
 
 
-def _check_fit(job: Job, lines: LineMap, steps: Steps, arrays: dict[str, NDArray[Any]]) -> None:
+def _check_fit(job: Job, lines: LineMap, steps: PredictedSteps, arrays: dict[str, NDArray[Any]]) -> None:
     """Refuse arrays that do not fit each other: the kernels would read beyond them."""
     count = len(steps.move)
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(_OF_MOVES, (lines.program.moves,))
-    shapes |= {f"steps.{item.name}": (count,) for item in fields(Steps)} | {"steps.integrals": (count, 4, 6)}
+    shapes |= {f"steps.{item.name}": (count,) for item in fields(PredictedSteps)} | {"steps.integrals": (count, 4, 6)}
     types = dict.fromkeys(("lines.move", "lines.operation", "steps.move"), np.int32) | {"steps.integrals": np.float32}
     for name, shape in shapes.items():
         if arrays[name].shape != shape or arrays[name].dtype != types.get(name, np.float64):

@@ -13,7 +13,7 @@ from freecad_camtwin.twin.job.toolpath import Floats, Ints
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.runs.execution import Execution
 from freecad_camtwin.twin.runs.figures import PIECE
-from freecad_camtwin.twin.runs.net_load import Load
+from freecad_camtwin.twin.runs.net_load import NetLoad
 from freecad_camtwin.twin.runs.passage import Passage, Spent
 
 #: A ratio on the path is that of sums over so much of it to each side [mm]: single steps are mostly noise.
@@ -23,7 +23,7 @@ FAINT = 0.05
 
 
 @dataclass(frozen=True)
-class Strokes:
+class PathStrokes:
     """Where every step of the path is drawn."""
 
     move: Ints  #: (steps,)
@@ -32,7 +32,7 @@ class Strokes:
 
 
 @dataclass(frozen=True)
-class Samples:
+class MovingSamples:
     """The samples of an execution while the machine moved, in order, (n,)."""
 
     way: Floats  #: length of the program's path up to there [mm]
@@ -45,7 +45,7 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class Pieces:
+class CutPieces:
     """The cut in pieces of about a second of one operation, (pieces,)."""
 
     operation: Ints
@@ -59,12 +59,12 @@ class Comparison:
 
     job: Job
     execution: Execution
-    load: Load | None  #: None: nothing was measured
-    engagement: Strokes
+    load: NetLoad | None  #: None: nothing was measured
+    engagement: PathStrokes
     measured: Floats  #: (steps,) mean of each step's samples; NaN where it has none
     ratio: Floats  #: (steps,) measured over predicted around it
-    samples: Samples
-    pieces: Pieces
+    samples: MovingSamples
+    pieces: CutPieces
     gaps: tuple[tuple[float, float], ...]  #: from and to, ways of the program that were passed unseen [mm]
 
 
@@ -81,7 +81,7 @@ def compare_load(package: Package, execution: Execution, name: str | None = None
     net, predicted = (load.net, load.predicted) if load is not None else (nothing, nothing)
     measured, ratio = _of_steps(package, step, passage.weight, net, predicted)
     path, steps = package.job.toolpath, package.steps
-    strokes = Strokes(
+    strokes = PathStrokes(
         steps.move, points_along(path, steps.move, steps.begin), points_along(path, steps.move, steps.end)
     )
     moving = passage.is_spent(Spent.CUTTING, Spent.AIR, Spent.RAPID)
@@ -108,7 +108,7 @@ def _samples(
     operation: Ints,
     loads: tuple[Floats, Floats],
     moving: NDArray[np.bool_],
-) -> Samples:
+) -> MovingSamples:
     half = max(0.1, 2 * float(np.median(passage.interval)))
     ahead, behind = (np.interp(passage.time + side, passage.time, passage.way) for side in (half, -half))
     until, since = (np.clip(passage.time + side, passage.time[0], passage.time[-1]) for side in (half, -half))
@@ -121,7 +121,7 @@ def _samples(
     before = np.concatenate([passage.way[:1], np.where(unseen, passage.way[1:], passage.way[:-1])])
     programmed = package.lines.program.feed[executed]
     net, predicted = (load[moving] for load in loads)
-    return Samples(
+    return MovingSamples(
         way=passage.way[moving],
         since=before[moving],
         operation=operation[moving],
@@ -158,13 +158,13 @@ def _of_steps(package: Package, step: Ints, weight: Floats, net: Floats, predict
     return measured, np.where(strong & (typical > max(floor, 1e-12)), ratio, np.nan)
 
 
-def _pieces(operation: Ints, weight: Floats, net: Floats, predicted: Floats, cuts: NDArray[np.bool_]) -> Pieces:
+def _pieces(operation: Ints, weight: Floats, net: Floats, predicted: Floats, cuts: NDArray[np.bool_]) -> CutPieces:
     use = cuts & np.isfinite(net) & np.isfinite(predicted) & (weight > 0) & (operation >= 0)
     if not use.any():
-        return Pieces(np.empty(0, np.int32), np.empty(0), np.empty(0))
+        return CutPieces(np.empty(0, np.int32), np.empty(0), np.empty(0))
     operation, weight, net, predicted = operation[use], weight[use], net[use], predicted[use]
     second = (np.cumsum(weight) / PIECE).astype(np.int64)
     is_new = (np.diff(second, prepend=-1) > 0) | (np.diff(operation, prepend=-1) != 0)
     first = np.flatnonzero(is_new)
     time, one, other = (np.add.reduceat(each, first) for each in (weight, weight * net, weight * predicted))
-    return Pieces(operation[first], one / time, other / time)
+    return CutPieces(operation[first], one / time, other / time)

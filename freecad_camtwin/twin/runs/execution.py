@@ -16,7 +16,7 @@ from freecad_camtwin.twin.alignment.align import Alignment, align
 from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.runs import figures as kpi
-from freecad_camtwin.twin.runs.net_load import Load, loads
+from freecad_camtwin.twin.runs.net_load import NetLoad, loads
 from freecad_camtwin.twin.runs.passage import Passage, passages
 from freecad_camtwin.twin.signals.run import Run
 
@@ -62,7 +62,7 @@ class Trace:
 
     passage: Passage
     alignment: Alignment  #: of the whole run
-    loads: Mapping[str, Load]
+    loads: Mapping[str, NetLoad]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class Execution:
     """One execution. Arrays have one value per move of the document's toolpath, (moves,); NaN is unknown."""
 
     about: About
-    figures: kpi.Figures
+    figures: kpi.RunFigures
     operations: tuple[kpi.OperationFigures, ...]
     quality: kpi.Quality
     notes: tuple[str, ...]
@@ -202,7 +202,7 @@ def _execution(
     )
 
 
-def _unsure(operations: tuple[kpi.OperationFigures, ...], told: Mapping[str, Load]) -> Iterator[str]:
+def _unsure(operations: tuple[kpi.OperationFigures, ...], told: Mapping[str, NetLoad]) -> Iterator[str]:
     """Name the operations whose load in the cut is hardly known, as what idling takes is not."""
     for index, operation in enumerate(operations):
         for name, load in told.items():
@@ -233,7 +233,9 @@ def _about(package: Package, run: Run, passage: Passage, part: tuple[int, int]) 
     )
 
 
-def _moves(package: Package, run: Run, found: Alignment, sums: kpi.Sums, told: Mapping[str, Load]) -> dict[str, Floats]:
+def _moves(
+    package: Package, run: Run, found: Alignment, sums: kpi.Sums, told: Mapping[str, NetLoad]
+) -> dict[str, Floats]:
     """Lay what is known of the program's moves and of the samples on the moves of the document."""
     passage, lines, count = sums.passage, package.lines, package.job.toolpath.moves
     has = lines.move >= 0

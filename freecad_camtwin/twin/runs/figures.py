@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from freecad_camtwin.twin.alignment.align import Alignment
 from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.package.package import Package
-from freecad_camtwin.twin.runs.net_load import Load
+from freecad_camtwin.twin.runs.net_load import NetLoad
 from freecad_camtwin.twin.runs.passage import Passage, Spent, shares
 from freecad_camtwin.twin.signals.run import Run
 
@@ -77,7 +77,7 @@ class Quality(Struct, frozen=True, forbid_unknown_fields=True):
     dropped: dict[str, int]
 
 
-class Figures(Struct, frozen=True, forbid_unknown_fields=True):
+class RunFigures(Struct, frozen=True, forbid_unknown_fields=True):
     """One execution as a whole."""
 
     cycle_time: float  #: from the first to the last motion [s]
@@ -123,7 +123,7 @@ class Sums:
         return float((self.predicted * np.clip(self.covered, 0.0, 1.0))[of].sum())
 
 
-def figures(package: Package, run: Run, sums: Sums, loads: dict[str, Load]) -> Figures:
+def figures(package: Package, run: Run, sums: Sums, loads: dict[str, NetLoad]) -> RunFigures:
     """Return the figures of the whole execution."""
     passage = sums.passage
     everything = np.ones(len(sums.time), bool)
@@ -133,7 +133,7 @@ def figures(package: Package, run: Run, sums: Sums, loads: dict[str, Load]) -> F
     override = _column(run, passage, "feed_override")[_feeding(passage)]
     known = override[np.isfinite(override)]
     power = loads.get("power")
-    return Figures(
+    return RunFigures(
         cycle_time=float(passage.time[-1] - passage.time[0]),
         predicted_time=sums.predicted_time(everything),
         breakdown={kind.name.lower(): passage.seconds(kind) for kind in Spent},
@@ -150,7 +150,7 @@ def figures(package: Package, run: Run, sums: Sums, loads: dict[str, Load]) -> F
 
 
 def operation_figures(
-    package: Package, run: Run, found: Alignment, sums: Sums, loads: dict[str, Load]
+    package: Package, run: Run, found: Alignment, sums: Sums, loads: dict[str, NetLoad]
 ) -> tuple[OperationFigures, ...]:
     """Return the figures of every operation of the job, in its order."""
     passage, lines = sums.passage, package.lines
@@ -182,7 +182,7 @@ def operation_figures(
 
 
 def load_figures(
-    package: Package, passage: Passage, load: Load, among: NDArray[np.bool_], operation: int | None = None
+    package: Package, passage: Passage, load: NetLoad, among: NDArray[np.bool_], operation: int | None = None
 ) -> LoadFigures:
     """Return the figures of one load over the samples that cut, of those ``among``."""
     cuts = among & passage.is_spent(Spent.CUTTING) & np.isfinite(load.net)

@@ -22,7 +22,7 @@ from freecad_camtwin.twin.base.archive import DAMAGE, read_arrays, read_entries
 from freecad_camtwin.twin.base.files import write_whole
 from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.runs.execution import About, Execution
-from freecad_camtwin.twin.runs.figures import Figures, OperationFigures, Quality
+from freecad_camtwin.twin.runs.figures import OperationFigures, Quality, RunFigures
 
 SCHEMA = "camtwin.execution/1"
 #: A path of more moves than this is none of ours.
@@ -41,7 +41,7 @@ class _Arrays(Struct, frozen=True, forbid_unknown_fields=True):
 class _Document(Struct, frozen=True, forbid_unknown_fields=True):
     schema: str
     about: About
-    figures: Figures
+    figures: RunFigures
     operations: tuple[OperationFigures, ...]
     quality: Quality
     notes: tuple[str, ...]

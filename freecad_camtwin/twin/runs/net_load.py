@@ -26,7 +26,7 @@ ENOUGH = 10
 
 
 @dataclass(frozen=True)
-class Load:
+class NetLoad:
     """One measured load of one execution. Arrays of (n,) samples, those of its passage; NaN is unknown."""
 
     name: str  #: the column that it came in: "power", "torque", "spindle_load", "current", "force", "load_x" …
@@ -57,7 +57,7 @@ _PLAIN = {
 }
 
 
-def loads(package: Package, run: Run, found: Alignment, passage: Passage) -> dict[str, Load]:
+def loads(package: Package, run: Run, found: Alignment, passage: Passage) -> dict[str, NetLoad]:
     """Return every load that the run measured, the one that tells most of the cut first."""
     sight = _Sight(package, run, found, passage)
     told = (sight.plain(name, unit, takes_idle) for name, (unit, takes_idle) in _PLAIN.items())
@@ -97,7 +97,7 @@ class _Sight:
         """Return a column of the run at the passage's samples."""
         return self.run.columns.column(name)[self.rows]
 
-    def plain(self, name: str, unit: str, takes_idle: bool) -> Load | None:
+    def plain(self, name: str, unit: str, takes_idle: bool) -> NetLoad | None:
         """Return a load that stands in a column of its own, None where nothing stands there."""
         raw = self.column(name)
         if not np.isfinite(raw).any():
@@ -109,9 +109,9 @@ class _Sight:
         spindle = self.package.machine.spindle if self.package.machine is not None else None
         if name in ("power", "spindle_load") and spindle is not None:
             net, unsure = net * spindle.efficiency, unsure * spindle.efficiency
-        return Load(name, unit, raw, net, self._predicted(name), idle, unsure)
+        return NetLoad(name, unit, raw, net, self._predicted(name), idle, unsure)
 
-    def force(self) -> Load | None:
+    def force(self) -> NetLoad | None:
         """Return the resultant in the working plane of a sensor's two forces."""
         sides = [self.column(name) for name in ("force_x", "force_y")]
         if not all(np.isfinite(side).any() for side in sides):
@@ -119,7 +119,7 @@ class _Sight:
         zeros, unsure = np.transpose([self.idle(side) for side in sides], (1, 0, 2))
         net = np.hypot(*(side - self._of_operation(zero) for side, zero in zip(sides, zeros, strict=True)))
         idle = np.hypot(*zeros)
-        return Load("force", "N", np.hypot(*sides), net, self.force_predicted, idle, np.hypot(*unsure), is_peak=True)
+        return NetLoad("force", "N", np.hypot(*sides), net, self.force_predicted, idle, np.hypot(*unsure), is_peak=True)
 
     def idle(self, values: Floats) -> Floats:
         """Return the median in air of each operation and its standard error, (2, operations).

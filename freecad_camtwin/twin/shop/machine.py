@@ -23,7 +23,7 @@ PROFILES = Path(__file__).parents[1] / "data" / "machines"
 
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
-Share = Annotated[float, Meta(gt=0, le=1)]
+Fraction = Annotated[float, Meta(gt=0, le=1)]
 
 
 class Axis(Struct, frozen=True, forbid_unknown_fields=True):
@@ -117,7 +117,7 @@ class Spindle(Struct, frozen=True, forbid_unknown_fields=True):
     n_min_rpm: NotNegative
     n_max_rpm: Positive
     curve: tuple[SpindlePoint, ...]  #: corners in order of speed; straight lines of power between them
-    efficiency: Share = 1.0  #: power at the tool over power at the motor
+    efficiency: Fraction = 1.0  #: power at the tool over power at the motor
     idle_power: NotNegative = field(default=0.0, name="idle_power_w")  #: drawn without cutting, at the motor [W]
 
     @property

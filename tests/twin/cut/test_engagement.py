@@ -13,7 +13,7 @@ from freecad_camtwin.twin.cut.engagement import Engagement, default_cell, engage
 from freecad_camtwin.twin.cut.height_field import HeightField, memory_estimate
 from freecad_camtwin.twin.job.job import Stock
 from freecad_camtwin.twin.job.tool import Shape, Tool
-from freecad_camtwin.twin.job.toolpath import Event, EventKind, MoveKind
+from freecad_camtwin.twin.job.toolpath import EventKind, MoveKind, PathEvent
 from reference_engagement import job, toolpath
 
 FLAT, BALL = Tool(6.0, Shape.FLAT), Tool(6.0, Shape.BALL)
@@ -270,6 +270,6 @@ def test_moves_shorter_than_the_cells_still_have_the_textbook_angles() -> None:
 
 
 def test_a_left_turning_spindle_is_warned_of() -> None:
-    path = toolpath([(-10, 20, -2), (70, 20, -2)], events=(Event(0, EventKind.SPINDLE, -8000.0),))
+    path = toolpath([(-10, 20, -2), (70, 20, -2)], events=(PathEvent(0, EventKind.SPINDLE, -8000.0),))
     engagement, _ = engage(job(path), cell=0.2)
     assert any("M4" in warning for warning in engagement.warnings)

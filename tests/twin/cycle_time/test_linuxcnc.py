@@ -10,7 +10,7 @@ from camtwin_kernels import linuxcnc_merge, linuxcnc_tables
 from freecad_camtwin.twin.cycle_time.linuxcnc import LinuxcncPlanner
 from freecad_camtwin.twin.cycle_time.motion import schedule
 from freecad_camtwin.twin.cycle_time.path_geometry import Geometry
-from freecad_camtwin.twin.job.toolpath import Event, EventKind, MoveKind, Toolpath
+from freecad_camtwin.twin.job.toolpath import EventKind, MoveKind, PathEvent, Toolpath
 from freecad_camtwin.twin.shop.machine import read_machine
 
 MACHINE = read_machine("linuxcnc_sim")
@@ -44,7 +44,9 @@ def wild_path(seed, moves, mode):
             step = rng.normal(size=3) * rng.choice([1, 1, 0], 3)
             at = at + rng.choice([0.0, size, size, size]) * step
         end[i] = at
-    waits = [Event(int(before), EventKind.DWELL, 0.1) for before in np.unique(rng.integers(0, moves + 1, moves // 8))]
+    waits = [
+        PathEvent(int(before), EventKind.DWELL, 0.1) for before in np.unique(rng.integers(0, moves + 1, moves // 8))
+    ]
     return Toolpath(
         kind=kind,
         start=start,
@@ -59,7 +61,7 @@ def wild_path(seed, moves, mode):
         operation=np.zeros(moves),
         command=np.arange(moves),
         line=np.full(moves, -1),
-        events=(Event(0, EventKind.PATH_MODE, mode[0], tolerance=mode[1], naive=mode[2]), *waits),
+        events=(PathEvent(0, EventKind.PATH_MODE, mode[0], tolerance=mode[1], naive=mode[2]), *waits),
     )
 
 
@@ -104,7 +106,7 @@ def test_merged_lines_pass_all_their_points_within_q(seed, naive):
         operation=np.zeros(count),
         command=np.arange(count),
         line=np.full(count, -1),
-        events=(Event(0, EventKind.PATH_MODE, 64.0, tolerance=0.01, naive=naive),),
+        events=(PathEvent(0, EventKind.PATH_MODE, 64.0, tolerance=0.01, naive=naive),),
     )
     planner = LinuxcncPlanner(path, MACHINE, Geometry.of(path), MACHINE.controller)
     rules = planner._rules.copy()

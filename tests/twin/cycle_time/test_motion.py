@@ -13,7 +13,7 @@ from controllers.timing import MODES, START, ZERO, motion_time, time_errors, wit
 from freecad_camtwin.errors import ToolpathError
 from freecad_camtwin.twin.cycle_time.motion import Motion, check_travel, schedule
 from freecad_camtwin.twin.job.program import read_program
-from freecad_camtwin.twin.job.toolpath import Event, EventKind, Toolpath
+from freecad_camtwin.twin.job.toolpath import EventKind, PathEvent, Toolpath
 from freecad_camtwin.twin.shop.machine import ExactStop, read_machine
 
 DATA = Path(__file__).parent.parent.parent / "data"
@@ -104,7 +104,11 @@ def test_the_tool_is_where_the_moves_are(name):
 
 @pytest.mark.parametrize("name", MACHINES)
 def test_where_the_time_goes_adds_up(name):
-    events = (Event(0, EventKind.TOOL_CHANGE, 1), Event(5, EventKind.DWELL, 0.5), Event(9, EventKind.SPINDLE, 900.0))
+    events = (
+        PathEvent(0, EventKind.TOOL_CHANGE, 1),
+        PathEvent(5, EventKind.DWELL, 0.5),
+        PathEvent(9, EventKind.SPINDLE, 900.0),
+    )
     path = lines(zigzag().start, events=events)
     machine = read_machine(name)
     timed = schedule(path, machine)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from freecad_camtwin.errors import PlanError
 from freecad_camtwin.twin.feeds.into_toolpath import planned_toolpath
 from freecad_camtwin.twin.feeds.plan import Change, FeedPlan, OperationPlan
-from freecad_camtwin.twin.job.toolpath import PLANE_AXES, Event, EventKind, Toolpath
+from freecad_camtwin.twin.job.toolpath import PLANE_AXES, EventKind, PathEvent, Toolpath
 from plan_jobs import dense, straight_path
 
 
@@ -41,7 +41,7 @@ def arcs(kinds):
     return Toolpath(
         **{name: getattr(base, name) for name in ("n_rpm", "cycle", "tool", "operation", "command", "line")},
         kind=kind, start=start, end=end, centre=centre, plane=plane, sweep=sweep, feed=feed,
-        events=(Event(1, EventKind.SPINDLE, 9000.0), Event(moves, EventKind.END, 2.0)),
+        events=(PathEvent(1, EventKind.SPINDLE, 9000.0), PathEvent(moves, EventKind.END, 2.0)),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freecad_camtwin.twin.feeds.stretches import ROUNDING, Track, quantise, runs, window_argmin
+from freecad_camtwin.twin.feeds.stretches import ROUNDING, StepTrack, quantise, runs, window_argmin
 from plan_jobs import straight_path
 
 values = st.lists(st.floats(1, 100), min_size=1, max_size=40).map(np.array)
@@ -31,7 +31,7 @@ def track(lengths, rapids):
         kinds.append(1)
         moves.append(len(kinds) - 1)
     path = straight_path(points, kinds, 10.0)
-    return Track.of(path, np.array(moves), np.array(lengths, float))
+    return StepTrack.of(path, np.array(moves), np.array(lengths, float))
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=30), st.integers(0, 9))

@@ -14,7 +14,7 @@ import pytest
 
 from freecad_camtwin.errors import InputError, OutputError
 from freecad_camtwin.twin.analysis.analysis import analyze
-from freecad_camtwin.twin.package.package import Steps, load_package, make_package, save_package
+from freecad_camtwin.twin.package.package import PredictedSteps, load_package, make_package, save_package
 from freecad_camtwin.twin.signals.signal_map import Meaning, Signal, SignalMap
 from plan_jobs import job_of, passes
 from posted import post
@@ -88,7 +88,7 @@ def test_a_package_comes_back_as_it_was(package, saved, analysis, posted):
     assert again.lines.program.hash == package.lines.program.hash
     for name in ("move", "operation", "begin", "end"):
         np.testing.assert_array_equal(getattr(again.lines, name), getattr(package.lines, name))
-    for item in fields(Steps):
+    for item in fields(PredictedSteps):
         np.testing.assert_array_equal(getattr(again.steps, item.name), getattr(package.steps, item.name))
     np.testing.assert_array_equal(again.start, package.start)
     np.testing.assert_array_equal(again.time, package.time)

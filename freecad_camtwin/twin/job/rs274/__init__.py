@@ -10,18 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from freecad_camtwin.twin.job.rs274.blocks import Command, blocks_of_commands, blocks_of_text
+from freecad_camtwin.twin.job.command import PathCommand
+from freecad_camtwin.twin.job.rs274.blocks import blocks_of_commands, blocks_of_text
 from freecad_camtwin.twin.job.rs274.interpreter import Interpreter
 from freecad_camtwin.twin.job.toolpath import Toolpath
 
-__all__ = ["Command", "Interpreter", "Stream", "blocks_of_text", "interpret", "interpret_program"]
+__all__ = ["Interpreter", "Stream", "blocks_of_text", "interpret", "interpret_program"]
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
     """The stored commands of one operation, and what its document says about them."""
 
-    commands: Sequence[Command]  #: (name, parameters) of each ``Path.Command``, in order
+    commands: Sequence[PathCommand]  #: (name, parameters) of each ``Path.Command``, in order
     label: str  #: what to call the operation in a sentence
     operation: int  #: index into the job's operations, -1 for none (a tool change, a fixture)
     tool: int = -1  #: index into the job's tools, -1 for none

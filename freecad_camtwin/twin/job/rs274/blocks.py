@@ -3,7 +3,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from camtwin_kernels import rs274 as kernels
 from freecad_camtwin.errors import ProgramError
-
-#: A stored command: its name and its parameters, as FreeCAD's ``Path.Command`` has them.
-Command = tuple[str, Mapping[str, float]]
+from freecad_camtwin.twin.job.command import PathCommand
 
 _SPACES = re.compile(r"[ \t\r\f\v]+")
 _WORD = re.compile(r"([A-Z@^])([+-]?(?:\d+\.?\d*|\.\d+))")
@@ -90,7 +88,7 @@ def blocks_of_text(text: bytes) -> Blocks:
     return Blocks(values, motion, plain, words, lambda block: f"line {block + 1}", stored=False)
 
 
-def blocks_of_commands(commands: Sequence[Command], where: Callable[[int], str]) -> Blocks:
+def blocks_of_commands(commands: Sequence[PathCommand], where: Callable[[int], str]) -> Blocks:
     """Take FreeCAD's stored commands as blocks, one per command."""
     values = np.full((len(commands), kernels.WORDS), np.nan)
     motion = np.full(len(commands), -1, np.int8)
@@ -148,7 +146,7 @@ def _why_not(code: str, at: int) -> str:
     return f"{shown!r} is not a word of G-code; mend the line, or check that the file is a program"
 
 
-def _words_of_command(command: Command, where: str) -> Words:
+def _words_of_command(command: PathCommand, where: str) -> Words:
     """Take one stored command apart; a name in parentheses is a comment, an empty one is nothing."""
     name, parameters = command[0].strip(), command[1]
     found = words_of_line(name, where)

@@ -32,7 +32,7 @@ NEEDS = {73: "Q", 81: "", 82: "P", 83: "Q", 85: "", 89: "P"}
 
 
 @dataclass(frozen=True, slots=True)
-class Drilling:
+class DrillingCycle:
     """One canned cycle with its words."""
 
     number: int  #: 73, 81, 82, 83, 85 or 89
@@ -82,7 +82,7 @@ class Drilling:
 
 def drilling(
     number: int, words: Mapping[str, float], depth: str, scale: float, base: float, incremental: bool, to_r: bool
-) -> Drilling:
+) -> DrillingCycle:
     """Make a cycle of its words. Raises ValueError with a sentence if one is missing or cannot be.
 
     depth: letter of the drill's axis; scale: mm per unit; base: what R counts from [mm], and the depth too but under
@@ -95,7 +95,7 @@ def drilling(
     bottom = words[depth] * scale + (r if incremental else base)
     if r < bottom:
         raise ValueError(f"G{number}'s R plane lies below the hole's bottom; raise R or lower the depth")
-    return Drilling(number, r, bottom, words.get("Q", 0.0) * scale, words.get("P", 0.0), to_r)
+    return DrillingCycle(number, r, bottom, words.get("Q", 0.0) * scale, words.get("P", 0.0), to_r)
 
 
 def _at(point: NDArray[np.float64], normal: int, height: float) -> NDArray[np.float64]:

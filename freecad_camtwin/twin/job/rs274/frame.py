@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 Given = NDArray[np.bool_]
 
 
-class Frame:
+class CoordinateFrame:
     """Position, work offsets and reference points [mm]."""
 
     def __init__(self, start: Sequence[float] | None, machine: Sequence[float] | None) -> None:

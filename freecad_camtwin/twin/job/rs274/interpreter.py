@@ -16,7 +16,7 @@ from camtwin_kernels import rs274 as kernels
 from freecad_camtwin.errors import ProgramError
 from freecad_camtwin.twin.job.rs274 import cycles, refusals
 from freecad_camtwin.twin.job.rs274.blocks import Blocks, Words
-from freecad_camtwin.twin.job.rs274.frame import Frame
+from freecad_camtwin.twin.job.rs274.frame import CoordinateFrame
 from freecad_camtwin.twin.job.rs274.record import Record
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, EventKind
 
@@ -44,7 +44,7 @@ class Interpreter:
         self.comments: list[tuple[int, str]] = []  # (block, text)
         self.selected: list[tuple[int, int]] = []  # (block, number) of each T word
         self.units: float | None = None  # mm per unit, once G20 or G21 said so
-        self.frame = Frame(start, machine)
+        self.frame = CoordinateFrame(start, machine)
         self._warnings: dict[str, None] = {}  # in order, each once
         self._modes = kernels.first_modes(blocks.stored, _SPIRAL[1.0])
         self._to_r = True  # LinuxCNC starts with G99
@@ -385,7 +385,7 @@ class Interpreter:
             else:
                 self._straight(block, np.asarray(value), self._feed if kind == "feed" else None, number)
 
-    def _drilling(self, words: Words, block: int, number: int, normal: int) -> cycles.Drilling:
+    def _drilling(self, words: Words, block: int, number: int, normal: int) -> cycles.DrillingCycle:
         """The cycle with its words; those that the block does not repeat are as they were."""
         depth = _AXES[normal]
         self._cycle |= {letter: words.values[letter] for letter in depth + "RQP" if letter in words.values}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels import rs274 as kernels
-from freecad_camtwin.twin.job.toolpath import Event, EventKind, MoveKind, Toolpath
+from freecad_camtwin.twin.job.toolpath import EventKind, MoveKind, PathEvent, Toolpath
 
 
 class Record:
@@ -22,7 +22,7 @@ class Record:
         self.kinds = np.empty(blocks, np.int8)
         self.blocks = np.empty(blocks, np.int32)
         self.cursor = np.zeros(3, np.int64)  # next block, block to stop before, moves made
-        self.events: list[Event] = []
+        self.events: list[PathEvent] = []
         self._cycles: list[tuple[int, int]] = []  # (move, cycle)
         self._held: list[tuple[int, int, float]] = []  # (first move, plane, n_rpm)
 
@@ -68,7 +68,7 @@ class Record:
         naive: float | None = None,
     ) -> None:
         """Note what happens before the next move."""
-        self.events.append(Event(self.made, kind, value, line, tolerance, naive))
+        self.events.append(PathEvent(self.made, kind, value, line, tolerance, naive))
 
     def settle(self) -> None:
         """Fill in positions that were never named, and drop straight moves that go nowhere after all."""

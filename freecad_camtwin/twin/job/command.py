@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A command of a path as FreeCAD stores it."""
+
+from collections.abc import Mapping
+
+#: A stored command as FreeCAD's ``Path.Command`` has it: its name and its parameters, lengths in mm and F in mm/s.
+PathCommand = tuple[str, Mapping[str, float]]
