@@ -26,4 +26,4 @@ class CamTwinWorkbench(Gui.Workbench):
 # FreeCAD runs this file inside a function and without a __file__: a class body does not see the names above.
 CamTwinWorkbench.Icon = str(Path(freecad_camtwin.__file__).parent / "gui" / "icons" / "CamTwin.svg")
 Gui.addWorkbench(CamTwinWorkbench())
-looks.provide()
+looks.register_looks()

@@ -9,19 +9,19 @@ import click
 import numpy as np
 
 from freecad_camtwin.cli.inputs import InputRequest, analyzed
-from freecad_camtwin.cli.options import FILE, Settings, source_options
+from freecad_camtwin.cli.options import FILE, Settings, input_options
 from freecad_camtwin.cli.outputs import Outputs, check_targets
 from freecad_camtwin.cli.progress import working
 
 
-@click.command(short_help="Say how hard every step cuts.")
-@source_options
+@click.command("analyze", short_help="Say how hard every step cuts.")
+@input_options
 @click.option("--json", "json_file", type=FILE, metavar="F", help="Write the analysis as JSON ('-': standard output).")
 @click.option("--steps", type=FILE, metavar="F.npz", help="Write the load of every step as arrays.")
 @click.option("--html", type=FILE, metavar="F", help="Write the report: one file that needs no other.")
 @click.option("--png", type=FILE, metavar="F", help="Write a picture of the toolpath coloured by load.")
 @click.pass_obj
-def analyze(
+def analyze_command(
     settings: Settings,
     /,
     json_file: Path | None,
@@ -66,6 +66,6 @@ def _draw(analysis: Any, html: Path | None, png: Path | None, outputs: Outputs) 
     from freecad_camtwin.report import page
 
     if html is not None:
-        outputs.write(html, page.html(analysis).encode())
+        outputs.write(html, page.report_html(analysis).encode())
     if png is not None:
-        outputs.write(png, page.png(analysis))
+        outputs.write(png, page.report_png(analysis))

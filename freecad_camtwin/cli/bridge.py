@@ -18,7 +18,7 @@ from freecad_camtwin.publishers.protocol import COMMAND
 from freecad_camtwin.twin.signals.discovery import Item
 
 
-@click.command(short_help="Let a LinuxCNC speak MQTT, OPC UA or MTConnect.")
+@click.command("bridge", short_help="Let a LinuxCNC speak MQTT, OPC UA or MTConnect.")
 @common
 @click.argument("url", metavar="URL")
 @identity_options
@@ -28,7 +28,7 @@ from freecad_camtwin.twin.signals.discovery import Item
 @click.option("--machine", metavar="NAME", default="LinuxCNC", show_default=True, help="What the machine is called.")
 @click.option("--simulated", is_flag=True, help="Say in every message that no machine stands behind it.")
 @click.pass_obj
-def bridge(
+def bridge_command(
     settings: Settings, /, url: str, targets: tuple[str, ...], machine: str, simulated: bool, **said: Any
 ) -> None:
     """Tell what the controller at URL does, until Ctrl-C, and pass on to it what may be asked of it.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SCHEMA = "camtwin.comparison/1"
 
 
-@click.command(short_help="Hold a machine's run against what was predicted of it.")
+@click.command("compare", short_help="Hold a machine's run against what was predicted of it.")
 @click.argument("run", metavar="RUN", type=FILE)
 @click.option("--job", required=True, type=FILE, metavar="JOB.camtwin", help="The package of the job that ran.")
 @click.option("--signals", type=FILE, metavar="MAP.toml", help="What the run's columns mean, where it does not say.")
@@ -33,7 +33,7 @@ SCHEMA = "camtwin.comparison/1"
 @click.option("--json", "json_file", type=FILE, metavar="F", help="Write the figures as JSON ('-': standard output).")
 @common
 @click.pass_obj
-def compare(
+def compare_command(
     settings: Settings,
     /,
     run: Path,
@@ -50,7 +50,7 @@ def compare(
     """
     check_targets((html, png, json_file), run, job, *([signals] if signals is not None else []))
     package, executions = executions_of(run, job, signals, settings)
-    chosen = choose(executions, part)
+    chosen = choose_execution(executions, part)
     with Outputs() as outputs:
         if json_file is not None:
             outputs.write(json_file, _json(executions).encode())
@@ -77,7 +77,7 @@ def executions_of(
         return package, make_executions(package, told)
 
 
-def choose(executions: "tuple[Execution, ...]", part: int | None) -> "Execution":
+def choose_execution(executions: "tuple[Execution, ...]", part: int | None) -> "Execution":
     """Return one execution: the one that is asked for, or the one that saw most of the path."""
     from freecad_camtwin.twin.runs.execution import best
 
@@ -102,9 +102,9 @@ def _draw(
     shown = compare_load(package, chosen)
     if html is not None:
         others = tuple(each for each in executions if each is not chosen)
-        outputs.write(html, comparison.html(shown, others).encode())
+        outputs.write(html, comparison.comparison_html(shown, others).encode())
     if png is not None:
-        outputs.write(png, comparison.png(shown))
+        outputs.write(png, comparison.comparison_png(shown))
 
 
 def _json(executions: "tuple[Execution, ...]") -> str:

@@ -18,7 +18,7 @@ from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.connectors import Options
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.live.choose import Choice, choose, opened
+from freecad_camtwin.live.choose import Choice, choose_signals, open_mapped
 from freecad_camtwin.live.flow import Flow, Placer
 
 if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
@@ -143,10 +143,10 @@ class Source:
         # First of all what takes time: the machine does not wait for it.
         placer = _placer(self.package, quiet=quiet) if self.package is not None else None
         with working("Asking what the machine has", quiet=quiet or self.signals is not None):
-            choice = await choose(self.url, self.options, self.signals, self.package)
+            choice = await choose_signals(self.url, self.options, self.signals, self.package)
         if choice.is_proposed and not quiet:
             show_choice(choice)
-        return Flow(opened(self.url, self.options, choice.signals), choice.signals, placer)
+        return Flow(open_mapped(self.url, self.options, choice.signals), choice.signals, placer)
 
 
 def _package(path: Path) -> "Package":

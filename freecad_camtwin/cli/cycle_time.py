@@ -8,7 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
-from freecad_camtwin.cli.inputs import InputRequest, read
+from freecad_camtwin.cli.inputs import InputRequest, read_input
 from freecad_camtwin.cli.options import FILE, Settings, common
 from freecad_camtwin.cli.outputs import Outputs, check_target
 from freecad_camtwin.cli.text import say, table
@@ -22,7 +22,9 @@ from freecad_camtwin.twin.base.words import clock
 @click.option("--json", "json_file", type=FILE, metavar="F", help="Write the figures as JSON ('-': standard output).")
 @common
 @click.pass_obj
-def cycle_time(settings: Settings, /, source: Path, machine: str, job: str | None, json_file: Path | None) -> None:
+def cycle_time_command(
+    settings: Settings, /, source: Path, machine: str, job: str | None, json_file: Path | None
+) -> None:
     """Tell how long INPUT takes on a machine: per operation, in total, and where the time goes.
 
     INPUT is a FreeCAD document or a posted program. "length/feed" is the sum that ignores acceleration;
@@ -33,11 +35,11 @@ def cycle_time(settings: Settings, /, source: Path, machine: str, job: str | Non
     runner = read_machine(machine)
     if json_file is not None:
         check_target(json_file, source)
-    found = read(InputRequest(source, job=job), settings)
+    found = read_input(InputRequest(source, job=job), settings)
     from freecad_camtwin.twin.cycle_time.motion import check_travel, schedule
 
     check_travel(found.job.toolpath, runner)
-    result = figures(found.job, schedule(found.job.toolpath, runner), runner)
+    result = cycle_time_figures(found.job, schedule(found.job.toolpath, runner), runner)
     result["input"] = {"path": str(source), "sha256": found.sha256, "freecad_version": found.job.freecad_version}
     if json_file is not None:
         with Outputs() as outputs:
@@ -46,7 +48,7 @@ def cycle_time(settings: Settings, /, source: Path, machine: str, job: str | Non
         _print(result)
 
 
-def figures(job: Any, timed: Any, runner: Any) -> dict[str, Any]:
+def cycle_time_figures(job: Any, timed: Any, runner: Any) -> dict[str, Any]:
     """Return what the controller takes and what length over feed says, in seconds, per operation and in total."""
     path = job.toolpath
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -40,7 +40,7 @@ SETTLED = 3.0
 _MOSQUITTO = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"])
 
 
-@click.command(short_help="Go the whole way on an example: analyse, mend, post; --live: run, record, compare.")
+@click.command("demo", short_help="Go the whole way on an example: analyse, mend, post; --live: run, record, compare.")
 @click.option("--live", is_flag=True, help="Run a job on a virtual machine, record it over MQTT, compare.")
 @click.option("-o", "--output", type=FILE, metavar="FOLDER", help="Where results go (default: build/demo…).")
 @click.option(
@@ -58,7 +58,7 @@ _MOSQUITTO = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/loc
 )
 @common
 @click.pass_obj
-def demo(settings: Settings, /, live: bool, output: Path | None, seconds: float, on: str | None) -> None:
+def demo_command(settings: Settings, /, live: bool, output: Path | None, seconds: float, on: str | None) -> None:
     """Show on a real panel what CAM Twin does. Needs the examples of a checkout, and FreeCAD.
 
     Without --live: analyse the document, mend its feeds, post before and after, compare. With --live: package a job,
@@ -129,12 +129,12 @@ async def _live(folder: Path, seconds: float, on: str, settings: Settings) -> No
 def _write_signals(path: Path, on: str) -> None:
     """Write down what the items of the controller mean."""
     from freecad_camtwin.connectors.linuxcnc import controller
-    from freecad_camtwin.twin.signals.discovery import propose
+    from freecad_camtwin.twin.signals.discovery import propose_signals
     from freecad_camtwin.twin.signals.signal_map import encode_signals
     from freecad_camtwin.virtual_machine import machine
 
     items = (*controller.ITEMS, controller.ROLES["spindle_power"]) if on == "linuxcnc" else machine.ITEMS
-    path.write_bytes(encode_signals(propose(items, name=f"the demo's {on} machine").signals))
+    path.write_bytes(encode_signals(propose_signals(items, name=f"the demo's {on} machine").signals))
 
 
 async def _announce(topic: str, at: float) -> None:
@@ -183,13 +183,13 @@ def _predicted(path: Path) -> float:
 
 def _overlay(folder: Path, settings: Settings) -> None:
     """Draw measured and predicted load, one over the other."""
-    from freecad_camtwin.cli.compare import choose, executions_of
+    from freecad_camtwin.cli.compare import choose_execution, executions_of
     from freecad_camtwin.report import comparison_charts, style
     from freecad_camtwin.twin.runs.along_path import compare_load
 
     package, executions = executions_of(folder / "run", folder / "panel.camtwin", None, settings)
     with style.styled():
-        drawn = comparison_charts.strips(compare_load(package, choose(executions, None)))
+        drawn = comparison_charts.strips(compare_load(package, choose_execution(executions, None)))
         (folder / "overlay.png").write_bytes(style.rendered(drawn, "png"))
 
 

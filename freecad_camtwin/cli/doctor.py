@@ -46,10 +46,10 @@ class _Incomplete(click.ClickException):
         """Say nothing more: the table has said it."""
 
 
-@click.command(short_help="Say what is installed, what is missing and how to get it.")
+@click.command("doctor", short_help="Say what is installed, what is missing and how to get it.")
 @common
 @click.pass_obj
-def doctor(settings: Settings) -> None:
+def doctor_command(settings: Settings) -> None:
     """Check Python, the packages, FreeCAD and the compiled kernels. Exit code 3 where something is missing."""
     rows = [["ok", "CAM Twin", __version__, str(Path(__file__).resolve().parents[2])]]
     rows.append(["ok", "Python", platform.python_version(), sys.executable])

@@ -20,7 +20,7 @@ from freecad_camtwin.store.reader import RecordingReader
 TOKEN = "CAMTWIN_TOKEN"
 
 
-@click.command(short_help="Copy a recording to Parquet, PostgreSQL or InfluxDB.")
+@click.command("export", short_help="Copy a recording to Parquet, PostgreSQL or InfluxDB.")
 @click.argument("run", metavar="RUN", type=FILE)
 @click.option(
     "--parquet", type=FILE, metavar="F.parquet", help="Write a Parquet file; words go into another beside it."
@@ -36,7 +36,9 @@ TOKEN = "CAMTWIN_TOKEN"
 )
 @common
 @click.pass_obj
-def export(settings: Settings, /, run: Path, parquet: Path | None, postgres: str | None, influx: str | None) -> None:
+def export_command(
+    settings: Settings, /, run: Path, parquet: Path | None, postgres: str | None, influx: str | None
+) -> None:
     """Copy the recording RUN to other tools; docs/store.md says what they get."""
     if parquet is None and postgres is None and influx is None:
         raise click.UsageError("name at least one of --parquet, --postgres and --influx")

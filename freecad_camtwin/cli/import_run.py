@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from freecad_camtwin.cli.compare import choose, print_execution
+from freecad_camtwin.cli.compare import choose_execution, print_execution
 from freecad_camtwin.cli.freecad import FreeCAD
 from freecad_camtwin.cli.inputs import InputRequest, checked
 from freecad_camtwin.cli.options import FILE, Settings, common
 from freecad_camtwin.cli.outputs import Outputs, check_target
-from freecad_camtwin.cli.package import pack
+from freecad_camtwin.cli.package import pack_job
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.errors import InputError
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--part", type=click.IntRange(min=1), metavar="N", help="Which execution of several (default: all).")
 @common
 @click.pass_obj
-def import_run(
+def import_command(
     settings: Settings,
     /,
     run: Path,
@@ -67,7 +67,7 @@ def import_run(
         package = _package(request, settings, outputs, job, program)
         executions = _executions(package, run, signals, settings)
         if part is not None:
-            executions = (choose(executions, part),)
+            executions = (choose_execution(executions, part),)
         name = label or package.job.name
         _write(executions, settings, source, output, name, outputs)
     if not settings.quiet:
@@ -84,7 +84,7 @@ def _package(
 ) -> "Package":
     from freecad_camtwin.twin.package.package import load_package
 
-    return load_package(job) if job is not None else pack(request, settings, outputs, program=program)[0]
+    return load_package(job) if job is not None else pack_job(request, settings, outputs, program=program)[0]
 
 
 def _executions(package: "Package", run: Path, signals: Path | None, settings: Settings) -> "tuple[Execution, ...]":
@@ -107,7 +107,7 @@ def _write(
 ) -> None:
     """Let FreeCAD put the executions into a copy of the document, and write their figures beside it."""
     from freecad_camtwin.twin.runs.file import folder_of, written
-    from freecad_camtwin.twin.runs.summary import summary
+    from freecad_camtwin.twin.runs.summary import execution_properties
 
     folder = folder_of(output)
     files: dict[Path, bytes] = {}
@@ -116,7 +116,7 @@ def _write(
         content, sha256 = written(each)
         files |= {folder / name: data for name, data in content.items()}
         name = f"{folder.name}/{next(reversed(content))}"
-        told.append({**summary(each), "Sidecar": name, "SidecarHash": sha256})
+        told.append({**execution_properties(each), "Sidecar": name, "SidecarHash": sha256})
     whole = outputs.scratch(output.name)
     words = {"action": "import", "document": str(source.absolute()), "job": job, "executions": told}
     with working("Writing the run in FreeCAD", quiet=settings.quiet):

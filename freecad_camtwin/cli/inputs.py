@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freecad_camtwin.cli.freecad import FreeCAD, Session
-from freecad_camtwin.cli.options import Settings, merged
+from freecad_camtwin.cli.options import Settings, merged_limits
 from freecad_camtwin.cli.outputs import reason
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.errors import DocumentError, InputError
@@ -45,7 +45,7 @@ class InputRequest:
     @property
     def user_limits(self) -> Limits:
         """The user's limits in the twin's units."""
-        given = merged(self.limits)
+        given = merged_limits(self.limits)
         slow, fast = self.feed_min, self.feed_max
         return replace(
             given,
@@ -80,7 +80,7 @@ def is_document(source: Path) -> bool:
         return False
 
 
-def read(request: InputRequest, settings: Settings, *, bare: bool = False, freecad: FreeCAD | Session | None = None) -> Read:
+def read_input(request: InputRequest, settings: Settings, *, bare: bool = False, freecad: FreeCAD | Session | None = None) -> Read:
     """Read the job and fill in what the user supplied; ``bare``: as it is without feeds of ours.
 
     ``freecad`` reads a document; without it one is found and started for that alone.
@@ -103,7 +103,7 @@ def read(request: InputRequest, settings: Settings, *, bare: bool = False, freec
 
 def analyzed(request: InputRequest, settings: Settings, found: Read | None = None) -> tuple[Any, Read]:
     """Read and analyse: the Analysis, and the Read that it rests on."""
-    found = found or read(request, settings)
+    found = found or read_input(request, settings)
     with working("Loading the kernels", quiet=settings.quiet):
         from freecad_camtwin.twin.analysis.analysis import analyze
     with working(f"Simulating the cut of '{found.job.label}'", quiet=settings.quiet) as tick:

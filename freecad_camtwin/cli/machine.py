@@ -5,21 +5,21 @@ from pathlib import Path
 
 import click
 
-from freecad_camtwin.cli.inputs import InputRequest, read
+from freecad_camtwin.cli.inputs import InputRequest, read_input
 from freecad_camtwin.cli.options import FILE, Settings, common
 from freecad_camtwin.cli.outputs import Outputs, check_target
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.cli.text import say, table
 
 
-@click.group(short_help="List, show and identify machine profiles.")
-def machine() -> None:
+@click.group("machine", short_help="List, show and identify machine profiles.")
+def machine_group() -> None:
     """Machine profiles: how far, how fast and how hard a machine can go, and how its controller thinks."""
 
 
-@machine.command("list")
+@machine_group.command("list")
 @common
-def list_profiles() -> None:
+def list_command() -> None:
     """List the profiles that come with CAM Twin."""
     from freecad_camtwin.twin.shop.machine import machine_names, read_machine
 
@@ -42,17 +42,17 @@ def list_profiles() -> None:
     say("Speed and acceleration: of the slowest axis. 'camtwin machine show NAME' prints a profile to start from.")
 
 
-@machine.command("show")
+@machine_group.command("show")
 @click.argument("profile")
 @common
-def show(profile: str) -> None:
+def show_command(profile: str) -> None:
     """Print PROFILE, a TOML file or a name of 'camtwin machine list', as TOML after checking it."""
     from freecad_camtwin.twin.shop.machine import encode_machine, read_machine
 
     say(encode_machine(read_machine(profile)).decode().rstrip())
 
 
-@machine.command("identify")
+@machine_group.command("identify")
 @click.argument("log", type=FILE)
 @click.argument("program", type=FILE)
 @click.option("--guess", default="hobby_mill", show_default=True, metavar="FILE", help="The profile to begin at.")
@@ -60,7 +60,9 @@ def show(profile: str) -> None:
 @click.option("--job", metavar="LABEL", help="Which job, where PROGRAM is a document.")
 @common
 @click.pass_obj
-def identify(settings: Settings, /, log: Path, program: Path, guess: str, output: Path | None, job: str | None) -> None:
+def identify_command(
+    settings: Settings, /, log: Path, program: Path, guess: str, output: Path | None, job: str | None
+) -> None:
     """Fit a profile to one recorded run: LOG (CSV: time_s, x_mm, y_mm, z_mm) of PROGRAM; say how sure it is.
 
     The controller's rule is that of --guess; its accelerations, speeds and corners are fitted. What the run does not
@@ -74,7 +76,7 @@ def identify(settings: Settings, /, log: Path, program: Path, guess: str, output
     if output is not None:
         check_target(output, log, program)
     recorded = read_log(log)
-    found = read(InputRequest(program, job=job), settings)
+    found = read_input(InputRequest(program, job=job), settings)
     with working("Fitting the machine", quiet=settings.quiet):
         fitted = fit(recorded, found.job, begin)
     if output is not None:

@@ -7,9 +7,9 @@ from freecad_camtwin.cli.options import common
 from freecad_camtwin.cli.text import say, table
 
 
-@click.command(short_help="List the materials that --material knows.")
+@click.command("materials", short_help="List the materials that --material knows.")
 @common
-def materials() -> None:
+def materials_command() -> None:
     """List the known materials: the force law with its coefficients, its relative uncertainty, and its source."""
     from freecad_camtwin.twin.shop.material import materials as known
 

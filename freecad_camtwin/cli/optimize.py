@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from freecad_camtwin.cli.freecad import FreeCAD
-from freecad_camtwin.cli.inputs import InputRequest, checked, mended, read
-from freecad_camtwin.cli.options import FILE, Settings, source_options
+from freecad_camtwin.cli.inputs import InputRequest, checked, mended, read_input
+from freecad_camtwin.cli.options import FILE, Settings, input_options
 from freecad_camtwin.cli.outputs import Outputs, check_targets
 from freecad_camtwin.cli.posting import unproven
 from freecad_camtwin.cli.progress import working
@@ -43,8 +43,8 @@ class OptimizeTargets:
         return self
 
 
-@click.command(short_help="Write better feeds into a document or a program.")
-@source_options
+@click.command("optimize", short_help="Write better feeds into a document or a program.")
+@input_options
 @click.option("-o", "--output", required=True, type=FILE, metavar="OUT", help="The mended document or program.")
 @click.option("--post", metavar="NAME", help="FreeCAD's post processor: linuxcnc, grbl … (default: the job's own).")
 @click.option("--gcode", type=FILE, metavar="F", help="Also post the mended document to this file.")
@@ -58,7 +58,7 @@ class OptimizeTargets:
 )
 @click.option("--air", is_flag=True, help="Also speed up feed moves through air.")
 @click.pass_obj
-def optimize(
+def optimize_command(
     settings: Settings,
     /,
     output: Path,
@@ -88,7 +88,7 @@ def optimize(
             from freecad_camtwin.report import page
 
             with working("Drawing", quiet=settings.quiet):
-                outputs.write(wanted.html, page.html(result.before, result.after, result.plan).encode())
+                outputs.write(wanted.html, page.report_html(result.before, result.after, result.plan).encode())
     if not settings.quiet:
         _print(result, notes)
 
@@ -97,7 +97,7 @@ def _program(
     request: InputRequest, settings: Settings, wanted: OptimizeTargets, chosen: dict[str, Any], outputs: Outputs
 ) -> "tuple[Mended, list[str]]":
     """Write the mended program; return what was planned, and sentences about what was written."""
-    result = mended(request, settings, read(request, settings), **chosen)
+    result = mended(request, settings, read_input(request, settings), **chosen)
     program, _ = result.program(request.source.read_bytes())
     outputs.write(wanted.output, program)
     return result, [f"{wanted.output}: the program with its new feeds."]
@@ -108,7 +108,7 @@ def _document(
 ) -> "tuple[Mended, list[str]]":
     """Write the mended document, its program, or both, by one FreeCAD, which posts the bare job while we plan."""
     with FreeCAD.find(settings.freecad).session() as freecad:
-        found = read(request, settings, bare=True, freecad=freecad)
+        found = read_input(request, settings, bare=True, freecad=freecad)
         words: dict[str, Any] = {"document": str(request.source.absolute()), "job": found.job.name}
         gcode = wanted.gcode
         if gcode is None and not found.job.can_be_saved:

@@ -119,7 +119,7 @@ def parse_limits(text: str) -> Limits:
     return limits
 
 
-def merged(several: tuple[Limits, ...]) -> Limits:
+def merged_limits(several: tuple[Limits, ...]) -> Limits:
     """Put the limits of several options together; a later one wins."""
     values: dict[str, float] = {}
     for limits in several:
@@ -193,7 +193,7 @@ _SOURCE = (
 )
 
 
-def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the input and everything that can be said about it."""
     for option in reversed(_SOURCE):
         command = option(command)

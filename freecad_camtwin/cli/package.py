@@ -9,7 +9,7 @@ import click
 
 from freecad_camtwin.cli.freecad import FreeCAD
 from freecad_camtwin.cli.inputs import InputRequest, analyzed
-from freecad_camtwin.cli.options import FILE, Settings, source_options
+from freecad_camtwin.cli.options import FILE, Settings, input_options
 from freecad_camtwin.cli.outputs import Outputs, check_targets
 from freecad_camtwin.cli.posting import unproven
 from freecad_camtwin.cli.progress import working
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 _SHOWN = 10
 
 
-@click.command(short_help="Bundle a job for its machine: path, line map, predicted load.")
-@source_options
+@click.command("package", short_help="Bundle a job for its machine: path, line map, predicted load.")
+@input_options
 @click.option("-o", "--output", required=True, type=FILE, metavar="JOB.camtwin", help="The package.")
 @click.option("--program", type=FILE, metavar="POSTED", help="The program that the machine runs (else DOC is posted).")
 @click.option("--post", metavar="NAME", help="FreeCAD's post processor for that (default: the job's own).")
 @click.option("--gcode", type=FILE, metavar="F", help="Also write the program that was posted.")
 @click.option("--signals", type=FILE, metavar="MAP.toml", help="What the machine's signals mean.")
 @click.pass_obj
-def package(
+def package_command(
     settings: Settings,
     /,
     output: Path,
@@ -55,7 +55,7 @@ def package(
 
     meanings = read_signals(signals) if signals is not None else None
     with Outputs() as outputs:
-        made, posted = pack(
+        made, posted = pack_job(
             request, settings, outputs, program=program, post=post, must=gcode is not None, signals=meanings
         )
         if gcode is not None and posted is not None:
@@ -82,7 +82,7 @@ def _check(
     check_targets((output, gcode), *(each for each in (request.source, program, signals) if each is not None))
 
 
-def pack(
+def pack_job(
     request: InputRequest,
     settings: Settings,
     outputs: Outputs,

@@ -21,14 +21,14 @@ _JOB = click.option("--job", metavar="LABEL", help="Which job (default: the only
 _OUTPUT = click.option("-o", "--output", required=True, type=FILE, metavar="OUT.FCStd", help="The changed copy.")
 
 
-@click.command(short_help="Post a job as it is stored.")
+@click.command("post", short_help="Post a job as it is stored.")
 @_DOCUMENT
 @click.option("-o", "--output", required=True, type=FILE, metavar="F", help="The program ('-': standard output).")
 @click.option("--post", "name", metavar="NAME", help="FreeCAD's post processor (default: the job's own).")
 @_JOB
 @common
 @click.pass_obj
-def post(settings: Settings, /, source: Path, output: Path, name: str | None, job: str | None) -> None:
+def post_command(settings: Settings, /, source: Path, output: Path, name: str | None, job: str | None) -> None:
     """Post a job of DOC by FreeCAD's own post processor, from its stored paths and with the feeds laid over them."""
     _check(source, output)
     with Outputs() as outputs:
@@ -45,14 +45,14 @@ def post(settings: Settings, /, source: Path, output: Path, name: str | None, jo
             say(f"note: {sentence}")
 
 
-@click.command(short_help="Take our feeds off a document.")
+@click.command("clear", short_help="Take our feeds off a document.")
 @_DOCUMENT
 @_OUTPUT
 @click.option("--keep-twin", is_flag=True, help="Keep the twin's settings (material, machine) on the job.")
 @_JOB
 @common
 @click.pass_obj
-def clear(settings: Settings, /, source: Path, output: Path, keep_twin: bool, job: str | None) -> None:
+def clear_command(settings: Settings, /, source: Path, output: Path, keep_twin: bool, job: str | None) -> None:
     """Write a copy of DOC without our feeds and, unless --keep-twin, without the twin: no trace is left."""
     _check(source, output)
     with Outputs() as outputs:
@@ -63,7 +63,7 @@ def clear(settings: Settings, /, source: Path, output: Path, keep_twin: bool, jo
         say(f"{output}: the document; feeds taken off {count} {'operation' if count == 1 else 'operations'}.")
 
 
-@click.command(short_help="Note material and machine on a job.")
+@click.command("attach", short_help="Note material and machine on a job.")
 @_DOCUMENT
 @_OUTPUT
 @click.option("--material", metavar="M", help="What is cut; see 'camtwin materials'.")
@@ -72,7 +72,7 @@ def clear(settings: Settings, /, source: Path, output: Path, keep_twin: bool, jo
 @_JOB
 @common
 @click.pass_obj
-def attach(
+def attach_command(
     settings: Settings,
     /,
     source: Path,

@@ -11,16 +11,16 @@ import click
 
 from freecad_camtwin.cli.connecting import Source, machine_options, say_warnings, until_interrupted
 from freecad_camtwin.cli.options import FILE, Finite, Settings
-from freecad_camtwin.cli.state_line import show, state_line
+from freecad_camtwin.cli.state_line import show_state_line, state_line
 from freecad_camtwin.cli.text import say
-from freecad_camtwin.live.recorder import Recorder, RecordingResult, Until, check_target
+from freecad_camtwin.live.recorder import Recorder, RecordingResult, Until, check_recording_target
 from freecad_camtwin.store.schema import RecordingHeader
 
 #: Messages of which the signal map knows nothing are wondered at after so long [s].
 STRANGE_S = 3.0
 
 
-@click.command(short_help="Record what a machine does during one run.")
+@click.command("record", short_help="Record what a machine does during one run.")
 @machine_options
 @click.option("-o", "--output", type=FILE, required=True, metavar="RUN", help="The recording, a new file.")
 @click.option("--operator", metavar="NAME", help="Who runs the machine.")
@@ -35,7 +35,7 @@ STRANGE_S = 3.0
 @click.option("--duration", type=Finite(min=0, min_open=True), metavar="S", help="Stop after so long [s].")
 @click.option("--parts", type=click.IntRange(1), metavar="N", help="Stop when so many parts are made.")
 @click.pass_obj
-def record(
+def record_command(
     settings: Settings,
     /,
     url: str,
@@ -52,7 +52,7 @@ def record(
     URL is one of docs/connectors.md, such as mqtt://broker/shop/mill1/# or mtconnect+http://mill:5000. With --job every
     row also gets its operation, move and predicted power.
     """
-    check_target(output)
+    check_recording_target(output)
     source = Source.of(url, said)
     ended = asyncio.run(
         _record(source, settings, output, _header(source, operator, machine), Until(until == "end", duration, parts))
@@ -83,7 +83,9 @@ async def _record(
     recorder = Recorder(flow, output, header, package=source.package, until=until)
     hint = asyncio.create_task(_hint(recorder, source.url, quiet=settings.quiet))
     line = asyncio.create_task(
-        show(lambda: f"{recorder.acknowledged:,} rows safe · {state_line(recorder.state)}", quiet=settings.quiet)
+        show_state_line(
+            lambda: f"{recorder.acknowledged:,} rows safe · {state_line(recorder.state)}", quiet=settings.quiet
+        )
     )
     try:
         with until_interrupted(lambda: recorder.stop("it was told to stop")):

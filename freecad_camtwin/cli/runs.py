@@ -9,8 +9,8 @@ from freecad_camtwin.connectors import Connector, Options
 from freecad_camtwin.connectors.table import Table
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.run import read_run
-from freecad_camtwin.twin.signals.columns import apply
-from freecad_camtwin.twin.signals.discovery import propose
+from freecad_camtwin.twin.signals.columns import to_columns
+from freecad_camtwin.twin.signals.discovery import propose_signals
 from freecad_camtwin.twin.signals.observation import Observation
 from freecad_camtwin.twin.signals.run import Run
 from freecad_camtwin.twin.signals.signal_map import SignalMap
@@ -41,7 +41,7 @@ def _table(path: Path, signals: SignalMap | None) -> Run:
     table = Table(path, Options())
     notes: tuple[str, ...] = ()
     if signals is None:
-        proposal = propose(asyncio.run(table.offered()), name=path.stem)
+        proposal = propose_signals(asyncio.run(table.offered()), name=path.stem)
         signals, notes = proposal.signals, proposal.notes
         if not signals.signals:
             raise InputError(
@@ -50,7 +50,7 @@ def _table(path: Path, signals: SignalMap | None) -> Run:
     else:
         words = tuple(signal.item for signal in signals.signals if signal.quantity.unit is None)
         table = Table(path, Options(words=frozenset(words)))
-    columns = apply(signals, asyncio.run(_all(table)))
+    columns = to_columns(signals, asyncio.run(_all(table)))
     told = table.told
     return Run(
         columns=columns,

@@ -25,12 +25,12 @@ class _Signals(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_Signals, short_help="Say what a machine's items mean: propose a signal map, or check one.")
-def signals() -> None:
+@click.group("signals", cls=_Signals, short_help="Say what a machine's items mean: propose a signal map, or check one.")
+def signals_group() -> None:
     """Propose a signal map for what a source offers (camtwin signals URL -o MAP.toml), or check one."""
 
 
-@signals.command(short_help="Propose a signal map for a source.")
+@signals_group.command("propose", short_help="Propose a signal map for a source.")
 @source_options
 @click.option("-o", "--output", type=FILE, required=True, metavar="MAP.toml", help="The map ('-': standard output).")
 @click.option(
@@ -42,7 +42,7 @@ def signals() -> None:
     help="How long to listen where the source cannot say what it has [s].",
 )
 @click.pass_obj
-def propose(settings: Settings, /, url: str, output: Path, listen: float, **said: Any) -> None:
+def propose_command(settings: Settings, /, url: str, output: Path, listen: float, **said: Any) -> None:
     """Ask the source at URL what it has, or listen to it, and write down what that seems to mean.
 
     The map is to be looked over: units and meanings are taken from names where the source declares none.
@@ -58,11 +58,11 @@ def propose(settings: Settings, /, url: str, output: Path, listen: float, **said
             say(note)
 
 
-@signals.command(short_help="Check a signal map.")
+@signals_group.command("check", short_help="Check a signal map.")
 @click.argument("file", metavar="MAP.toml", type=FILE)
 @common
 @click.pass_obj
-def check(settings: Settings, /, file: Path) -> None:
+def check_command(settings: Settings, /, file: Path) -> None:
     """Check a signal map and show what it says."""
     found = read_signals(file)
     if not settings.quiet:

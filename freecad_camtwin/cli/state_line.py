@@ -57,7 +57,7 @@ def _overrides(state: State) -> list[str]:
     return [f"{name} {value:.0f} %" for name, value in pairs if value is not None and value != 100]
 
 
-async def show(line: Callable[[], str], *, quiet: bool) -> None:
+async def show_state_line(line: Callable[[], str], *, quiet: bool) -> None:
     """Show a line at the bottom of the terminal until cancelled; nothing where there is no terminal."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:

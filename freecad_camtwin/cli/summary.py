@@ -9,7 +9,7 @@ import numpy as np
 from freecad_camtwin.cli.text import say, table
 from freecad_camtwin.twin.analysis import schema
 from freecad_camtwin.twin.analysis.analysis import Analysis
-from freecad_camtwin.twin.analysis.verdicts import summary
+from freecad_camtwin.twin.analysis.verdicts import verdict_sentences
 from freecad_camtwin.twin.base.words import clock, digits
 from freecad_camtwin.twin.job.toolpath import Floats
 
@@ -26,7 +26,7 @@ _PEAKS = {
 def print_analysis(analysis: Analysis) -> None:
     """Print the verdicts, the operations with their peaks, and what is unknown."""
     entries = [schema.operation(analysis, index) for index in range(len(analysis.job.operations))]
-    for name, sentence in summary(analysis).items():
+    for name, sentence in verdict_sentences(analysis).items():
         say(f"{name.capitalize() + ':':8}{sentence}")
     verdicts = [verdict for entry in entries for verdict in entry["verdicts"]]
     for verdict in verdicts:

@@ -42,7 +42,7 @@ _POSITIVE = Finite(min=0, min_open=True)
 @identity_options
 @common
 @click.pass_obj
-def virtual_machine(
+def virtual_machine_command(
     settings: Settings,
     /,
     job: Path,

@@ -13,7 +13,7 @@ import msgspec
 
 from freecad_camtwin.cli.connecting import Source, machine_options, until_interrupted
 from freecad_camtwin.cli.options import Finite, Settings
-from freecad_camtwin.cli.state_line import show, state_line
+from freecad_camtwin.cli.state_line import show_state_line, state_line
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.live.flow import Block, Flow
 from freecad_camtwin.live.pipe import Pipe
@@ -21,14 +21,14 @@ from freecad_camtwin.live.state import Keeper
 from freecad_camtwin.twin.signals.state import State
 
 
-@click.command(short_help="Show what a machine does now; store nothing.")
+@click.command("watch", short_help="Show what a machine does now; store nothing.")
 @machine_options
 @click.option("--json", "as_json", is_flag=True, help="Print the state as lines of JSON.")
 @click.option("--pipe", is_flag=True, help="Write state and rows to standard output, as FreeCAD reads them.")
 @click.option("--every", type=Finite(0.01, 3600), default=1.0, metavar="S", help="Between two lines [s].")
 @click.option("--duration", type=Finite(min=0, min_open=True), metavar="S", help="Stop after so long [s].")
 @click.pass_obj
-def watch(
+def watch_command(
     settings: Settings, /, url: str, as_json: bool, pipe: bool, every: float, duration: float | None, **said: Any
 ) -> None:
     """Show what the machine at URL does: operation, tool, line, load against prediction, overrides, state.
@@ -99,7 +99,7 @@ class Piped:
 async def _watch(source: Source, settings: Settings, teller: Teller, duration: float | None) -> None:
     flow = await source.flow(quiet=settings.quiet)
     keeper = Keeper(flow, source.package)
-    line = asyncio.create_task(show(lambda: state_line(keeper.state), quiet=not teller.is_line))
+    line = asyncio.create_task(show_state_line(lambda: state_line(keeper.state), quiet=not teller.is_line))
     try:
         with until_interrupted(flow.stop):
             await _tell(flow, keeper, teller, duration)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.store.reader import RecordingReader
-from freecad_camtwin.store.run import told, words
+from freecad_camtwin.store.run import run_observations, words
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import Observations, Samples
 
@@ -22,7 +22,7 @@ class RecordingSource:
         """Yield all rows in the order they came; see ``protocol.Connector``."""
         with RecordingReader(self._path) as reader:
             self.told.simulated = reader.header.simulated
-            for observation in told(reader, reader.arrivals()):
+            for observation in run_observations(reader, reader.arrivals()):
                 if isinstance(observation, Samples):
                     self.told.received += len(observation.time)
                     await asyncio.sleep(0)

@@ -37,7 +37,7 @@ def attach(job: Any, *, material: str | None = None, machine: str | None = None,
         raise InputError(f"{objective!r} is no objective; choose one of {', '.join(OBJECTIVES)}")
     settings = {"Material": material, "Machine": machine, "Objective": objective}
     with feeds.transaction(job.Document, "Attach twin"):
-        twin = twin_object.attach(job)
+        twin = twin_object.attach_twin(job)
         for name, value in settings.items():
             if value is not None:
                 setattr(twin, name, value)
@@ -70,7 +70,7 @@ def mend(job: Any, *, plan_options: "PlanOptions | None" = None, **options: Any)
 def apply(job: Any, plan: FeedPlan) -> list[Any]:
     """Lay the plan's feeds over the operations as dressups, and return these. PlanError where it does not fit."""
     with feeds.transaction(job.Document, "Write planned feeds"):
-        return feeds.apply(job, plan)
+        return feeds.apply_plan(job, plan)
 
 
 def post(job: Any, name: str, arguments: str | None = None) -> str:
@@ -110,15 +110,15 @@ def import_run(
         raise DocumentError(f"save document {job.Document.Label!r} first: a run's figures are kept beside its file")
     made = _executions(job, run, package, options)
     from freecad_camtwin.twin.runs.file import folder_of, save_execution, written
-    from freecad_camtwin.twin.runs.summary import summary
+    from freecad_camtwin.twin.runs.summary import execution_properties
 
     folder = folder_of(job.Document.FileName)
     told = []
     for each in made:
         files, sha256 = written(each)
         name = execution.beside(job.Document.FileName, folder / next(reversed(files)))
-        told.append({**summary(each), "Sidecar": name, "SidecarHash": sha256})
-        execution.check(job, told[-1])
+        told.append({**execution_properties(each), "Sidecar": name, "SidecarHash": sha256})
+        execution.check_execution(job, told[-1])
     for each in made:
         save_execution(each, folder)
     with feeds.transaction(job.Document, "Import run"):
@@ -128,7 +128,7 @@ def import_run(
 def load_run(obj: Any) -> "Execution":
     """Return all figures of an execution object, those of every move included; InputError where they are not there."""
     _analysis()
-    found: Execution = execution.load(obj)
+    found: Execution = execution.load_kept_execution(obj)
     return found
 
 

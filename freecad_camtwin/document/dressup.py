@@ -128,7 +128,7 @@ def _lay_over(job: Any, top: Any) -> Any:
     obj.Base = top
     obj.Label = top.Label + _SUFFIX
     _exchange(job, top, obj)
-    views.dress(obj)
+    views.add_view_provider(obj)
     views.hide(top)
     return obj
 
@@ -169,7 +169,7 @@ def release(job: Any, obj: Any) -> None:
     base = structure.below(obj)
     if obj in job.Operations.Group:
         _exchange(job, obj, base)
-        views.show(base)
+        views.show_object(base)
     for other in obj.InList:
         if structure.is_path(other) and structure.below(other) == obj:
             other.Base = base

@@ -61,7 +61,7 @@ def add(job: Any, summary: Mapping[str, Any]) -> Any:
 
     ``summary``: what ``twin.execution_summary`` says of it, with the keys ``Sidecar`` and ``SidecarHash``.
     """
-    twin = check(job, summary)
+    twin = check_execution(job, summary)
     obj = job.Document.addObject("App::FeaturePython", "CamTwinExecution")
     ExecutionObject(obj)
     obj.Label = summary["Label"]
@@ -69,13 +69,13 @@ def add(job: Any, summary: Mapping[str, Any]) -> Any:
         if row.name in summary:
             setattr(obj, row.name, summary[row.name])
     twin.Executions = [*structure.executions(twin), obj]
-    views.dress(obj)
+    views.add_view_provider(obj)
     for each in (obj, twin):
         each.purgeTouched()
     return obj
 
 
-def check(job: Any, summary: Mapping[str, Any]) -> Any:
+def check_execution(job: Any, summary: Mapping[str, Any]) -> Any:
     """Return the job's twin; DocumentError, one sentence, where an execution cannot be put under it."""
     twin = structure.twin(job)
     if twin is None:
@@ -115,7 +115,7 @@ def check_path(job: Any, ran: Mapping[str, str], source: str) -> None:
             )
 
 
-def job_of(obj: Any) -> Any:
+def job_of_execution(obj: Any) -> Any:
     """Return the job whose twin keeps an execution; DocumentError where none does any more."""
     twin = next((each for each in obj.InList if structure.is_marked(each, structure.TWIN)), None)
     if twin is None or twin.Job is None:
@@ -136,7 +136,7 @@ def sidecar(obj: Any) -> Path:
     return Path(document.FileName).parent / named
 
 
-def load(obj: Any) -> Any:
+def load_kept_execution(obj: Any) -> Any:
     """Read the figures of every move of an execution; InputError where its file is missing or not the one it was."""
     from freecad_camtwin.twin.runs.file import load_execution  # not above: FreeCAD's Python may lack msgspec
 

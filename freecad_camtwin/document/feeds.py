@@ -30,7 +30,7 @@ def transaction(document: Any, name: str) -> Iterator[None]:
         (document.commitTransaction if whole else document.abortTransaction)()
 
 
-def matches(job: Any, plan: FeedPlan) -> list[PlannedOperation]:
+def planned_operations(job: Any, plan: FeedPlan) -> list[PlannedOperation]:
     """The outermost object of each operation that the plan changes; PlanError where one is gone or another now."""
     tops = [top for top in structure.operations(job) if structure.is_path(top)]
     found = [(_find(job, tops, item), item) for item in plan.operations if item.changes]
@@ -52,11 +52,11 @@ def _find(job: Any, tops: list[Any], item: OperationPlan) -> Any:
     raise PlanError(f"the plan is for an operation {item.label!r}, which job {job.Label!r} does not have")
 
 
-def apply(job: Any, plan: FeedPlan) -> list[Any]:
+def apply_plan(job: Any, plan: FeedPlan) -> list[Any]:
     """Lay the plan's feeds over the operations that it changes, instead of any feeds that we laid there before."""
     if job.Proxy is None:
         raise DocumentError(f"job {job.Label!r} was made by another FreeCAD version, which alone can change it")
-    found = matches(job, plan)
+    found = planned_operations(job, plan)
     kept = {top.Name for top, _ in found}
     for top in structure.operations(job):
         if structure.feed_dressup(top) is not None and top.Name not in kept:
@@ -69,7 +69,7 @@ def apply_in_memory(job: Any, plan: FeedPlan) -> int:
 
     For documents that must not be saved here, because their proxies are lost.
     """
-    found = matches(job, plan)
+    found = planned_operations(job, plan)
     for top, item in found:
         applied = apply_to_commands(commands_of(structure.planned(top)), item)
         if applied.sentence:

@@ -15,7 +15,7 @@ from freecad_camtwin.twin.base import files
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str], source: str | os.PathLike[str] | None = None) -> Iterator[Path]:
+def replacing_result(path: str | os.PathLike[str], source: str | os.PathLike[str] | None = None) -> Iterator[Path]:
     """A path beside ``path`` to write to; at the end it takes its place. OutputError where that cannot be.
 
     ``source``: a file that must not be overwritten.
@@ -34,13 +34,13 @@ def replacing(path: str | os.PathLike[str], source: str | os.PathLike[str] | Non
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file in one stroke, lines ended as they are."""
-    with replacing(path) as part:
+    with replacing_result(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
 
 
 def save_document(document: Any, path: str | os.PathLike[str], source: str | os.PathLike[str]) -> None:
     """Save what is ours in an open document into a copy of ``source``, the file that it was read from."""
-    with replacing(path, source) as part:
+    with replacing_result(path, source) as part:
         saved = part.with_name("saved.FCStd")
         try:
             document.saveCopy(str(saved))

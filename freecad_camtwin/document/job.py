@@ -16,7 +16,7 @@ from freecad_camtwin.document.stock import read_stock
 from freecad_camtwin.errors import DocumentError
 from freecad_camtwin.twin.feeds.plan import OBJECTIVES, commands_hash
 from freecad_camtwin.twin.job.job import Job, Operation
-from freecad_camtwin.twin.job.stored_job import StoredJob, StoredOperation, interpret
+from freecad_camtwin.twin.job.stored_job import StoredJob, StoredOperation, interpret_stored
 from freecad_camtwin.twin.job.tool import Tool
 
 _FEED_MOVES = ("G1", "G01", "G2", "G02", "G3", "G03")
@@ -24,7 +24,7 @@ _FEED_MOVES = ("G1", "G01", "G2", "G02", "G3", "G03")
 
 def read_job(job: Any, *, bare: bool = False) -> Job:
     """Read a job object. ``bare`` reads what lies under our feed dressups: what a new plan is made for."""
-    return interpret(read_stored(job, bare=bare))
+    return interpret_stored(read_stored(job, bare=bare))
 
 
 def read_stored(

@@ -35,7 +35,7 @@ def heal(document: Any) -> int:
             obj.Proxy = proxy
             proxy.onDocumentRestored(obj)  # type: ignore[attr-defined]
             healed += 1
-        views.dress(obj)
+        views.add_view_provider(obj)
     return healed
 
 

@@ -46,24 +46,24 @@ class _Seen:
 
 
 def post_proven(job: Any, name: str, arguments: str | None = None) -> str:
-    """Post a job as ``post`` does, and prove that our feed dressups changed nothing but feeds.
+    """Post a job as ``post_job`` does, and prove that our feed dressups changed nothing but feeds.
 
     PlanError if they did. A program that cannot be read, as its controller's language is another, is posted with a
     warning: then only the check of its stored commands stands behind it.
     """
-    program = post(job, name, arguments)
+    program = post_job(job, name, arguments)
     if not any(structure.feed_dressup(top) for top in structure.operations(job)):
         return program
     from freecad_camtwin.twin.feeds.proof import prove_programs  # not above: a FreeCAD that hands a job over
 
     try:
-        prove_programs(post(job, name, arguments, bare=True).encode(), program.encode())
+        prove_programs(post_job(job, name, arguments, bare=True).encode(), program.encode())
     except ProgramError as error:
         FreeCAD.Console.PrintWarning(f"CAM Twin: the program could not be compared with the one before: {error}\n")
     return program
 
 
-def post(job: Any, name: str, arguments: str | None = None, *, bare: bool = False) -> str:
+def post_job(job: Any, name: str, arguments: str | None = None, *, bare: bool = False) -> str:
     """The job as a program, by the post processor that FreeCAD calls ``name``, such as "linuxcnc" or "grbl".
 
     ``arguments``: the post processor's own; by default the job's, if ``name`` is the one that the job is set to.

@@ -30,7 +30,7 @@ import FreeCAD
 from freecad_camtwin.document import api, dressup, execution, feeds, observer, stored, structure, versions
 from freecad_camtwin.document.files import save_document, write_text
 from freecad_camtwin.document.job import lost_proxies, open_document, read_stored
-from freecad_camtwin.document.post import post
+from freecad_camtwin.document.post import post_job
 from freecad_camtwin.errors import CamTwinError, DocumentError, PlanError
 from freecad_camtwin.twin.feeds.plan import FeedPlan
 from freecad_camtwin.twin.job.job_file import save_stored
@@ -50,7 +50,7 @@ def carry_out(request: ChildRequest) -> ChildAnswer:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[tuple[Any, stored.StoredDocument]]:
+def opened_document(path: str) -> Iterator[tuple[Any, stored.StoredDocument]]:
     """A copy of the document at ``path``, open, and what its file says."""
     file = stored.inspect(path)
     with tempfile.TemporaryDirectory(prefix="camtwin-") as folder:
@@ -77,7 +77,7 @@ def _chosen(document: Any, word: str | None) -> list[Any]:
 def _read(request: ChildRequest) -> ChildAnswer:
     output = Path(request["output"])
     source = request["document"]
-    with opened(source) as (document, file):
+    with opened_document(source) as (document, file):
         chosen = _chosen(document, request.get("job"))
         jobs = []
         for number, job in enumerate(chosen):
@@ -101,7 +101,7 @@ def _one(document: Any, request: ChildRequest) -> Any:
 
 
 def _attach(request: ChildRequest) -> ChildAnswer:
-    with opened(request["document"]) as (document, file):
+    with opened_document(request["document"]) as (document, file):
         _must_be_saveable(document, file, request)
         settings = {name: request[name] for name in ("material", "machine", "objective") if request.get(name)}
         api.attach(_one(document, request), **settings)
@@ -110,7 +110,7 @@ def _attach(request: ChildRequest) -> ChildAnswer:
 
 def _apply(request: ChildRequest) -> ChildAnswer:
     plan = FeedPlan.from_json(_text(request["plan"]))
-    with opened(request["document"]) as (document, file):
+    with opened_document(request["document"]) as (document, file):
         job = _one(document, request)
         dressup.refresh(job)
         lost = lost_proxies(document, file)
@@ -126,7 +126,7 @@ def _apply(request: ChildRequest) -> ChildAnswer:
 
 
 def _clear(request: ChildRequest) -> ChildAnswer:
-    with opened(request["document"]) as (document, file):
+    with opened_document(request["document"]) as (document, file):
         _must_be_saveable(document, file, request)
         job = _one(document, request)
         removed = api.clear(job, keep_twin=bool(request.get("keep_twin")))
@@ -134,7 +134,7 @@ def _clear(request: ChildRequest) -> ChildAnswer:
 
 
 def _post(request: ChildRequest) -> ChildAnswer:
-    with opened(request["document"]) as (document, file):
+    with opened_document(request["document"]) as (document, file):
         job = _one(document, request)
         dressup.refresh(job)
         is_planned = any(structure.feed_dressup(top) for top in structure.operations(job))
@@ -143,7 +143,7 @@ def _post(request: ChildRequest) -> ChildAnswer:
 
 
 def _import(request: ChildRequest) -> ChildAnswer:
-    with opened(request["document"]) as (document, file):
+    with opened_document(request["document"]) as (document, file):
         _must_be_saveable(document, file, request)
         job = _one(document, request)
         twin = structure.twin(job)
@@ -191,7 +191,7 @@ def _posted_bare(job: Any, request: ChildRequest) -> ChildAnswer:
 
 
 def _program(job: Any, request: ChildRequest, *, bare: bool = False) -> str:
-    return post(job, request.get("post") or job.PostProcessor, request.get("post_args"), bare=bare)
+    return post_job(job, request.get("post") or job.PostProcessor, request.get("post_args"), bare=bare)
 
 
 def _saved(document: Any, request: ChildRequest) -> ChildAnswer:

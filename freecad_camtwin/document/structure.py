@@ -50,7 +50,7 @@ def _names(found: list[Any]) -> str:
     return ", ".join(repr(job.Label) for job in found)
 
 
-def job_of(operation: Any) -> Any | None:
+def job_of_operation(operation: Any) -> Any | None:
     """The job in whose operations an object stands, itself or beneath a dressup."""
     return next((job for job in jobs(operation.Document) if operation in _reachable(job)), None)
 

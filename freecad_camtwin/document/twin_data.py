@@ -37,7 +37,7 @@ _UUID = Property(
 OPERATION = (_UUID, *LIMITS.values())
 
 
-def note(root: Any) -> None:
+def declare_operation(root: Any) -> None:
     """Give an operation its identity and its limits' properties, where it has none yet."""
     declare(root, OPERATION)
     if not root.CamTwinUUID:
@@ -45,7 +45,7 @@ def note(root: Any) -> None:
 
 
 def forget(root: Any) -> None:
-    """Remove what ``note`` added."""
+    """Remove what ``declare_operation`` added."""
     withdraw(root, OPERATION)
 
 

@@ -46,7 +46,7 @@ class TwinObject(ObjectProxy):
         super().onDocumentRestored(obj)
 
 
-def attach(job: Any) -> Any:
+def attach_twin(job: Any) -> Any:
     """The twin of a job, made if it has none; every operation gets its identity."""
     obj = structure.twin(job)
     if obj is None:
@@ -55,11 +55,11 @@ def attach(job: Any) -> Any:
         obj.Label = f"{job.Label} twin"
         obj.Job = job
         obj.TwinUUID = str(uuid.uuid4())
-        views.dress(obj)
+        views.add_view_provider(obj)
         obj.purgeTouched()
     for top in structure.operations(job):
         if structure.is_path(top):
-            twin_data.note(structure.root(top))
+            twin_data.declare_operation(structure.root(top))
     return obj
 
 

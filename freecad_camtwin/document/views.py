@@ -14,12 +14,12 @@ from freecad_camtwin.document.properties import MARK
 _attachers: dict[str, Callable[[Any], object]] = {}
 
 
-def provide(kind: str, attach: Callable[[Any], object]) -> None:
+def register_view_provider(kind: str, attach: Callable[[Any], object]) -> None:
     """Let ``attach`` give a view object its provider, for objects of this kind."""
     _attachers[kind] = attach
 
 
-def dress(obj: Any) -> None:
+def add_view_provider(obj: Any) -> None:
     """Give an object of ours its view provider, where there are windows and it has none."""
     attach = _attachers.get(getattr(obj, MARK, ""))
     if not FreeCAD.GuiUp or attach is None or obj.ViewObject is None:
@@ -33,7 +33,7 @@ def hide(obj: Any) -> None:
     _show(obj, False)
 
 
-def show(obj: Any) -> None:
+def show_object(obj: Any) -> None:
     """Show an object in the window, where there is one."""
     _show(obj, True)
 

@@ -19,10 +19,10 @@ from freecad_camtwin.errors import CamTwinError
 from freecad_camtwin.gui.background import BackgroundTask, is_busy
 from freecad_camtwin.gui.selection import selected_job
 from freecad_camtwin.gui.state import state_of, watch_documents
-from freecad_camtwin.report.page import html
+from freecad_camtwin.report.page import report_html
 from freecad_camtwin.twin.analysis.analysis import Analysis, analyze
 from freecad_camtwin.twin.feeds.mend import Mended, mend
-from freecad_camtwin.twin.job.stored_job import StoredJob, interpret
+from freecad_camtwin.twin.job.stored_job import StoredJob, interpret_stored
 
 
 def translate(context: str, text: str) -> str:
@@ -65,7 +65,7 @@ class JobCommand(ABC):
         return None
 
     def Activated(self) -> None:
-        with told():
+        with errors_shown():
             self.run(selected_job())
 
     @abstractmethod
@@ -103,7 +103,7 @@ class Analyse(JobCommand):
         """Draw the analysis, and say its verdicts in the report view."""
         state_of(job).show(job.Document, analysis)
         for sentence in (*analysis.verdicts, *analysis.warnings):
-            note(sentence)
+            print_to_report_view(sentence)
 
 
 class PlanFeeds(JobCommand):
@@ -120,19 +120,19 @@ class PlanFeeds(JobCommand):
 
     def apply(self, job: Any, result: Mended) -> None:
         """Lay the plan over the job as one step that can be undone, and show the new load."""
-        with told():
+        with errors_shown():
             with transaction(job.Document, translate("CamTwin", "Plan feeds")):
                 api.apply(job, result.plan)
-            note(result.plan.sentence)
+            print_to_report_view(result.plan.sentence)
             Analyse().show(job, result.after)
 
 
 def _analysis(stored: StoredJob, progress: Callable[[float], None]) -> Analysis:
-    return analyze(interpret(stored), progress=progress)
+    return analyze(interpret_stored(stored), progress=progress)
 
 
 def _mended(stored: StoredJob, progress: Callable[[float], None]) -> Mended:
-    return mend(interpret(stored), progress=progress)
+    return mend(interpret_stored(stored), progress=progress)
 
 
 class Clear(JobCommand):
@@ -164,7 +164,7 @@ class Post(JobCommand):
         path = ask_path(translate("CamTwin", "Write the program"), f"{job.Label}.ngc", "*.ngc *.nc *.gcode")
         if path:
             write_text(path, api.post(job, job.PostProcessor or _DEFAULT_POST))
-            note(translate("CamTwin", "Wrote {}.").format(path))
+            print_to_report_view(translate("CamTwin", "Wrote {}.").format(path))
 
 
 class Report(JobCommand):
@@ -181,12 +181,12 @@ class Report(JobCommand):
         path = ask_path(translate("CamTwin", "Write the report"), f"{job.Label}.html", "*.html")
         analysis = state_of(job).analysis
         if path and analysis:
-            write_text(path, html(analysis))
+            write_text(path, report_html(analysis))
             show_page(path)
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def errors_shown() -> Iterator[None]:
     """Tell the user what goes wrong inside the block."""
     try:
         yield
@@ -194,7 +194,7 @@ def told() -> Iterator[None]:
         tell(str(error))
 
 
-def note(sentence: str) -> None:
+def print_to_report_view(sentence: str) -> None:
     """Write one sentence into the report view."""
     App.Console.PrintMessage(f"CAM Twin: {sentence}\n")
 

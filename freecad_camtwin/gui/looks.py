@@ -7,8 +7,8 @@ from freecad_camtwin.gui.view_feed_dressup import ViewFeedDressup
 from freecad_camtwin.gui.view_twin import ViewTwin
 
 
-def provide() -> None:
+def register_looks() -> None:
     """Name the view provider of each kind of object."""
-    views.provide(structure.FEED_DRESSUP, ViewFeedDressup)
-    views.provide(structure.TWIN, ViewTwin)
-    views.provide(structure.EXECUTION, ViewExecution)
+    views.register_view_provider(structure.FEED_DRESSUP, ViewFeedDressup)
+    views.register_view_provider(structure.TWIN, ViewTwin)
+    views.register_view_provider(structure.EXECUTION, ViewExecution)

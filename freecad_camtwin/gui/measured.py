@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from freecad_camtwin.document import execution
 from freecad_camtwin.document.job import read_job
 from freecad_camtwin.errors import DocumentError
-from freecad_camtwin.gui.commands import note, told, translate
+from freecad_camtwin.gui.commands import errors_shown, print_to_report_view, translate
 from freecad_camtwin.gui.overlay import colours
 from freecad_camtwin.gui.state import state_of
 from freecad_camtwin.twin.cycle_time.schedule import points_along
@@ -20,17 +20,17 @@ from freecad_camtwin.twin.runs.execution import Execution
 CHORDS = 12
 
 
-def show(obj: Any) -> None:
+def show_measured(obj: Any) -> None:
     """Draw what an execution measured, if the job's path is still the one that ran; say the reason where it is not."""
-    with told():
-        job = execution.job_of(obj)
+    with errors_shown():
+        job = execution.job_of_execution(obj)
         execution.check_path(job, dict(obj.PathHashes), obj.Source)
-        found = execution.load(obj)
+        found = execution.load_kept_execution(obj)
         path = read_job(job).toolpath
         if len(found.moves["time"]) != path.moves or found.load is None:
             raise DocumentError(f"{obj.Label!r} measured no load along the job's path")
         state_of(job).draw(job.Document, *lines(path, found))
-        note(translate("CamTwin", "{}: measured {} along the toolpath.").format(obj.Label, found.load))
+        print_to_report_view(translate("CamTwin", "{}: measured {} along the toolpath.").format(obj.Label, found.load))
 
 
 def lines(path: Toolpath, found: Execution) -> tuple[NDArray[np.float32], NDArray[np.uint32], NDArray[np.int32]]:

@@ -31,4 +31,4 @@ def selected_job() -> Any:
 
 def _owner(obj: Any, found: list[Any]) -> Any | None:
     link = getattr(obj, "Job", None)  # a twin names its job
-    return link if link in found else structure.job_of(obj)
+    return link if link in found else structure.job_of_operation(obj)

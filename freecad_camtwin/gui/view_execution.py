@@ -15,5 +15,5 @@ class ViewExecution(View):
         """Draw the measured load along the toolpath."""
         from freecad_camtwin.gui import measured  # not above: proxies are imported at FreeCAD's start
 
-        measured.show(self._obj)
+        measured.show_measured(self._obj)
         return True

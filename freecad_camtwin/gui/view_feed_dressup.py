@@ -18,7 +18,7 @@ class ViewFeedDressup(View):
 
     def onDelete(self, view: Any, _names: Any = None) -> bool:
         """Put the operation back in its place before FreeCAD deletes what lay over it."""
-        job = structure.job_of(view.Object)
+        job = structure.job_of_operation(view.Object)
         if job is not None:
             dressup.release(job, view.Object)
         return True

@@ -157,7 +157,7 @@ class DemoBroker:
             if not payload:
                 del self._retained[topic]
         for other in list(self._clients):
-            options = [each for name, each in other.filters.items() if matches(name, topic)]
+            options = [each for name, each in other.filters.items() if filter_matches(name, topic)]
             options = [each for each in options if not (each & 4 and other is client)]  # "no local"
             if options:
                 other.deliver(message, max(each & 3 for each in options), retained=False)
@@ -177,14 +177,14 @@ class DemoBroker:
         client.send(SUBACK << 4, body[:2] + b"\x00" + bytes(codes))
         for name, options in asked:
             for topic, message in self._retained.items() if not options & 0x20 else ():  # "do not send retained"
-                if name in client.filters and matches(name, topic):
+                if name in client.filters and filter_matches(name, topic):
                     client.deliver(message, options & 3, retained=True)
 
 
-def matches(name: str, topic: str) -> bool:
+def filter_matches(name: str, topic: str) -> bool:
     """Whether a filter with wildcards fits a topic.
 
-    >>> matches("shop/+/cmd", "shop/mill/cmd"), matches("shop/#", "shop"), matches("shop/+", "shop/a/b")
+    >>> filter_matches("shop/+/cmd", "shop/mill/cmd"), filter_matches("shop/#", "shop"), filter_matches("shop/+", "a/b")
     (True, True, False)
     """
     parts, words = name.split("/"), topic.split("/")

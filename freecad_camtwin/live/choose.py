@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from freecad_camtwin.connectors import Connector, Options, open_connector
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.twin.signals.discovery import Item, propose
+from freecad_camtwin.twin.signals.discovery import Item, propose_signals
 from freecad_camtwin.twin.signals.observation import GAP, Event
 from freecad_camtwin.twin.signals.signal_map import SignalMap, read_signals
 
@@ -34,7 +34,7 @@ class Choice:
     listened: float = 0.0  #: for how long a source was heard, and not recorded, to propose the map [s]
 
 
-async def choose(url: str, options: Options, said: Path | None, package: "Package | None") -> Choice:
+async def choose_signals(url: str, options: Options, said: Path | None, package: "Package | None") -> Choice:
     """Return the signal map for a source; InputError where nothing that it offers could be understood.
 
     A package's map is of its machine: for a source that offers other items, as a recording does, one is proposed.
@@ -54,14 +54,14 @@ async def proposed(url: str, options: Options, listen: float = LISTEN) -> Choice
     items, listened = await connector.offered(), 0.0
     if not items:
         items, listened = await _heard(url, connector, options.patience, listen)
-    proposal = propose(items, source=url)
+    proposal = propose_signals(items, source=url)
     if not proposal.signals.signals:
         names = ", ".join(item.name for item in items[:10]) or "nothing"
         raise InputError(f"{url} offers {names}, of which nothing could be understood; give a signal map (--signals)")
     return Choice(proposal.signals, proposal.notes, is_proposed=True, listened=listened)
 
 
-def opened(url: str, options: Options, signals: SignalMap) -> Connector:
+def open_mapped(url: str, options: Options, signals: SignalMap) -> Connector:
     """Open a source of which we know what we want, and which items are words, from its signal map."""
     items = tuple(dict.fromkeys(signal.item for signal in signals.signals))
     words = frozenset(signal.item for signal in signals.signals if signal.quantity.unit is None)

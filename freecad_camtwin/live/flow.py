@@ -102,7 +102,7 @@ class Flow:
         """Yield rows and words; a gap begins a block of its own, so that it lies between rows."""
         parts: list[Columns] = []
         gaps: list[Gap] = []
-        for observation in merged(waiting):
+        for observation in merged_blocks(waiting):
             if isinstance(observation, Event) and observation.item == GAP:
                 yield Block(joined(parts), tuple(gaps))
                 gap = Gap(self.translator.newest(observation.time), None, observation.value or "not told")
@@ -137,7 +137,7 @@ class Flow:
         return Block(joined([self._placer.take(rest), self._placer.rest()]))
 
 
-def merged(observations: list[Observation]) -> Iterator[Observation]:
+def merged_blocks(observations: list[Observation]) -> Iterator[Observation]:
     """Yield blocks of the same items that follow each other in time as one: a thousand messages are one block then."""
     run: list[Samples] = []
     for observation in observations:

@@ -206,7 +206,7 @@ class Recorder:
         await writer.give(1, lambda recording: recording.count(received=received, dropped=counters))
 
 
-def check_target(path: Path) -> None:
+def check_recording_target(path: Path) -> None:
     """Raise OutputError where a recording could not begin, before anybody waits for a machine."""
     if path.exists():
         raise OutputError(f"{path} exists; a recording never overwrites a file, choose another name")

@@ -49,10 +49,10 @@ def banded(begin: Floats, x: Floats, values: Floats, columns: int = COLUMNS) -> 
     return Band(centre, least, mean, greatest)
 
 
-def figure(analysis: Analysis, after: Analysis | None = None) -> Figure:
+def strip_charts(analysis: Analysis, after: Analysis | None = None) -> Figure:
     """Return the strip charts: feed, load over limit where there are limits, and every quantity with its unit."""
     rows = ["feed", *(["worst"] if np.isfinite(analysis.worst_ratio).any() else []), *QUANTITIES]
-    drawn = style.figure(12.0, 0.7 + 1.25 * len(rows))
+    drawn = style.empty_figure(12.0, 0.7 + 1.25 * len(rows))
     strips = drawn.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
     for axes, row in zip(strips, rows, strict=True):
         _strip(axes, analysis, after, row)

@@ -23,7 +23,7 @@ _SPENT = {
 }  # fmt: skip
 
 
-def html(comparison: Comparison, others: tuple[Execution, ...] = ()) -> str:
+def comparison_html(comparison: Comparison, others: tuple[Execution, ...] = ()) -> str:
     """Return the page. ``others``: further executions of the same run, told in a table."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -56,12 +56,12 @@ def html(comparison: Comparison, others: tuple[Execution, ...] = ()) -> str:
     )
 
 
-def png(comparison: Comparison) -> bytes:
+def comparison_png(comparison: Comparison) -> bytes:
     """Return the toolpath coloured by measured load as a PNG; by measured over predicted load where that is known."""
     with style.styled():
         colouring = by_ratio(comparison) if _has_ratio(comparison) else by_measured(comparison)
         title = f"{comparison.execution.about.job}: {colouring.label} along the toolpath"
-        return style.rendered(path_view.figure(comparison, colouring, title), "png", dpi=140)
+        return style.rendered(path_view.path_figure(comparison, colouring, title), "png", dpi=140)
 
 
 def sentences(comparison: Comparison) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ def _paths(comparison: Comparison) -> list[tuple[bytes, str]]:
     if _has_ratio(comparison):
         caption = "White: as predicted; vermilion: more was measured; blue: less. Grey: not seen, or hardly any load."
         shown.append((by_ratio(comparison), caption))
-    return [(style.rendered(path_view.figure(comparison, how), "png", dpi=130), caption) for how, caption in shown]
+    return [(style.rendered(path_view.path_figure(comparison, how), "png", dpi=130), caption) for how, caption in shown]
 
 
 def _has_ratio(comparison: Comparison) -> bool:

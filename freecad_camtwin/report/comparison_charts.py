@@ -20,7 +20,7 @@ _HUES = ("#0b4f8a", "#d55e00", "#009e73", "#8c6bb1", "#e69f00", "#56b4e9", "#7a4
 
 def strips(comparison: Comparison) -> Figure:
     """Return load, measured over predicted load, and feed, each over path length."""
-    drawn = style.figure(12.0, 6.4)
+    drawn = style.empty_figure(12.0, 6.4)
     rows = drawn.subplots(3, 1, sharex=True, squeeze=False, height_ratios=[1.7, 1.0, 1.0])[:, 0]
     _load(rows[0], comparison)
     _ratio(rows[1], comparison)
@@ -41,7 +41,7 @@ def strips(comparison: Comparison) -> Figure:
 
 def scatter(comparison: Comparison) -> Figure:
     """Return measured against predicted load, a point for each second of cut, and the ratio of each operation."""
-    drawn = style.figure(12.0, 4.8)
+    drawn = style.empty_figure(12.0, 4.8)
     left, right = drawn.subplots(1, 2, width_ratios=[1.0, 1.15])
     _points(left, comparison)
     _ratios(right, comparison)

@@ -14,7 +14,7 @@ from freecad_camtwin.report import charts, path_view, style
 from freecad_camtwin.report.colouring import by_load
 from freecad_camtwin.report.rows import changes_of, operation_rows, unknown_sentences
 from freecad_camtwin.twin.analysis.analysis import Analysis
-from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, summary
+from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, verdict_sentences
 from freecad_camtwin.twin.base.words import QUANTITIES, clock, digits
 from freecad_camtwin.twin.feeds.plan import FeedPlan
 from freecad_camtwin.twin.job.toolpath import Floats
@@ -29,7 +29,7 @@ _HEADS = {
 }
 
 
-def html(analysis: Analysis, after: Analysis | None = None, plan: FeedPlan | None = None) -> str:
+def report_html(analysis: Analysis, after: Analysis | None = None, plan: FeedPlan | None = None) -> str:
     """Return the report on one analysis, or on a job before and after its feeds were mended."""
     shown = after or analysis
     environment = jinja2.Environment(
@@ -40,7 +40,7 @@ def html(analysis: Analysis, after: Analysis | None = None, plan: FeedPlan | Non
     )
     with style.styled():
         paths = _paths(analysis, after)
-        chart = embedded(style.rendered(charts.figure(analysis, after), "svg"), "svg")
+        chart = embedded(style.rendered(charts.strip_charts(analysis, after), "svg"), "svg")
     return environment.get_template("report.html").render(
         title=_title(analysis, after),
         version=__version__,
@@ -64,11 +64,11 @@ def html(analysis: Analysis, after: Analysis | None = None, plan: FeedPlan | Non
     )
 
 
-def png(analysis: Analysis, title: str | None = None) -> bytes:
+def report_png(analysis: Analysis, title: str | None = None) -> bytes:
     """Return the load-coloured toolpath as a PNG."""
     with style.styled():
         words = title if title is not None else f"{analysis.job.label}: load along the toolpath"
-        return style.rendered(path_view.figure(analysis, by_load(analysis), words), "png", dpi=140)
+        return style.rendered(path_view.path_figure(analysis, by_load(analysis), words), "png", dpi=140)
 
 
 def embedded(content: bytes, kind: str) -> Markup:
@@ -92,7 +92,7 @@ def _paths(analysis: Analysis, after: Analysis | None) -> list[dict[str, Any]]:
         colouring = by_load(each)
         if not colouring.limited:
             colouring = type(colouring)(colouring.values, colouring.label, scale.scale, limited=False)
-        image = embedded(style.rendered(path_view.figure(each, colouring), "png", dpi=130), "png")
+        image = embedded(style.rendered(path_view.path_figure(each, colouring), "png", dpi=130), "png")
         pictures.append({"image": image, "caption": caption})
     return pictures
 
@@ -119,7 +119,7 @@ def _facts(analysis: Analysis) -> list[str]:
 
 def _cards(analysis: Analysis, after: Analysis | None) -> list[dict[str, Any]]:
     shown = after or analysis
-    sentences = summary(shown)
+    sentences = verdict_sentences(shown)
     contacts = len(shown.engagement.rapid_contacts)
     worst = _greatest(shown.worst_ratio)
     return [

@@ -96,9 +96,9 @@ def pieces(move: NDArray[np.int32], start: Floats, end: Floats, value: Floats) -
     return start[heads], end[tails], np.fmax.reduceat(value, heads)
 
 
-def figure(shown: Pictured, colouring: Colouring, title: str = "") -> Figure:
+def path_figure(shown: Pictured, colouring: Colouring, title: str = "") -> Figure:
     """Return the picture: top view and isometric view side by side, one legend."""
-    drawn = style.figure(12.0, 1.4 + 5.4 * _tallness(shown))
+    drawn = style.empty_figure(12.0, 1.4 + 5.4 * _tallness(shown))
     left, right = drawn.subplots(1, 2)
     draw(left, shown, colouring, TOP)
     left.set_title("From above")

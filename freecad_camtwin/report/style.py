@@ -68,7 +68,7 @@ def styled() -> Iterator[None]:
         yield
 
 
-def figure(width: float, height: float) -> Figure:
+def empty_figure(width: float, height: float) -> Figure:
     """Return an empty figure [inches] that needs no window and no global state."""
     layout = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.06, rect=(0, 0, 1, 1 - 0.12 / height))
     made = Figure(figsize=(width, height), layout=layout, facecolor="white")

@@ -44,8 +44,8 @@ class PackingError(ValueError):
     """These bytes are not a packed column."""
 
 
-def pack(values: Floats) -> bytes:
-    """Return the bytes of a column of one chunk; ``unpack`` gives every value back, NaN as NaN."""
+def pack_column(values: Floats) -> bytes:
+    """Return the bytes of a column of one chunk; ``unpack_column`` gives every value back, NaN as NaN."""
     unknown = np.isnan(values)
     known = values[~unknown] if unknown.any() else values
     mask = np.packbits(unknown).tobytes() if len(known) < len(values) else b""
@@ -63,7 +63,7 @@ def pack(values: Floats) -> bytes:
     return head + zlib.compress(mask + first + planes.tobytes(), LEVEL)
 
 
-def unpack(data: bytes, rows: int) -> Floats:
+def unpack_column(data: bytes, rows: int) -> Floats:
     """Return the ``rows`` values that were packed. PackingError where the bytes cannot be such a column."""
     try:
         form, is_delta, is_masked, width, count = _HEAD.unpack_from(data)

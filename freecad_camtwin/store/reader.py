@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.store.packing import PackingError, unpack
+from freecad_camtwin.store.packing import PackingError, unpack_column
 from freecad_camtwin.store.schema import MOST_ROWS, OPERATION, Counters, Gap, RecordingHeader, header_from, open_to_read
 from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.signals.observation import Event
@@ -213,7 +213,9 @@ class RecordingReader:
         if "time" not in pieces:
             raise InputError(f"{self.path.name} is damaged: chunk {chunk} has no times")
         try:
-            values = {name: unpack(pieces[name], rows) if name in pieces else np.full(rows, np.nan) for name in wanted}
+            values = {
+                name: unpack_column(pieces[name], rows) if name in pieces else np.full(rows, np.nan) for name in wanted
+            }
         except PackingError as error:
             raise InputError(f"{self.path.name} is damaged: {error} in chunk {chunk}") from error
         time = values.pop("time")

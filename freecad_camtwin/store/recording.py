@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from freecad_camtwin.errors import OutputError
-from freecad_camtwin.store.packing import pack
+from freecad_camtwin.store.packing import pack_column
 from freecad_camtwin.store.schema import CHUNK_ROWS, OPERATION, TABLES, RecordingHeader, header_json
 from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.signals.observation import Event
@@ -269,8 +269,8 @@ class Recording:
         known = {name: column for name, column in known.items() if not np.isnan(column).all()}
         low, high = float(times.min()), float(times.max())
         chunk = self._insert("chunk", [(None, stop - start, low, high)])
-        pieces: list[tuple[object, ...]] = [(chunk, "time", low, high, pack(times))]
-        pieces += [(chunk, name, *_extremes(column), pack(column)) for name, column in known.items()]
+        pieces: list[tuple[object, ...]] = [(chunk, "time", low, high, pack_column(times))]
+        pieces += [(chunk, name, *_extremes(column), pack_column(column)) for name, column in known.items()]
         self._insert("piece", pieces)
         present = np.unique(known.get(OPERATION, np.empty(0)))
         self._insert("presence", [(int(number), chunk) for number in present if float(number).is_integer()])

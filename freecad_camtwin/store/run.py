@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.reader import RecordedRows, RecordingReader
-from freecad_camtwin.twin.signals.columns import Columns, Word, apply
+from freecad_camtwin.twin.signals.columns import Columns, Word, to_columns
 from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Samples
 from freecad_camtwin.twin.signals.run import Run, Silence
 from freecad_camtwin.twin.signals.signal_map import QUANTITIES, SignalMap, decode_signals
@@ -67,7 +67,7 @@ def _of_header(text: str | None, name: str) -> SignalMap:
 
 def _translated(reader: RecordingReader, signals: SignalMap) -> Columns:
     """Rows under the source's names, read by a signal map."""
-    return apply(signals, told(reader, [reader.query()]))
+    return to_columns(signals, run_observations(reader, [reader.query()]))
 
 
 def words(reader: RecordingReader) -> tuple[Event, ...]:
@@ -76,7 +76,7 @@ def words(reader: RecordingReader) -> tuple[Event, ...]:
     return tuple(sorted([*gaps, *reader.events()], key=lambda event: event.time))
 
 
-def told(reader: RecordingReader, parts: Iterable[RecordedRows]) -> Iterator[Observation]:
+def run_observations(reader: RecordingReader, parts: Iterable[RecordedRows]) -> Iterator[Observation]:
     """Yield the rows of all parts, and each word and gap before the first row that is not earlier.
 
     Who records by meaning holds what was last told, so that NaN in such a row is unknown. In a block it is only no

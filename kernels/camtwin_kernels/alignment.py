@@ -36,8 +36,8 @@ SEGMENT = 8
 #: search again, the segment (-1 while lost), the greatest way since it was found, 1 if the lines are of something else.
 AT, TIME, LAST_X, LAST_Y, LAST_Z, OFF, RETRY, HELD, FARTHEST, DOUBT = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 MEMORY = 10
-#: Parameters of ``follow``: farthest from the path [mm], longest silence [s], greatest speed [mm/s], λ, slack and
-#: back [mm].
+#: Parameters of ``follow_positions``: farthest from the path [mm], longest silence [s], greatest speed [mm/s], λ, slack
+#: and back [mm].
 LIMIT, SILENCE, SPEED, WEIGHT, SLACK, BACK = 0, 1, 2, 3, 4, 5
 #: Most candidates of a search.
 CANDIDATES = 64
@@ -253,7 +253,7 @@ def strays(time: float, p: tuple[float, float, float], memory: Any, parameters: 
 
 
 @lean_kernel
-def follow(
+def follow_positions(
     segments: Any,
     clock: Any,
     time: Any,

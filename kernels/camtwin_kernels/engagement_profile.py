@@ -89,7 +89,7 @@ def cut_cones(
 
 
 @lean_part
-def radius_at(shape: int, size: Any, height: float) -> float:
+def profile_radius_at(shape: int, size: Any, height: float) -> float:
     """Return the cutter's radius at ``height`` above its tip [mm], of any shape."""
     if shape != PROFILE:
         return common_radius_at(shape, size, height)
@@ -122,7 +122,7 @@ def _edge_below(size: Any, height: float) -> tuple[float, float, float, float]:
 
 
 @lean_part
-def lean_of_edge(shape: int, size: Any, middle: float, ap: float) -> tuple[float, float, float, float]:
+def profile_lean_of_edge(shape: int, size: Any, middle: float, ap: float) -> tuple[float, float, float, float]:
     """Return the means of sin κ, cos κ, 1 / sin κ and cot κ over the height of a slice, of any shape."""
     if shape != PROFILE:
         return common_lean_of_edge(shape, size, middle, ap)
@@ -140,7 +140,9 @@ def lean_of_edge(shape: int, size: Any, middle: float, ap: float) -> tuple[float
 
 common_radius_at, common_lean_of_edge = engagement_angles.radius_at, reduced.lean_of_edge
 
-_share = lean_part(variant(engagement_angles._share, "profile", radius_at=radius_at))
-measure = lean_kernel(variant(engagement_angles.measure, "profile", radius_at=radius_at, _share=_share))
-integrals = lean_kernel(variant(reduced.integrals, "profile", radius_at=radius_at, lean_of_edge=lean_of_edge))
+_share = lean_part(variant(engagement_angles._share, "profile", radius_at=profile_radius_at))
+profile_measure = lean_kernel(variant(engagement_angles.measure, "profile", radius_at=profile_radius_at, _share=_share))
+profile_integrals = lean_kernel(
+    variant(reduced.integrals, "profile", radius_at=profile_radius_at, lean_of_edge=profile_lean_of_edge)
+)
 cut_moves = engagement.kernel_of("profile", PROFILE, cut_cones, cut_cones, lay_cones)

@@ -2,8 +2,8 @@
 """Reading G-code fast: from characters to words, and from words to moves.
 
 Of a program's blocks nearly all are *plain*: G0 to G3, axis words, arc words, a feed. ``scan`` finds and reads
-these, and ``follow`` turns them into moves. Everything else (modes, offsets, cycles, M words, comments, and all
-that is wrong) is left to ``twin.rs274``, which sets the modes here and lets ``follow`` go on.
+these, and ``follow_program`` turns them into moves. Everything else (modes, offsets, cycles, M words, comments, and all
+that is wrong) is left to ``twin.job.rs274``, which sets the modes here and lets ``follow_program`` go on.
 """
 
 import math
@@ -22,7 +22,7 @@ X, Y, Z, I, J, K, R, F, P = range(9)  # noqa: E741
 WORDS = 9
 
 # What is in force between blocks, as one array of numbers.
-MOTION = 0  # 0 to 3; anything else is not for ``follow``
+MOTION = 0  # 0 to 3; anything else is not for ``follow_program``
 SCALE = 1  # mm per unit of length
 FEED = 2  # feed in force [mm/s, or mm per revolution]; NaN where none was given
 FEED_SCALE = 3  # from an F word to FEED
@@ -39,7 +39,7 @@ MODES = 11
 START, END, CENTRE, SWEEP, SPEED = 0, 3, 6, 9, 10
 COLUMNS = 11
 
-# Why ``follow`` stopped.
+# Why ``follow_program`` stopped.
 DONE = 0
 NOT_PLAIN = 1
 UNKNOWN_POSITION = 2
@@ -323,7 +323,7 @@ def _make(words: Floats, modes: Floats, position: Floats, offset: Floats, move: 
 
 
 @lean_kernel
-def follow(
+def follow_program(
     values: Floats,
     motion: NDArray[np.int8],
     plain: Bytes,

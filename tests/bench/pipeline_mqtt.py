@@ -27,7 +27,7 @@ from freecad_camtwin.live.flow import Flow
 from freecad_camtwin.live.placer import PathPlacer
 from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.package.package import Package, load_package, make_package, save_package
-from freecad_camtwin.twin.signals.discovery import propose
+from freecad_camtwin.twin.signals.discovery import propose_signals
 from plan_jobs import job_of, passes
 
 SECONDS, WARM, ROUNDS = 4.0, 1.0, 5
@@ -71,7 +71,9 @@ def source(*words: object) -> Iterator[subprocess.Popen[str]]:
 
 async def latencies(url: str, package: Package, machine: subprocess.Popen[str], expected: int) -> np.ndarray:
     """Return how late every placed row of a run was [s], in order of time; the machine begins when we listen."""
-    flow = Flow(open_connector(url, Options(interval=0.01, patience=60)), propose(ITEMS).signals, PathPlacer(package))
+    flow = Flow(
+        open_connector(url, Options(interval=0.01, patience=60)), propose_signals(ITEMS).signals, PathPlacer(package)
+    )
     late: list[np.ndarray] = []
     seen = 0
     asyncio.get_running_loop().call_later(1.0, lambda: (machine.stdin.write("\n"), machine.stdin.flush()))

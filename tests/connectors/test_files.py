@@ -10,8 +10,8 @@ from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.run import read_run
 from freecad_camtwin.store.schema import RecordingHeader
-from freecad_camtwin.twin.signals.columns import apply
-from freecad_camtwin.twin.signals.discovery import propose
+from freecad_camtwin.twin.signals.columns import to_columns
+from freecad_camtwin.twin.signals.discovery import propose_signals
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
 from freecad_camtwin.twin.signals.signal_map import Meaning, Signal, SignalMap
 from observing import everything, numbers, until, words
@@ -156,7 +156,7 @@ def test_a_recording_told_again_knows_what_it_knows_when_it_is_read(tmp_path):
     times = [at for each in found for at in (each.time if isinstance(each, Samples) else [each.time])]
     assert times == sorted(times)
     assert connector.told.received == rows
-    columns = apply(propose(asyncio.run(connector.offered())).signals, found)
+    columns = to_columns(propose_signals(asyncio.run(connector.offered())).signals, found)
     for name, expected in read_run(path).columns.values.items():
         np.testing.assert_array_equal(columns.values[name], expected)
     assert [word.value for word in columns.words if word.column == "execution"] == [state.value for state in states]
@@ -167,7 +167,7 @@ def test_a_late_row_of_a_recording_says_nothing_of_the_rows_after_it(tmp_path):
     with Recording.create(path, RecordingHeader(started=0.0)) as recording:
         recording.append([1, 3, 2, 4, 5], {"power": [5, np.nan, 6, np.nan, 7]})
     signals = SignalMap((Signal("power", Meaning.SPINDLE_POWER),))
-    columns = apply(signals, everything(open_connector(f"replay:{path}?speed=max")))
+    columns = to_columns(signals, everything(open_connector(f"replay:{path}?speed=max")))
     np.testing.assert_array_equal(columns.time, [1, 3, 4, 5])
     np.testing.assert_array_equal(columns.values["power"], [5, np.nan, np.nan, 7])
 

@@ -20,7 +20,7 @@ from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.connectors.linuxcnc import poller
 from freecad_camtwin.connectors.linuxcnc.controller import ENVIRONMENT, ITEMS, PolledController, PollerSettings
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.twin.signals.discovery import propose
+from freecad_camtwin.twin.signals.discovery import propose_signals
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
 from freecad_camtwin.twin.signals.signal_map import Meaning
 
@@ -271,7 +271,7 @@ def test_an_address_that_says_nothing_is_refused(address, complaint):
 
 
 def test_what_it_offers_makes_its_own_signal_map():
-    proposal = propose(ITEMS)
+    proposal = propose_signals(ITEMS)
     told = {signal.meaning: signal.item for signal in proposal.signals.signals}
     assert proposal.signals.coordinates == "work"
     assert [told[Meaning(f"POSITION_{axis}")] for axis in "XYZ"] == ["work.x", "work.y", "work.z"]

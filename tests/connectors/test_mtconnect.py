@@ -12,10 +12,10 @@ from lxml import etree
 
 from controllers.recorded_agent import DATA, RecordedAgent, observed, sequence
 from freecad_camtwin.connectors import Options, open_connector
-from freecad_camtwin.connectors.mtconnect.documents import NoMtconnectError, items, read, readings
+from freecad_camtwin.connectors.mtconnect.documents import NoMtconnectError, items, read_document, xml_readings
 from freecad_camtwin.connectors.mtconnect.multipart import MultipartError, MultipartReader, boundary_of
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.twin.signals.discovery import propose
+from freecad_camtwin.twin.signals.discovery import propose_signals
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
 from freecad_camtwin.twin.signals.signal_map import Meaning
 from observing import numbers, until, words
@@ -227,14 +227,14 @@ def test_a_real_probe_proposes_a_map():
     assert found["LX1load"].type == "LOAD"
     assert found["LX1load"].component.startswith("Linear X")
     assert found["Lp1LPathPos.Z"].component.startswith("Linear Z")
-    proposal = propose(found.values())
+    proposal = propose_signals(found.values())
     assert proposal.signals.of(Meaning.EXECUTION).item == "Lpexecution"
     assert proposal.signals.of(Meaning.FEED).item == "Lp1Fact"
 
 
 def test_a_position_of_three_numbers_is_three_items(shared_data):
-    document = read((shared_data / "mtconnect_agent/stepnc-moldy_100ms.xml").read_bytes())
-    found = [reading for reading in readings(document) if reading[1] == "Mp1LPathPos.Z"]
+    document = read_document((shared_data / "mtconnect_agent/stepnc-moldy_100ms.xml").read_bytes())
+    found = [reading for reading in xml_readings(document) if reading[1] == "Mp1LPathPos.Z"]
     assert len(found) == 11_520
     assert found[0][2] == 57.228
 
@@ -245,7 +245,7 @@ def test_a_time_series_ends_at_its_time():
         b'timestamp="1970-01-01T00:00:10Z">1 2 3</AccelerationTimeSeries></Samples></ComponentStream>'
         b"</MTConnectStreams>"
     )
-    found = list(readings(read(series)))
+    found = list(xml_readings(read_document(series)))
     np.testing.assert_allclose([at for at, _, _ in found], [9.8, 9.9, 10])
     assert [value for _, _, value in found] == [1, 2, 3]
 
@@ -253,14 +253,14 @@ def test_a_time_series_ends_at_its_time():
 @given(st.binary(max_size=300))
 def test_no_bytes_but_a_document_are_read(data):
     with pytest.raises(NoMtconnectError):
-        read(data)
+        read_document(data)
 
 
 def test_an_error_document_tells_its_code():
-    assert read((DATA / "agent-2.7-error.xml").read_bytes()).errors == (
+    assert read_document((DATA / "agent-2.7-error.xml").read_bytes()).errors == (
         ("OUT_OF_RANGE", "'from' must be less than 16316"),
     )
-    assert list(items(read((DATA / "agent-2.7-error.xml").read_bytes()))) == []
+    assert list(items(read_document((DATA / "agent-2.7-error.xml").read_bytes()))) == []
 
 
 bodies = st.lists(st.binary(max_size=60).filter(lambda body: b"--cut" not in body and body.strip() == body), max_size=5)
@@ -301,7 +301,7 @@ def test_boundaries_of_either_kind():
 
 def test_all_elements_of_the_recorded_state_are_readings():
     root = etree.fromstring((DATA / "agent-2.7-current.xml").read_bytes())
-    told = {item for _, item, _ in readings(read(etree.tostring(root)))}
+    told = {item for _, item, _ in xml_readings(read_document(etree.tostring(root)))}
     silent = {
         each.get("dataItemId")
         for each in observed(root)

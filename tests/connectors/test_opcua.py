@@ -16,7 +16,7 @@ from controllers.opcua import Peer
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.connectors.opcua.nodes import Variable
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.twin.signals.discovery import propose
+from freecad_camtwin.twin.signals.discovery import propose_signals
 from freecad_camtwin.twin.signals.observation import GAP
 from freecad_camtwin.twin.signals.signal_map import Meaning
 from observing import numbers, until, words
@@ -80,7 +80,7 @@ def test_a_machine_tool_of_a_derived_type_is_found_with_units_and_what_its_maker
     assert load.unit == "%"
     assert items["Production/ActiveProgram/Name"].type == "PROGRAM"
     assert not any(label.startswith("Identification") for label in items)
-    assert propose(items.values()).signals.of(Meaning.SPINDLE_LOAD).item == load.name
+    assert propose_signals(items.values()).signals.of(Meaning.SPINDLE_LOAD).item == load.name
 
 
 def test_a_machine_tool_that_is_not_there_is_named_with_those_that_are(mill):

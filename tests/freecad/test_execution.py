@@ -90,7 +90,7 @@ def test_a_run_along_another_path_is_refused(job, twin):
     with pytest.raises(DocumentError, match="which job 'Job' does not have or has switched off"):
         execution.add(job, told)
     camtwin.clear(job, keep_twin=True)
-    execution.check(job, told)
+    execution.check_execution(job, told)
     name = structure.operations(job)[0].Name
     with pytest.raises(DocumentError, match=r"operation 'Profile' has changed since it ran: monday\.run went along"):
         execution.add(job, summary_of(job, PathHashes={name: "0" * 64}))
@@ -204,7 +204,7 @@ def test_a_recording_is_imported_with_the_figures_of_every_move(job, twin, tmp_p
     for file in (tmp_path / "part.camtwin").iterdir():
         file.unlink()
     with pytest.raises(InputError, match=r"is missing: an execution lies beside its document"):
-        execution.load(obj)
+        execution.load_kept_execution(obj)
 
 
 def test_a_document_that_was_never_saved_is_told_so():

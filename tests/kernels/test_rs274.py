@@ -93,7 +93,7 @@ def follow(text, **modes):
     position, cursor = np.zeros(3), np.array([0, len(plain), 0])
     moves, kinds = np.empty((len(plain), rs274.COLUMNS)), np.empty(len(plain), np.int8)
     blocks = np.empty(len(plain), np.int32)
-    status = rs274.follow(values, motion, plain, state, position, np.zeros(3), cursor, moves, kinds, blocks)
+    status = rs274.follow_program(values, motion, plain, state, position, np.zeros(3), cursor, moves, kinds, blocks)
     return moves[: cursor[2]], status, position
 
 

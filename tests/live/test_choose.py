@@ -14,7 +14,7 @@ from freecad_camtwin.connectors import Options
 from freecad_camtwin.connectors.protocol import Told
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.live import choose as choosing
-from freecad_camtwin.live.choose import choose, proposed
+from freecad_camtwin.live.choose import choose_signals, proposed
 from freecad_camtwin.live.flow import Flow
 from freecad_camtwin.live.recorder import Recorder, Until
 from freecad_camtwin.store.schema import RecordingHeader
@@ -80,7 +80,7 @@ def test_the_map_that_was_given_comes_first_then_the_packages_where_it_fits_the_
         ((Item("power"),), None, None),
     ):
         monkeypatch.setattr(choosing, "open_connector", lambda *_, items=items: Stubborn(items))
-        choice = asked(choose("csv:a", Options(), said, package))
+        choice = asked(choose_signals("csv:a", Options(), said, package))
         assert choice.is_proposed == (signals is None)
         assert signals is None or choice.signals == signals
 

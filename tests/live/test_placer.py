@@ -16,7 +16,7 @@ from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.store.schema import RecordingHeader
 from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.package.package import make_package
-from freecad_camtwin.twin.signals.discovery import Item, propose
+from freecad_camtwin.twin.signals.discovery import Item, propose_signals
 from freecad_camtwin.twin.signals.observation import Samples
 from live_sources import PATIENCE, Script
 from plan_jobs import job_of, passes
@@ -36,7 +36,7 @@ def told(run, rows, step=20):
 
 
 def record(path, package, said):
-    signals = propose([Item(name) for name in "xyz"]).signals
+    signals = propose_signals([Item(name) for name in "xyz"]).signals
     recorder = Recorder(
         Flow(Script(*said), signals, PathPlacer(package)), path, RecordingHeader(0.0), package=package, until=Until()
     )

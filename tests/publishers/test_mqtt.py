@@ -20,7 +20,7 @@ from paho.mqtt.properties import Properties
 from controllers.mosquitto import PATIENCE, Certificates, Mosquitto, free_port, trusting
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.live.broker import DemoBroker, matches
+from freecad_camtwin.live.broker import DemoBroker, filter_matches
 from freecad_camtwin.publishers import PublisherOptions, Spoken, mqtt, open_publisher
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
@@ -285,7 +285,7 @@ def test_a_command_kept_by_the_broker_is_not_followed(broker):
     ],
 )
 def test_a_filter_fits_the_topics_that_the_standard_says(name, topic, fits):
-    assert matches(name, topic) is fits
+    assert filter_matches(name, topic) is fits
 
 
 @pytest.mark.parametrize(

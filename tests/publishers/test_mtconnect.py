@@ -18,7 +18,7 @@ from freecad_camtwin.errors import ConnectorError
 from freecad_camtwin.publishers import Spoken, open_publisher
 from freecad_camtwin.publishers.mtconnect import agent as agents
 from freecad_camtwin.publishers.mtconnect.http import MOST_CONNECTIONS
-from freecad_camtwin.twin.signals.discovery import Item, propose
+from freecad_camtwin.twin.signals.discovery import Item, propose_signals
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
 from freecad_camtwin.twin.signals.signal_map import Meaning
 from observing import PATIENCE, numbers, until, words
@@ -116,7 +116,7 @@ def test_the_probe_is_valid_and_proposes_a_whole_signal_map():
     assert header(root, "testIndicator") == "true"
     assert publisher.model.left_out == ["weather", "7th & last"]
     assert {item.name for item in offered} >= set(NUMBERS)
-    found = propose(offered).signals
+    found = propose_signals(offered).signals
     assert {signal.item for signal in found.signals} >= {*NUMBERS, "program", "execution", "availability"}
     assert found.of(Meaning.POSITION_Z).item == "z"
     assert found.of(Meaning.AXIS_LOAD_X).item == "load_x"

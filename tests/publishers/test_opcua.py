@@ -16,7 +16,7 @@ from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.connectors.opcua.certificates import read_certificates, read_key
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.publishers import PublisherOptions, Spoken, open_publisher
-from freecad_camtwin.twin.signals.discovery import propose
+from freecad_camtwin.twin.signals.discovery import propose_signals
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
 from freecad_camtwin.twin.signals.signal_map import Meaning
 from observing import numbers, until, words
@@ -129,7 +129,7 @@ def test_what_it_offers_proposes_a_whole_signal_map(machine):
     units = {item.name: item.unit for item in offered}
     assert units[f"{NODE}power"] == "W"
     assert units[FEED_OVERRIDE] == "%"
-    told = {signal.meaning: signal.item for signal in propose(offered).signals.signals}
+    told = {signal.meaning: signal.item for signal in propose_signals(offered).signals.signals}
     axes = {Meaning.POSITION_X: f"{NODE}x", Meaning.POSITION_Y: f"{NODE}y", Meaning.POSITION_Z: f"{NODE}z"}
     load = {Meaning.SPINDLE_POWER: f"{NODE}power", Meaning.LINE_NUMBER: f"{NODE}line"}
     program = {Meaning.PROGRAM: PROGRAM, Meaning.FEED_OVERRIDE: FEED_OVERRIDE}

@@ -74,19 +74,19 @@ def test_no_spike_hides_the_rest(shown):
     values = by_measured(shown).values
     assert np.nanmax(values) == by_measured(shown).scale.vmax
     with style.styled():
-        axes = path_view.figure(shown, by_measured(shown)).axes[0]
+        axes = path_view.path_figure(shown, by_measured(shown)).axes[0]
     lines = next(each for each in axes.collections if isinstance(each, LineCollection) and each.get_array() is not None)
     assert len(lines.get_segments()) == len(shown.measured)
 
 
 def test_the_same_run_gives_the_same_page_and_picture(shown):
-    assert comparison.html(shown) == comparison.html(shown)
-    assert comparison.png(shown) == comparison.png(shown)
+    assert comparison.comparison_html(shown) == comparison.comparison_html(shown)
+    assert comparison.comparison_png(shown) == comparison.comparison_png(shown)
 
 
 def test_a_run_without_a_load_is_drawn_and_says_so(package):
     bare = make_execution(package, runs.run(package, runs.columns(package, every=50, power=None)))
-    page = comparison.html(compare_load(package, bare))
+    page = comparison.comparison_html(compare_load(package, bare))
     assert "The run tells no load of the cut." in page
     assert "On the toolpath" not in page
     assert Spent.CUTTING in bare.trace.passage.spent

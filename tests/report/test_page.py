@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from freecad_camtwin.report import page
-from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, summary
+from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, verdict_sentences
 from freecad_camtwin.twin.feeds.into_toolpath import planned_toolpath
 from freecad_camtwin.twin.feeds.planner import plan_feeds
 
@@ -55,11 +55,11 @@ def planned(job, known):
 
 
 def test_the_four_verdicts_stand_before_any_picture(known):
-    html = page.html(known)
+    html = page.report_html(known)
     words_of(html)
     first_picture = min(html.index("<svg"), html.index("<img"))
     text = html[:first_picture]
-    for sentence in summary(known).values():
+    for sentence in verdict_sentences(known).values():
         assert sentence.replace("'", "&#39;") in text
     for sentence in operation_verdicts(known, 0):
         assert "exceeds" not in sentence
@@ -67,7 +67,7 @@ def test_the_four_verdicts_stand_before_any_picture(known):
 
 
 def test_what_is_unknown_is_hatched_and_named_and_never_zero(unknown):
-    html = page.html(unknown)
+    html = page.report_html(unknown)
     text = words_of(html)
     assert "The material is unknown in every operation." in text
     assert 'class="unknown">unknown' in html
@@ -78,7 +78,7 @@ def test_what_is_unknown_is_hatched_and_named_and_never_zero(unknown):
 
 def test_before_and_after_stand_side_by_side(known, planned):
     plan, after = planned
-    text = words_of(page.html(known, after, plan))
+    text = words_of(page.report_html(known, after, plan))
     assert "before and after" in text
     assert "was" in text
     assert "As programmed." in text
@@ -97,7 +97,7 @@ def test_the_planned_load_keeps_its_limit(known, planned):
 def test_labels_cannot_smuggle_markup(known):
     evil = "<script>alert(1)</script>&\"'"
     operations = tuple(replace(each, label=evil) for each in known.job.operations)
-    html = page.html(replace(known, job=replace(known.job, label=evil, operations=operations)))
+    html = page.report_html(replace(known, job=replace(known.job, label=evil, operations=operations)))
     words_of(html)
     assert "<script" not in html
 
@@ -109,5 +109,5 @@ def test_an_operation_that_cuts_nothing_has_a_row(known):
     from freecad_camtwin.twin.cut.load import LoadModel
 
     model = LoadModel(known.engagement, job, known.material)
-    html = page.html(replace(known, job=job, limits=limits, model=model))
+    html = page.report_html(replace(known, job=job, limits=limits, model=model))
     assert "idle" in words_of(html)

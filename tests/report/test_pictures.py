@@ -44,7 +44,7 @@ def test_the_palette_grows_darker_all_the_way(known):
 
 def test_the_top_view_shows_every_step_where_it_is(known):
     with style.styled():
-        drawn = path_view.figure(known, by_load(known))
+        drawn = path_view.path_figure(known, by_load(known))
     lines = lines_of(drawn.axes[0])
     strokes = np.array(lines.get_segments())
     e = known.engagement
@@ -56,7 +56,7 @@ def test_the_top_view_shows_every_step_where_it_is(known):
 
 def test_where_passes_overlap_the_hardest_is_drawn_last(known):
     with style.styled():
-        values = lines_of(path_view.figure(known, by_load(known)).axes[0]).get_array()
+        values = lines_of(path_view.path_figure(known, by_load(known)).axes[0]).get_array()
     assert (np.diff(values.filled(-1.0)) >= 0).all()
 
 
@@ -96,8 +96,8 @@ def test_a_chart_keeps_extremes_and_leaves_gaps_empty():
 def test_pictures_are_the_same_bytes_each_time(known):
     def drawn():
         with style.styled():
-            return style.rendered(charts.figure(known), "svg"), style.rendered(
-                path_view.figure(known, by_load(known)), "png", dpi=50
+            return style.rendered(charts.strip_charts(known), "svg"), style.rendered(
+                path_view.path_figure(known, by_load(known)), "png", dpi=50
             )
 
     assert drawn() == drawn()
@@ -109,7 +109,7 @@ def test_a_picture_is_the_same_wherever_its_objects_lie_in_memory():
         elsewhere.append([object() for _ in range(1000 * (turn * 7 % 20))])
         del elsewhere[: turn % 2]
         with style.styled():
-            drawn = style.figure(12.0, 6.4)
+            drawn = style.empty_figure(12.0, 6.4)
             for row, axes in enumerate(drawn.subplots(3, 1, sharex=True, height_ratios=[1.7, 1.0, 1.0])):
                 axes.plot([0, 1], [0, 3**row])
                 axes.set_ylabel("load")

@@ -17,8 +17,8 @@ from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.cycle_time.motion import schedule
 from freecad_camtwin.twin.package.package import make_package
 from freecad_camtwin.twin.shop.machine import Overheads, read_machine
-from freecad_camtwin.twin.signals.columns import apply
-from freecad_camtwin.twin.signals.discovery import propose
+from freecad_camtwin.twin.signals.columns import to_columns
+from freecad_camtwin.twin.signals.discovery import propose_signals
 from freecad_camtwin.twin.signals.observation import Event, Samples
 from freecad_camtwin.virtual_machine.machine import ITEMS, VirtualMachine, spoken
 from freecad_camtwin.virtual_machine.show import Pace, Show
@@ -81,7 +81,7 @@ def test_power_is_the_predicted_one_times_what_it_hides(package):
     found = {}
     for factor in (1.0, 1.3):
         told, _ = run(package, replace(CLEAN, material=factor))
-        columns = apply(propose(ITEMS).signals, told)
+        columns = to_columns(propose_signals(ITEMS).signals, told)
         found[factor] = columns.column("power"), align(package, columns).predicted("power"), columns.column("feed")
     machine = package.machine
     (speed,) = set(column(told, "n_rpm")[1]) - {0.0}
@@ -112,7 +112,9 @@ def test_the_sensor_lags_is_noisy_and_falls_silent_and_a_seed_repeats_it(package
     assert len(power) != len(different) or not np.array_equal(power, different)
     total = len(column(first, "x")[0])
     assert 0.02 * total < total - len(times) < 0.9 * total
-    known = apply(propose(ITEMS).signals, first).column("power")  # where it is silent, what it said last does not hold
+    known = to_columns(propose_signals(ITEMS).signals, first).column(
+        "power"
+    )  # where it is silent, what it said last does not hold
     assert np.isfinite(known).sum() == len(times)
     clean = column(run(package, replace(CLEAN, material=1.2))[0], "power")[1]
     rise = int(np.argmax(np.diff(clean)))
@@ -147,9 +149,9 @@ def test_it_obeys_a_feed_override_and_refuses_what_it_cannot_do(package):
 
 
 def test_what_it_says_means_itself():
-    found = propose(ITEMS)
+    found = propose_signals(ITEMS)
     assert {signal.item for signal in found.signals.signals} == {item.name for item in ITEMS} - {"command"}
-    bare = propose([replace(item, type="", unit="", sub_type="", component="") for item in ITEMS]).signals
+    bare = propose_signals([replace(item, type="", unit="", sub_type="", component="") for item in ITEMS]).signals
     meanings = {signal.item: signal.meaning for signal in found.signals.signals}
     for signal in bare.signals:  # as a listener hears it over MQTT, where only names are told
         assert meanings[signal.item] == signal.meaning

@@ -59,12 +59,12 @@ class StreamsDocument(Struct, rename="pascal"):
     streams: Streams
 
 
-def read(value: object) -> StreamsDocument:
+def read_streams(value: object) -> StreamsDocument:
     """Read a decoded document; msgspec.ValidationError where it is none."""
     return msgspec.convert(value, StreamsDocument)
 
 
-def readings(document: StreamsDocument, words: frozenset[str]) -> Iterator[Reading]:
+def json_readings(document: StreamsDocument, words: frozenset[str]) -> Iterator[Reading]:
     """Yield what a document observed; of its events and of ``words`` the words, even where they are numbers."""
     for component in (each for device in document.streams.device_stream for each in device.component_stream):
         for kind, each in _pairs(component.samples):

@@ -169,8 +169,8 @@ def _block(time: Any, items: list[str], values: Any) -> Samples:
 
 def _streams(topic: str, value: Any, words: frozenset[str]) -> tuple[list[Observation], bool]:
     try:
-        document = mtconnect_json.read(value)
-        found = list(mtconnect_json.readings(document, words))
+        document = mtconnect_json.read_streams(value)
+        found = list(mtconnect_json.json_readings(document, words))
     except (msgspec.ValidationError, OverflowError, TypeError) as error:  # TypeError: MessagePack's own types
         raise PayloadError("no MTConnect document") from error
     if "/Current/" in topic:  # the state, of which much was told before: known, but no samples

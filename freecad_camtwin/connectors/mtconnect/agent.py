@@ -15,7 +15,13 @@ from contextlib import aclosing, asynccontextmanager
 
 import httpx
 
-from freecad_camtwin.connectors.mtconnect.documents import Document, NoMtconnectError, items, read, readings
+from freecad_camtwin.connectors.mtconnect.documents import (
+    Document,
+    NoMtconnectError,
+    items,
+    read_document,
+    xml_readings,
+)
 from freecad_camtwin.connectors.mtconnect.multipart import MultipartError, MultipartReader, boundary_of
 from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.readings import observations
@@ -69,7 +75,7 @@ class AgentClient:
             yield Event(time.time(), GAP, lost)
             raise LostError(lost, resumes=True)
         elif document is not None:
-            yield from observations(readings(document, self._options.words))
+            yield from observations(xml_readings(document, self._options.words))
             self._next = document.next or self._next
 
     def _loss(self, document: Document | None) -> str:
@@ -94,7 +100,7 @@ class AgentClient:
             raise ConnectorError(f"{self._url}/current tells no nextSequence; it is no agent's")
         return [
             Event(at, item, repr(value) if isinstance(value, float) else value)
-            for at, item, value in sorted(readings(document), key=lambda reading: reading[0])
+            for at, item, value in sorted(xml_readings(document), key=lambda reading: reading[0])
         ]
 
     async def _get(self, client: httpx.AsyncClient, request: str) -> Document:
@@ -132,7 +138,7 @@ class AgentClient:
             self.told.drop("document too large")
             return None
         try:
-            return read(data)
+            return read_document(data)
         except NoMtconnectError as error:
             self.told.drop(str(error))
             return None

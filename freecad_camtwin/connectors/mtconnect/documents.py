@@ -52,7 +52,7 @@ def _words(element: etree._Element) -> str:
     return (element.findtext("{*}ErrorMessage") or element.text or "").strip()
 
 
-def read(data: bytes) -> Document:
+def read_document(data: bytes) -> Document:
     """Read a document. DocumentError where the bytes are none."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
@@ -74,7 +74,7 @@ def read(data: bytes) -> Document:
     )
 
 
-def readings(document: Document, words: frozenset[str] = frozenset()) -> Iterator[Reading]:
+def xml_readings(document: Document, words: frozenset[str] = frozenset()) -> Iterator[Reading]:
     """Yield what a Streams document observed; of its events and of ``words`` the words, even where they are numbers."""
     for component in document.root.iter("{*}ComponentStream"):
         for group in component:

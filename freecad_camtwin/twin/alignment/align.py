@@ -18,11 +18,11 @@ from freecad_camtwin.twin.alignment.follow import (
     SILENCE,
     PositionTrack,
     doubts_lines,
-    follow,
-    fresh,
+    follow_path,
+    fresh_rows,
     is_lost,
     memory,
-    spread,
+    spread_places,
 )
 from freecad_camtwin.twin.alignment.lag import Correction, Rate
 from freecad_camtwin.twin.alignment.learn import Lesson
@@ -45,7 +45,7 @@ def align(package: Package, columns: Columns, *, correction: Correction | None =
     places = Places(package)
     by_line = places.by_line(columns.column("line"), line_state())
     points = columns.points
-    rows = fresh(columns.time, points)
+    rows = fresh_rows(columns.time, points)
     if len(rows):
         return _by_position(places, columns.time, points, rows, by_line, correction)
     nowhere = np.full(columns.rows, math.nan)
@@ -71,17 +71,17 @@ def _by_position(
     span = by_line.span if is_all or not by_line.tells else by_line.span[rows]
 
     def match(t: Floats, p: Floats, window: slice, limit: float) -> tuple[Ints, Floats, Floats]:
-        return follow(places.line, t, p, span[window], limit, memory())
+        return follow_path(places.line, t, p, span[window], limit, memory())
 
     found = given or lags.estimate(places.line, t, p, match)
     held = memory()
-    _, way, distance = follow(places.line, t, found.of(t, p), span, found.limit, held)
+    _, way, distance = follow_path(places.line, t, found.of(t, p), span, found.limit, held)
     if doubts_lines(held):
         by_line = ByLine.nothing(len(time))
     if by_line.tells and given is None:
         found = replace(found, delay=places.lateness(t, way, by_line.moves if is_all else by_line.moves[rows]))
     if not is_all or found.delay or np.isnan(way).any():
-        way, distance = spread(places.line, time, t, way, distance, found.delay)
+        way, distance = spread_places(places.line, time, t, way, distance, found.delay)
     method = "position and line" if by_line.tells else "position"
     return places.alignment(time, way, distance, by_line.moves, method, found)
 
@@ -146,7 +146,7 @@ class Aligner:
             return
         window = slice(track.done, end)
         points = self.correction.of(track.time, track.points, self._rate)[window]
-        _, track.way[window], track.distance[window] = follow(
+        _, track.way[window], track.distance[window] = follow_path(
             self.places.line, track.time[window], points, track.span[window], self.correction.limit, self._memory
         )
         track.done = end
@@ -179,7 +179,7 @@ class Aligner:
             nowhere = np.full(len(time), math.nan)
             return self.places.alignment(time, way, nowhere, moves, "line" if tells else "nothing", self.correction)
         done = slice(0, track.done)
-        way, distance = spread(
+        way, distance = spread_places(
             line, time, track.time[done], track.way[done], track.distance[done], self.correction.delay
         )
         track.forget(self._waiting.time[0] if self._waiting.rows else math.inf, 2 * self._rate.reach)

@@ -20,7 +20,7 @@ _WEIGHT, _SLACK = 0.05, 0.03
 
 
 def memory() -> Floats:
-    """Return what ``follow`` carries from block to block, at the start of a run."""
+    """Return what ``follow_path`` carries from block to block, at the start of a run."""
     start = np.full(kernels.MEMORY, math.nan)
     start[kernels.OFF], start[kernels.DOUBT] = 0.0, 0.0
     start[kernels.RETRY], start[kernels.HELD] = -math.inf, -1.0
@@ -37,7 +37,7 @@ def is_lost(memory: Floats, time: float) -> bool:
     return bool(memory[kernels.HELD] < 0 or not time - memory[kernels.TIME] <= SILENCE)
 
 
-def follow(
+def follow_path(
     line: Polyline, time: Floats, points: Floats, span: Floats, limit: float, memory: Floats
 ) -> tuple[Ints, Floats, Floats]:
     """Match corrected positions with the path: segment, way and distance of every sample."""
@@ -45,17 +45,19 @@ def follow(
     segment, way, distance = np.empty(n, np.int32), np.empty(n), np.empty(n)
     parameters = np.array([limit, SILENCE, 1.5 * line.speed, _WEIGHT, _SLACK, max(limit, 0.15)])
     found = np.empty((kernels.CANDIDATES, 3))
-    kernels.follow(line.segments, line.clock, time, points, span, parameters, memory, found, segment, way, distance)
+    kernels.follow_positions(
+        line.segments, line.clock, time, points, span, parameters, memory, found, segment, way, distance
+    )
     return segment, way, distance
 
 
-def fresh(time: Floats, points: Floats) -> Ints:
+def fresh_rows(time: Floats, points: Floats) -> Ints:
     """Return the rows that have a position which is news."""
     rows = np.empty(len(time), np.int32)
     return rows[: lag_kernels.fresh(time, points, STANDING, rows)]
 
 
-def spread(line: Polyline, time: Floats, known: Floats, way: Floats, distance: Floats, delay: float) -> Floats:
+def spread_places(line: Polyline, time: Floats, known: Floats, way: Floats, distance: Floats, delay: float) -> Floats:
     """Return way and distance at any times by those at the times ``known``, shape (2, n)."""
     out = np.full((2, len(time)), math.nan)
     found = np.isfinite(way)
@@ -86,7 +88,7 @@ class PositionTrack:
         """Add the positions that are news; return which rows those are."""
         before = slice(-1, None)
         newest = len(self.time[before])  # which is news to nothing, and what the first of these may repeat
-        rows = fresh(np.concatenate([self.time[before], time]), np.concatenate([self.points[before], points]))
+        rows = fresh_rows(np.concatenate([self.time[before], time]), np.concatenate([self.points[before], points]))
         rows = rows[newest:] - newest
         if len(rows) < len(time):
             time, points, span = time[rows], points[rows], span[rows]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from freecad_camtwin.twin.alignment import lag as lags
-from freecad_camtwin.twin.alignment.follow import SILENCE, doubts_lines, follow, memory
+from freecad_camtwin.twin.alignment.follow import SILENCE, doubts_lines, follow_path, memory
 from freecad_camtwin.twin.alignment.lag import Correction
 from freecad_camtwin.twin.alignment.places import Places
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
@@ -94,13 +94,13 @@ class Lesson:
         line = self.places.line
 
         def match(t: Floats, p: Floats, window: slice, limit: float) -> tuple[Ints, Floats, Floats]:
-            return follow(line, t, p, span[window], limit, memory())
+            return follow_path(line, t, p, span[window], limit, memory())
 
         found = lags.estimate(line, time, points, match)
         if not (moves >= 0).any():
             return found
         held = memory()
-        _, way, _ = follow(line, time, found.of(time, points), span, found.limit, held)
+        _, way, _ = follow_path(line, time, found.of(time, points), span, found.limit, held)
         if doubts_lines(held):
             return found
         return replace(found, delay=self.places.lateness(time, way, moves))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from freecad_camtwin.twin.analysis.figures import Figures
-from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, summary
+from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, verdict_sentences
 from freecad_camtwin.twin.base.words import QUANTITIES
 from freecad_camtwin.twin.job.job import Limits
 from freecad_camtwin.twin.job.toolpath import Floats
@@ -46,7 +46,7 @@ def to_dict(analysis: Figures, *, path: str = "", sha256: str | None = None) -> 
         "removed_volume": _number(engagement.removed_volume),
         "tools": [_tool(tool) for tool in job.tools],
         "operations": [operation(analysis, index) for index in range(len(job.operations))],
-        "verdicts": list(summary(analysis).values()),
+        "verdicts": list(verdict_sentences(analysis).values()),
         "supplied": list(analysis.supplied),
         "warnings": list(analysis.warnings),
     }

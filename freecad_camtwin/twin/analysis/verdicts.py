@@ -25,7 +25,7 @@ class Stretch:
     ratio: float  #: the greatest load over limit
 
 
-def summary(analysis: Figures) -> dict[str, str]:
+def verdict_sentences(analysis: Figures) -> dict[str, str]:
     """The four verdicts: time, load, tool, safety; one sentence each."""
     return {
         "time": _time(analysis),
@@ -39,7 +39,7 @@ def all_verdicts(analysis: Figures) -> tuple[str, ...]:
     """The summary, then what each operation exceeds."""
     operations = range(len(analysis.job.operations))
     exceeded = [sentence for index in operations for sentence in operation_verdicts(analysis, index)]
-    return (*summary(analysis).values(), *exceeded)
+    return (*verdict_sentences(analysis).values(), *exceeded)
 
 
 def operation_verdicts(analysis: Figures, operation: int) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ def operation_verdicts(analysis: Figures, operation: int) -> tuple[str, ...]:
         worst = max(stretches, key=lambda stretch: stretch.ratio)
         label, name = analysis.job.operations[operation].label, QUANTITIES[worst.quantity][1]
         more = len(stretches) - 1
-        where = place(analysis, worst.first, worst.last)
+        where = name_of_moves(analysis, worst.first, worst.last)
         reach = _plural(worst.last - worst.first + 1, "reaches", "reach")
         others = f", and {more} other {_plural(more, 'stretch', 'stretches')} above it" if more else ""
         sentences.append(
@@ -89,7 +89,7 @@ def exceeding(analysis: Figures, quantity: str, operation: int) -> list[Stretch]
     ]
 
 
-def place(analysis: Figures, first: int, last: int) -> str:
+def name_of_moves(analysis: Figures, first: int, last: int) -> str:
     """Name a run of moves as its user finds it: program lines, or moves of the toolpath."""
     lines = analysis.job.toolpath.line
     word, low, high = "move", first, last
@@ -157,7 +157,7 @@ def _safety(analysis: Figures) -> str:
     move, volume = max(contacts, key=lambda contact: contact[1])
     return (
         f"{len(contacts)} rapid {_plural(len(contacts), 'move cuts', 'moves cut')} into material; the worst, "
-        f"{place(analysis, int(move), int(move))}, through {volume:.3g} mm³. Look at the clearance heights."
+        f"{name_of_moves(analysis, int(move), int(move))}, through {volume:.3g} mm³. Look at the clearance heights."
     )
 
 
@@ -169,7 +169,7 @@ def unknown_words(analysis: Figures) -> tuple[str, ...]:
 def _where(analysis: Figures, step: int) -> str:
     move, operation = int(analysis.engagement.move[step]), int(analysis.operation[step])
     label = f"'{analysis.job.operations[operation].label}' " if operation >= 0 else ""
-    return f"{label}{place(analysis, move, move)}"
+    return f"{label}{name_of_moves(analysis, move, move)}"
 
 
 def _peak(values: Floats) -> int | None:

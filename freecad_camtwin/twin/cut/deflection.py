@@ -31,7 +31,7 @@ def modulus_of(tool: Tool, stiffness: Stiffness) -> float | None:
     return next((value for name, value in MODULUS.items() if name in word), stiffness.modulus)
 
 
-def missing(tool: Tool, stiffness: Stiffness) -> tuple[str, ...]:
+def missing_for_deflection(tool: Tool, stiffness: Stiffness) -> tuple[str, ...]:
     """What the deflection cannot be computed without, as words."""
     gaps = {
         "tool diameter": tool.dc,
@@ -42,7 +42,7 @@ def missing(tool: Tool, stiffness: Stiffness) -> tuple[str, ...]:
 
 
 def compliance(tool: Tool, stiffness: Stiffness, height: Floats) -> Floats:
-    """Deflection of the tip per side force at ``height`` above it [mm/N], (steps,); NaN where something is ``missing``.
+    """Deflection of the tip per side force at ``height`` above it [mm/N], (steps,); NaN if ``missing_for_deflection``.
 
     An unknown shank is as thick as the cutter, an unknown fluted length is the whole protrusion: the softer tool.
     """

@@ -64,7 +64,7 @@ class Cutter:
         return rows
 
 
-def missing(tool: Tool) -> tuple[str, ...]:
+def missing_for_force(tool: Tool) -> tuple[str, ...]:
     """What a tool's source does not say and no force can be computed without, as words."""
     gaps = []
     if tool.shape is None or (tool.shape is Shape.PROFILE and not tool.profile):
@@ -79,7 +79,7 @@ def missing(tool: Tool) -> tuple[str, ...]:
 
 
 def cutter_of(tool: Tool) -> Cutter:
-    """The edge of a milling tool of which nothing is ``missing``. An unknown helix is straight: the highest peak."""
+    """The edge of a tool whose ``missing_for_force`` is empty. An unknown helix is straight: the highest peak."""
     dc = tool.dc or math.nan
     outer = dc / 2
     corner = outer if tool.shape is Shape.BALL else 0.0 if tool.shape is Shape.CHAMFER else tool.re or 0.0

@@ -231,7 +231,7 @@ def reduce(engagement: Engagement, job: Job) -> NDArray[np.float32]:
     matrix = np.zeros((engagement.steps, 4, 6), np.float32)
     cutter = np.maximum(job.toolpath.tool, 0).astype(np.int32)[engagement.move]
     cutters = _cutters(job, [])
-    integrals = profile.integrals if (cutters.shape == shapes.PROFILE).any() else reduced.integrals
+    integrals = profile.profile_integrals if (cutters.shape == shapes.PROFILE).any() else reduced.integrals
     integrals(
         cutters,
         cutter,

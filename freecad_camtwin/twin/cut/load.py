@@ -87,7 +87,7 @@ class LoadModel:
         return CutSlices(self.area[steps], e.plunge[steps].astype(float), *(a[steps].astype(float) for a in slices))
 
     def _digest(self, tool: Tool, steps: NDArray[np.intp]) -> Milling | Drilling | None:
-        if edge.missing(tool):
+        if edge.missing_for_force(tool):
             return None
         cut, material = self._cut(steps), self.material or _ANY
         if tool.shape is Shape.DRILL:
@@ -97,7 +97,7 @@ class LoadModel:
     def _gaps(self, tool: Tool) -> tuple[str, ...]:
         """Why some of a tool's loads cannot be computed, as words."""
         gaps: tuple[str, ...] = () if self.material else ("material",)
-        gaps += edge.missing(tool)
+        gaps += edge.missing_for_force(tool)
         if tool.shape is not Shape.DRILL:
             return gaps + (() if tool.zefp else ("number of flutes",))
         return gaps + Drilling.missing(tool)
@@ -167,7 +167,7 @@ class LoadModel:
             if tool.shape is Shape.DRILL:
                 words += ["drill moving sideways"] if (self._engagement.plunge[own] < STEEP).any() else []
             else:
-                words += deflection.missing(tool, self.stiffness)
+                words += deflection.missing_for_deflection(tool, self.stiffness)
         return tuple(dict.fromkeys(words))
 
     def waveform(
@@ -215,7 +215,7 @@ def _loads(cut: Milling | Drilling | None, fz: Floats, fn: Floats) -> Iterator[t
     yield from (("force_mean", np.hypot(mean[:, 0], mean[:, 1])), ("torque_mean", mean[:, 3]), ("thrust", -mean[:, 2]))
 
 
-def load(
+def load_of_steps(
     engagement: "Engagement",
     job: Job,
     material: Material | None,

@@ -137,7 +137,7 @@ def _together(pool: ThreadPoolExecutor, function: Callable[..., None], calls: li
 def _kernels(shape: int) -> tuple[Callable[..., None], Callable[..., None]]:
     """Return what cuts with a shape and what measures its steps."""
     if shape == shapes.PROFILE:
-        return profile.cut_moves, profile.measure
+        return profile.cut_moves, profile.profile_measure
     return kernel.CUT_MOVES[shape], angles.measure
 
 

@@ -20,7 +20,13 @@ from freecad_camtwin.twin.base.archive import DAMAGE, LARGEST, read_arrays, read
 from freecad_camtwin.twin.base.files import replacing
 from freecad_camtwin.twin.job.command import PathCommand
 from freecad_camtwin.twin.job.job import Job, Limits, Operation, Stock
-from freecad_camtwin.twin.job.stored_job import StoredJob, StoredOperation, interpret, pack, unpack
+from freecad_camtwin.twin.job.stored_job import (
+    StoredJob,
+    StoredOperation,
+    interpret_stored,
+    pack_commands,
+    unpack_commands,
+)
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.job.toolpath import EventKind, PathEvent, Toolpath
 
@@ -57,7 +63,7 @@ def restore(data: dict[str, Any], arrays: dict[str, Any]) -> Job:
         job = _job(data, arrays)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"its job is damaged: {error}") from error
-    return interpret(job) if isinstance(job, StoredJob) else job
+    return interpret_stored(job) if isinstance(job, StoredJob) else job
 
 
 def _triangles(job: Job | StoredJob) -> dict[str, Any]:
@@ -73,7 +79,7 @@ def save_stored(job: StoredJob, path: str | os.PathLike[str]) -> None:
         | {"controller": {"n_rpm": _nan_as_none(item.n_rpm), "is_reversed": item.is_reversed, "coolant": item.coolant}}
         for item in job.operations
     ]
-    _write(Path(path), _common(job) | {"operations": operations}, pack(job.operations) | _triangles(job))
+    _write(Path(path), _common(job) | {"operations": operations}, pack_commands(job.operations) | _triangles(job))
 
 
 def _nan_as_none(value: float) -> float | None:
@@ -118,7 +124,7 @@ def _job(data: dict[str, Any], arrays: dict[str, Any]) -> Job | StoredJob:
         "warnings": tuple(data["warnings"]),
     }
     if "toolpath" not in data:
-        commands = unpack(arrays)
+        commands = unpack_commands(arrays)
         pairs = zip(data["operations"], commands, strict=True)
         return StoredJob(**plain, operations=tuple(_stored_operation(*pair) for pair in pairs))
     events = tuple(PathEvent(**event | {"kind": EventKind(event["kind"])}) for event in data["toolpath"])

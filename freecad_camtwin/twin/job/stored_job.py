@@ -66,13 +66,13 @@ class StoredJob:
     mends_with: str | None = None
 
 
-def interpret(stored: StoredJob) -> Job:
+def interpret_stored(stored: StoredJob) -> Job:
     """Follow the commands as moves. ProgramError or ToolpathError names the command that cannot be followed."""
     from freecad_camtwin.twin.job import rs274  # not above: a FreeCAD that only hands a job over has no numba
 
     if not stored.operations:
         raise DocumentError(f"job {stored.label!r} has no active operation with a path: nothing to analyse")
-    toolpath, warnings = rs274.interpret([rs274.Stream(*stream) for stream in _streams(stored)])
+    toolpath, warnings = rs274.interpret_streams([rs274.Stream(*stream) for stream in _streams(stored)])
     if toolpath.moves == 0:
         raise DocumentError(f"job {stored.label!r} moves nothing: its operations have no moves")
     unknown = np.array([math.isnan(item.n_rpm) and not _says_speed(item.commands) for item in stored.operations])
@@ -107,7 +107,7 @@ def _streams(stored: StoredJob) -> Iterator[tuple[Sequence[PathCommand], str, in
         yield [("M9", {})] if on else [], label, -1, at
 
 
-def pack(operations: Sequence[StoredOperation]) -> dict[str, NDArray[Any]]:
+def pack_commands(operations: Sequence[StoredOperation]) -> dict[str, NDArray[Any]]:
     """The commands of all operations as arrays: names by number, one column for each letter, NaN where absent."""
     commands = [command for item in operations for command in item.commands]
     names = sorted({name for name, _ in commands})
@@ -127,8 +127,8 @@ def pack(operations: Sequence[StoredOperation]) -> dict[str, NDArray[Any]]:
     }
 
 
-def unpack(arrays: Mapping[str, NDArray[Any]]) -> list[list[PathCommand]]:
-    """What ``pack`` packed: the commands of each operation."""
+def unpack_commands(arrays: Mapping[str, NDArray[Any]]) -> list[list[PathCommand]]:
+    """What ``pack_commands`` packed: the commands of each operation."""
     names = [str(name) for name in arrays["commands.names"]]
     letters = [str(letter) for letter in arrays["commands.letters"]]
     values = arrays["commands.values"]

@@ -193,7 +193,7 @@ def _execution(
         )
     return Execution(
         about=_about(package, run, passage, part),
-        figures=kpi.figures(package, run, sums, told),
+        figures=kpi.run_figures(package, run, sums, told),
         operations=operations,
         quality=kpi.quality(package, run, found, sums),
         notes=notes,

@@ -123,7 +123,7 @@ class Sums:
         return float((self.predicted * np.clip(self.covered, 0.0, 1.0))[of].sum())
 
 
-def figures(package: Package, run: Run, sums: Sums, loads: dict[str, NetLoad]) -> RunFigures:
+def run_figures(package: Package, run: Run, sums: Sums, loads: dict[str, NetLoad]) -> RunFigures:
     """Return the figures of the whole execution."""
     passage = sums.passage
     everything = np.ones(len(sums.time), bool)
@@ -200,8 +200,8 @@ def load_figures(
         ratio=ratio,
         ratio_low=low,
         ratio_high=high,
-        idle=known(float(load.idle[operation])) if operation is not None else None,
-        limit=known(limit),
+        idle=number_or_none(float(load.idle[operation])) if operation is not None else None,
+        limit=number_or_none(limit),
         over_limit=float(weight[net > limit].sum() / weight.sum()) if np.isfinite(limit) and weight.sum() > 0 else None,
     )
 
@@ -295,6 +295,6 @@ def _quantile(values: Floats, weight: Floats, share: float) -> float | None:
     return float(values[use][order][np.searchsorted(covered, share * covered[-1])])
 
 
-def known(value: float) -> float | None:
+def number_or_none(value: float) -> float | None:
     """Return a number, None where it is none."""
     return value if np.isfinite(value) else None

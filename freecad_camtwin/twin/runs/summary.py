@@ -9,7 +9,7 @@ from freecad_camtwin.twin.runs.execution import Execution
 from freecad_camtwin.twin.runs.figures import OperationFigures
 
 
-def summary(execution: Execution) -> dict[str, Any]:
+def execution_properties(execution: Execution) -> dict[str, Any]:
     """Return the properties of an execution's object by name, all but where its figures lie."""
     about = execution.about
     when = datetime.fromtimestamp(about.started, UTC)

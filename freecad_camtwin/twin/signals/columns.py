@@ -78,7 +78,7 @@ def joined(parts: Iterable[Columns]) -> Columns:
     )
 
 
-def apply(signals: SignalMap, observations: Iterable[Observation]) -> Columns:
+def to_columns(signals: SignalMap, observations: Iterable[Observation]) -> Columns:
     """Turn a finished run's observations into columns; for a running one keep a ``Translator``."""
     translator = Translator(signals)
     parts = [translator.take(observation) for observation in observations]

@@ -73,7 +73,7 @@ _AXIS = re.compile(r"(?:^|[\W_])(?P<axis>[xyz])(?:$|[\W_\d])|(?:pos(?:ition)?|ax
 _LAST_WORD = re.compile(r"[./:;=\s]")
 
 
-def propose(items: Iterable[Item], *, name: str = "", source: str = "") -> Proposal:
+def propose_signals(items: Iterable[Item], *, name: str = "", source: str = "") -> Proposal:
     """Propose a map for what a source offers; see the module."""
     chosen: dict[Meaning, Signal] = {}
     notes: list[str] = []

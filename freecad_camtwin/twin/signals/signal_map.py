@@ -224,7 +224,8 @@ def _faults_of(signal: Signal) -> Iterator[str]:
     if ours is None:
         yield f"{signal.item!r} is a word ({signal.meaning}) and has no unit; leave out {signal.unit!r}"
     elif not units.is_unit_of(signal.unit, ours):
-        yield f"{signal.item!r}: {signal.unit!r} is no unit of {signal.meaning}; known are {units.known(ours)}"
+        known = units.convertible_units(ours)
+        yield f"{signal.item!r}: {signal.unit!r} is no unit of {signal.meaning}; known are {known}"
 
 
 def _sentence(complaint: str) -> str:

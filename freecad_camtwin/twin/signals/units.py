@@ -62,7 +62,7 @@ def unit(word: str, ours: str) -> Unit:
     factor = _FACTORS[ours].get(key)
     if factor is None:
         raise ProfileError(
-            f"{word!r} is no unit that converts to {ours or 'a plain number'!r}; known are {known(ours)}"
+            f"{word!r} is no unit that converts to {ours or 'a plain number'!r}; known are {convertible_units(ours)}"
         )
     return Unit(ours, factor)
 
@@ -73,6 +73,6 @@ def is_unit_of(word: str, ours: str) -> bool:
     return key in _FACTORS[ours] or (key in _SHIFTED and _SHIFTED[key].ours == ours)
 
 
-def known(ours: str) -> str:
+def convertible_units(ours: str) -> str:
     """Name every unit that converts to ``ours``, for a sentence."""
     return ", ".join(repr(word) for word in _FACTORS[ours] if word)

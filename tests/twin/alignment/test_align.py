@@ -7,7 +7,7 @@ import pytest
 from aligning import NC, made_up, package_of, raster, trochoid
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.alignment.align import align
-from freecad_camtwin.twin.alignment.follow import follow, memory
+from freecad_camtwin.twin.alignment.follow import follow_path, memory
 from freecad_camtwin.twin.alignment.lag import Correction, _Rounds
 from freecad_camtwin.twin.alignment.places import Places
 from freecad_camtwin.twin.cycle_time.schedule import points_along
@@ -63,7 +63,7 @@ def test_what_the_path_does_not_tell_is_not_kept_from_a_round_before():
     anywhere = np.tile([-np.inf, np.inf], (300, 1))
 
     def match(t, p, window, limit):
-        return follow(line, t, p, anywhere[window], limit, memory())
+        return follow_path(line, t, p, anywhere[window], limit, memory())
 
     found, _ = _Rounds(line, time, points, match).refined(Correction(bias=(0.1, 0.0, 0.65)), 1.0)
     assert found.bias == pytest.approx((0.0, 0.0, 0.0), abs=1e-9)

@@ -11,7 +11,7 @@ from aligning import EPOCH, made_up, package_of, recomposed, recorded, trochoid
 from freecad_camtwin.twin.alignment.align import Aligner, align
 from freecad_camtwin.twin.alignment.lag import Correction
 from freecad_camtwin.twin.alignment.learn import AFTER, Lesson
-from freecad_camtwin.twin.signals.columns import Columns, apply, joined
+from freecad_camtwin.twin.signals.columns import Columns, joined, to_columns
 from freecad_camtwin.twin.signals.observation import Samples
 from freecad_camtwin.twin.signals.signal_map import Meaning, Signal, SignalMap
 
@@ -167,7 +167,7 @@ def test_work_offsets_shifts_and_tool_lengths_are_taken_out_as_they_change():
         tuple(Signal(name, Meaning[name]) for name in [*meanings, "TOOL_LENGTH"]), coordinates="machine"
     )
     told = np.column_stack([machine, np.outer(1 + later, offset), np.outer(later, shift), length])
-    columns = apply(signals, [Samples(EPOCH + run.time, (*meanings, "TOOL_LENGTH"), told)])
+    columns = to_columns(signals, [Samples(EPOCH + run.time, (*meanings, "TOOL_LENGTH"), told)])
     for found in (align(package, columns), live(package, columns, Correction())):
         assert run.within_1_percent(package, found) >= 99.5
 

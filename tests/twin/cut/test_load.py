@@ -13,7 +13,7 @@ from camtwin_kernels import force
 from freecad_camtwin.twin.cut.deflection import Stiffness
 from freecad_camtwin.twin.cut.edge import cutter_of
 from freecad_camtwin.twin.cut.engagement import engage, reduce
-from freecad_camtwin.twin.cut.load import Load, LoadModel, load
+from freecad_camtwin.twin.cut.load import Load, LoadModel, load_of_steps
 from freecad_camtwin.twin.cut.milling import Milling, engaged_edges
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.shop.material import Material, find_material, materials
@@ -300,7 +300,7 @@ def test_steps_of_several_tools_find_their_own_tool():
     job = replace(cuts.job(small, moves=4, tool=tools), tools=(small, large))
     cut = cuts.engagement(np.zeros(4), np.full(4, 1.5), np.full(4, 2.0), area=3.0)
     both = LoadModel(cut, job, LINEAR).at()
-    alone = load(cut, replace(job, tools=(large, large)), LINEAR)
+    alone = load_of_steps(cut, replace(job, tools=(large, large)), LINEAR)
     np.testing.assert_array_equal(both.force[tools == 1], alone.force[tools == 1])
     assert (both.force[tools == 0] != alone.force[tools == 0]).all()
 

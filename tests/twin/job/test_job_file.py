@@ -13,7 +13,13 @@ import pytest
 from freecad_camtwin.errors import DocumentError, InputError, OutputError, ProgramError
 from freecad_camtwin.twin.job.job import Limits, Operation, Stock
 from freecad_camtwin.twin.job.job_file import load_job, save_job, save_stored
-from freecad_camtwin.twin.job.stored_job import StoredJob, StoredOperation, interpret, pack, unpack
+from freecad_camtwin.twin.job.stored_job import (
+    StoredJob,
+    StoredOperation,
+    interpret_stored,
+    pack_commands,
+    unpack_commands,
+)
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.job.toolpath import EventKind, MoveKind
 
@@ -63,23 +69,23 @@ def same(one, other):
 
 
 def test_a_job_comes_back_as_it_was(tmp_path):
-    job = interpret(stored())
+    job = interpret_stored(stored())
     save_job(job, tmp_path / "job.npz")
     same(load_job(tmp_path / "job.npz"), job)
 
 
 def test_a_stored_job_comes_back_followed_as_moves(tmp_path):
     save_stored(stored(), tmp_path / "job.npz")
-    same(load_job(tmp_path / "job.npz"), interpret(stored()))
+    same(load_job(tmp_path / "job.npz"), interpret_stored(stored()))
 
 
 def test_commands_come_back_as_they_were():
     job = stored()
-    assert unpack(pack(job.operations)) == [SQUARE, HOLE]
+    assert unpack_commands(pack_commands(job.operations)) == [SQUARE, HOLE]
 
 
 def test_moves_know_operation_tool_command_speed():
-    path = interpret(stored()).toolpath
+    path = interpret_stored(stored()).toolpath
     arc = int(np.flatnonzero(path.kind == MoveKind.ARC)[0])
     assert (path.operation[arc], path.tool[arc], path.command[arc], path.n_rpm[arc]) == (0, 0, 5, 12000.0)
     drilling = path.operation == 1
@@ -90,7 +96,7 @@ def test_moves_know_operation_tool_command_speed():
 
 
 def test_a_controller_speaks_before_its_operation():
-    events = interpret(stored()).toolpath.events
+    events = interpret_stored(stored()).toolpath.events
     kinds = [event.kind for event in events]
     assert kinds.index(EventKind.TOOL_CHANGE) < kinds.index(EventKind.SPINDLE) < kinds.index(EventKind.COOLANT)
     assert [event.value for event in events if event.kind is EventKind.TOOL_CHANGE] == [2.0, 6.0]
@@ -99,16 +105,16 @@ def test_a_controller_speaks_before_its_operation():
 
 def test_a_job_without_operations_or_moves_is_refused():
     with pytest.raises(DocumentError, match="no active operation"):
-        interpret(replace(stored(), operations=()))
+        interpret_stored(replace(stored(), operations=()))
     still = replace(stored().operations[0], commands=[("(nothing)", {})])
     with pytest.raises(DocumentError, match="moves nothing"):
-        interpret(replace(stored(), operations=(still,)))
+        interpret_stored(replace(stored(), operations=(still,)))
 
 
 def test_a_command_that_cannot_be_followed_is_named():
     bad = replace(stored().operations[0], commands=[*SQUARE, ("G5", {"X": 1.0})])
     with pytest.raises(ProgramError, match="command 7 of 'square'"):
-        interpret(replace(stored(), operations=(bad,)))
+        interpret_stored(replace(stored(), operations=(bad,)))
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut short"])

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freecad_camtwin.errors import InputError, ProfileError
-from freecad_camtwin.twin.signals.columns import Translator, apply, joined
-from freecad_camtwin.twin.signals.discovery import Item, propose
+from freecad_camtwin.twin.signals.columns import Translator, joined, to_columns
+from freecad_camtwin.twin.signals.discovery import Item, propose_signals
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
 from freecad_camtwin.twin.signals.signal_map import (
     QUANTITIES,
@@ -104,14 +104,14 @@ def test_a_map_that_is_not_there_is_named(tmp_path):
     ],
 )
 def test_units_are_converted_once(meaning, unit, theirs, ours):
-    columns = apply(a_map(("a", meaning, unit)), [Samples.row(1.0, {"a": theirs})])
+    columns = to_columns(a_map(("a", meaning, unit)), [Samples.row(1.0, {"a": theirs})])
     assert columns.values[QUANTITIES[meaning].column] == pytest.approx([ours])
 
 
 def test_scale_and_offset_come_before_the_unit():
     # A 4-20 mA loop of 0-5 kW: 12 mA is the middle.
     loop = Signal("ma", Meaning.SPINDLE_POWER, unit="kW", scale=5 / 16, offset=-5 / 4)
-    assert apply(SignalMap((loop,)), [Samples.row(0.0, {"ma": 12.0})]).values["power"] == pytest.approx([2500.0])
+    assert to_columns(SignalMap((loop,)), [Samples.row(0.0, {"ma": 12.0})]).values["power"] == pytest.approx([2500.0])
 
 
 def test_rows_hold_what_other_items_said_last_until_it_is_unavailable():
@@ -126,7 +126,7 @@ def test_rows_hold_what_other_items_said_last_until_it_is_unavailable():
         Event(6.0, GAP, "the broker went away"),
         Samples.row(7.0, {"x": 3.0}),
     ]
-    columns = apply(signals, said)
+    columns = to_columns(signals, said)
     assert list(columns.time) == [1, 2, 3, 4, 5, 7]
     np.testing.assert_array_equal(columns.values["x"], [1, 1, 2, 2, np.nan, 3])
     np.testing.assert_array_equal(columns.values["feed_override"], [np.nan, 90, 90, 90, 100, np.nan])
@@ -143,10 +143,10 @@ def test_machine_coordinates_become_work_coordinates():
         coordinates="machine",
     )  # fmt: skip
     row = {"x": 110.0, "z": -30.0, "g54x": 100.0, "g54z": -100.0, "g92z": 5.0, "h": 60.0}
-    columns = apply(signals, [Samples.row(0.0, row)])
+    columns = to_columns(signals, [Samples.row(0.0, row)])
     assert (columns.values["x"][0], columns.values["z"][0]) == (10.0, 5.0)
     fixed = a_map(("x", Meaning.POSITION_X), coordinates="machine", work_zero=(100.0, 0.0, 0.0))
-    assert apply(fixed, [Samples.row(0.0, {"x": 110.0})]).values["x"][0] == 10.0
+    assert to_columns(fixed, [Samples.row(0.0, {"x": 110.0})]).values["x"][0] == 10.0
 
 
 def test_late_doubled_and_timeless_rows_are_dropped_and_counted():
@@ -268,7 +268,7 @@ def test_a_probe_becomes_a_map():
         Item("line", "LINE_NUMBER", "", "INCREMENTAL", "Path P1"),
         Item("exec", "EXECUTION", "", "", "Path P1"),
     ]
-    proposal = propose(offered, name="probe")
+    proposal = propose_signals(offered, name="probe")
     told = {signal.meaning: (signal.item, signal.unit) for signal in proposal.signals.signals}
     assert told == {
         Meaning.POSITION_X: ("Xact", "MILLIMETER"),
@@ -290,7 +290,7 @@ def test_names_alone_become_a_map():
         Item("motion_line"), Item("vfd/power", unit="kW"), Item("FeedOverride"), Item("Spindle1Override"),
         Item("feedrate"), Item("colour"), Item("tool_in_spindle"),
     ]  # fmt: skip
-    proposal = propose(offered)
+    proposal = propose_signals(offered)
     told = {signal.item: signal.meaning for signal in proposal.signals.signals}
     assert told["motion.position.x"] is Meaning.POSITION_X
     assert told["position_z"] is Meaning.POSITION_Z

@@ -15,7 +15,7 @@ from freecad_camtwin.twin.job.rs274.blocks import blocks_of_commands, blocks_of_
 from freecad_camtwin.twin.job.rs274.interpreter import Interpreter
 from freecad_camtwin.twin.job.toolpath import Toolpath
 
-__all__ = ["Interpreter", "Stream", "blocks_of_text", "interpret", "interpret_program"]
+__all__ = ["Interpreter", "Stream", "blocks_of_text", "interpret_program", "interpret_streams"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Stream:
     n_rpm: float | None = None  #: the tool controller's spindle speed; None leaves it to S words in the commands
 
 
-def interpret(
+def interpret_streams(
     streams: Sequence[Stream], *, start: tuple[float, float, float] | None = None
 ) -> tuple[Toolpath, tuple[str, ...]]:
     """Run FreeCAD's stored commands, stream after stream, and return the toolpath and warnings.

@@ -77,7 +77,7 @@ class Interpreter:
         blocks, record, frame = self.blocks, self.record, self.frame
         record.reserve(int(record.cursor[1] - record.cursor[0]))
         while True:
-            status = kernels.follow(
+            status = kernels.follow_program(
                 blocks.values, blocks.motion, blocks.plain, self._modes, frame.position, frame.offset,
                 record.cursor, record.moves, record.kinds, record.blocks,
             )  # fmt: skip
@@ -105,7 +105,7 @@ class Interpreter:
         """Carry out one block, word by word in LinuxCNC's order."""
         words = self.blocks.words(block)
         self._ended = words.ends
-        refusals.check(words, self.blocks.where(block))
+        refusals.check_words(words, self.blocks.where(block))
         self.comments += [(block, comment) for comment in words.comments]
         if self.units is None:
             self._set_units(words)

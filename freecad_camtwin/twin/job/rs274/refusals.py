@@ -57,7 +57,7 @@ FROM_REFERENCE = (
 )
 
 
-def check(words: Words, where: str) -> None:
+def check_words(words: Words, where: str) -> None:
     """Raise ProgramError if the block has a G or M word that is not followed here."""
     for g in words.g:
         if g not in _G:

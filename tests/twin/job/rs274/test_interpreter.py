@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freecad_camtwin.errors import ProgramError, ToolpathError
-from freecad_camtwin.twin.job.rs274 import Stream, interpret, interpret_program
+from freecad_camtwin.twin.job.rs274 import Stream, interpret_program, interpret_streams
 from freecad_camtwin.twin.job.toolpath import EventKind, MoveKind, Plane
 
 
@@ -185,7 +185,7 @@ def test_stored_commands_know_their_operation_tool_and_command():
     ]
     profile = [("G1", {"X": 9.0}), ("G3", {"X": 9.0, "Y": 2.0, "I": 3.0, "J": 0.0, "K": 0.0, "Z": -4.0, "F": 20.0})]
 
-    path, warnings = interpret(
+    path, warnings = interpret_streams(
         [
             Stream([("M6", {"T": 4})], "TC", -1),
             Stream(drilling, "Drilling", 0, 1, 3000.0),
@@ -209,7 +209,7 @@ def test_stored_commands_know_their_operation_tool_and_command():
 
 
 def test_a_stored_rapids_own_feed_is_not_the_feed_of_what_follows():
-    path, _ = interpret(
+    path, _ = interpret_streams(
         [Stream([("G1", {"X": 1.0, "F": 5.0}), ("G0", {"X": 2.0, "F": 70.0}), ("G1", {"X": 3.0})], "P", 0)],
         start=(0, 0, 0),
     )
@@ -225,10 +225,10 @@ def test_what_is_wrong_with_a_stored_command_names_it():
         ([("Foo", {})], "command 0 of 'Profile': 'FOO' is not a word"),
     ):
         with pytest.raises(ProgramError) as caught:
-            interpret([Stream(commands, "Profile", 0)])
+            interpret_streams([Stream(commands, "Profile", 0)])
         assert str(caught.value).startswith(sentence)
     with pytest.raises(ToolpathError, match="no machine reaches"):
-        interpret([Stream([("G0", {"X": 1e7})], "Profile", 0)], start=(0, 0, 0))
+        interpret_streams([Stream([("G0", {"X": 1e7})], "Profile", 0)], start=(0, 0, 0))
 
 
 # -- refusals ---------------------------------------------------------------------------------------------------
