@@ -13,9 +13,12 @@ from typing import Any
 
 __version__ = "0.1.0"
 
+#: The folder of the addon, or of the checkout.
+ROOT = Path(__file__).resolve().parent.parent
+
 # FreeCAD puts the addon's root on sys.path and nothing below it. The kernels have a source root of
 # their own, so that their import name is ours alone: every addon shares one sys.path.
-_KERNELS = str(Path(__file__).resolve().parent.parent / "kernels")
+_KERNELS = str(ROOT / "kernels")
 if _KERNELS not in sys.path:
     sys.path.append(_KERNELS)
 

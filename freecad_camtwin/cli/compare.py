@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from freecad_camtwin.twin.package.package import Package
     from freecad_camtwin.twin.runs.execution import Execution
 
-SCHEMA = "camtwin.comparison/1"
+COMPARISON_SCHEMA = "camtwin.comparison/1"
 
 
 @click.command("compare", short_help="Hold a machine's run against what was predicted of it.")
@@ -114,7 +114,10 @@ def _json(executions: "tuple[Execution, ...]") -> str:
         {name: to_builtins(getattr(each, name)) for name in ("about", "figures", "operations", "quality", "notes")}
         for each in executions
     ]
-    return json.dumps({"schema": SCHEMA, "executions": rows}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return (
+        json.dumps({"schema": COMPARISON_SCHEMA, "executions": rows}, indent=1, ensure_ascii=False, allow_nan=False)
+        + "\n"
+    )
 
 
 def print_execution(execution: "Execution") -> None:

@@ -17,12 +17,12 @@ from typing import Any
 
 import click
 
+from freecad_camtwin import ROOT
 from freecad_camtwin.cli.options import FILE, Finite, Settings, common
 from freecad_camtwin.cli.text import say
 from freecad_camtwin.errors import InputError, OutputError
 from freecad_camtwin.twin.base.words import clock
 
-ROOT = Path(__file__).resolve().parents[2]
 PANEL = ROOT / "examples" / "lathe_els_panel.FCStd"
 #: What is cut, on what, with what: the job of the panel's cover glass.
 JOB = "--job CAM_coverglass --post linuxcnc --material 6061 --tool reach=20"
@@ -32,7 +32,7 @@ ON_LINUXCNC = ROOT / "examples" / "on_linuxcnc.py"
 MOST_SPEED = 8.0
 #: What the machine hides. The cut is light, so its sensor has to be a fine one.
 HIDDEN = "--material-factor 1.15 --noise 0.0003 --lag 0.05 --seed 7"
-PATIENCE = 30.0
+_PATIENCE = 30.0
 #: How long it may take until a recorder listens: it may have to compile its kernels first [s].
 LISTENS = 300.0
 #: How long a recorder may need to notice that the machine has ended [s].
@@ -133,7 +133,9 @@ def _write_signals(path: Path, on: str) -> None:
     from freecad_camtwin.twin.signals.signal_map import encode_signals
     from freecad_camtwin.virtual_machine import machine
 
-    items = (*controller.ITEMS, controller.ROLES["spindle_power"]) if on == "linuxcnc" else machine.ITEMS
+    items = (
+        (*controller.LINUXCNC_ITEMS, controller.ROLES["spindle_power"]) if on == "linuxcnc" else machine.VIRTUAL_ITEMS
+    )
     path.write_bytes(encode_signals(propose_signals(items, name=f"the demo's {on} machine").signals))
 
 
@@ -255,7 +257,7 @@ class _Mosquitto:
         self._process = await asyncio.create_subprocess_exec(
             self._program, "-c", str(settings), stdin=nothing, stdout=nothing, stderr=nothing
         )
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + _PATIENCE
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", self._port)

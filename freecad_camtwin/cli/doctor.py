@@ -6,18 +6,17 @@ import importlib.util
 import platform
 import re
 import sys
-from pathlib import Path
 
 import click
 
-from freecad_camtwin import __version__
+from freecad_camtwin import ROOT, __version__
 from freecad_camtwin.cli.freecad import FreeCAD
 from freecad_camtwin.cli.options import Settings, common
 from freecad_camtwin.cli.text import say, table
 from freecad_camtwin.errors import CamTwinError, FreeCADError
 
 #: Distribution → what it is needed for.
-NEEDS = {
+_NEEDS = {
     "numpy": "everything",
     "numba": "the simulation",
     "msgspec": "machine profiles and plans",
@@ -51,9 +50,9 @@ class _Incomplete(click.ClickException):
 @click.pass_obj
 def doctor_command(settings: Settings) -> None:
     """Check Python, the packages, FreeCAD and the compiled kernels. Exit code 3 where something is missing."""
-    rows = [["ok", "CAM Twin", __version__, str(Path(__file__).resolve().parents[2])]]
+    rows = [["ok", "CAM Twin", __version__, str(ROOT)]]
     rows.append(["ok", "Python", platform.python_version(), sys.executable])
-    rows += [_package(name, purpose) for name, purpose in NEEDS.items()]
+    rows += [_package(name, purpose) for name, purpose in _NEEDS.items()]
     rows += [_extra(name, *words) for name, words in EXTRAS.items()]
     rows += [_freecad(settings.freecad), *_freecads_python(settings.freecad), _kernels()]
     if not settings.quiet:

@@ -18,7 +18,9 @@ from freecad_camtwin.twin.signals.observation import Event, Observation, Samples
 Reading = tuple[float, str, float | str | None]
 
 #: Cells of a block of readings; more items than this per block are told in several blocks.
-MOST_CELLS = 2**20
+_MOST_CELLS = 2**20
+#: Numbers of one time series of MTConnect, in XML or JSON; a longer one is no reading.
+MOST_NUMBERS = 100_000
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 #: Times beyond the year 9999 are no times [s since the epoch].
@@ -76,7 +78,7 @@ def observations(readings: Iterable[Reading]) -> Iterator[Observation]:
         if isinstance(value, float):
             items.add(item)
             run.append((at, item, value))
-            if len(items) * len(run) < MOST_CELLS:
+            if len(items) * len(run) < _MOST_CELLS:
                 continue
         if run:
             yield _block(run)

@@ -19,7 +19,7 @@ from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import Observations
 
-LONGEST_LINE = 2**16
+_LONGEST_LINE = 2**16
 LINES_AT_ONCE = 2000
 _LEVELS = {"NORMAL", "WARNING", "FAULT", "UNAVAILABLE"}
 _MULTILINE = "--multiline--"
@@ -43,7 +43,7 @@ class LineReader:
         if not line or line.startswith("*"):
             return []
         self._told.received += 1
-        if len(line) > LONGEST_LINE:
+        if len(line) > _LONGEST_LINE:
             self._told.drop("line too long")
             return []
         stamp, *fields = line.split("|")
@@ -110,7 +110,7 @@ def _blocks(path: Path) -> Iterator[list[str]]:
     """Yield the lines of a file, some at once."""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            lines = iter(lambda: file.readline(2 * LONGEST_LINE), "")
+            lines = iter(lambda: file.readline(2 * _LONGEST_LINE), "")
             while block := list(islice(lines, LINES_AT_ONCE)):
                 yield block
     except OSError as error:
@@ -136,7 +136,7 @@ class ShdrAdapter:
         peer = f"the adapter {self._host}:{self._port}"
         try:
             async with asyncio.timeout(self._options.quiet):  # wait_for may lose a cancellation in Python 3.11
-                incoming, outgoing = await asyncio.open_connection(self._host, self._port, limit=LONGEST_LINE)
+                incoming, outgoing = await asyncio.open_connection(self._host, self._port, limit=_LONGEST_LINE)
         except OSError as error:
             raise LostError(f"{peer} cannot be reached: {error.strerror or 'no answer'}") from error
         self.told.is_reached = True
@@ -149,7 +149,7 @@ class ShdrAdapter:
             raise LostError(f"{peer} was silent for {self._options.quiet:g} s") from error
         except ValueError as error:
             self.told.drop("line too long")
-            raise LostError(f"{peer} sent a line of more than {LONGEST_LINE} bytes") from error
+            raise LostError(f"{peer} sent a line of more than {_LONGEST_LINE} bytes") from error
         except OSError as error:
             raise LostError(f"{peer} was lost: {error.strerror}") from error
         finally:

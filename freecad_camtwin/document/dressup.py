@@ -27,7 +27,7 @@ from freecad_camtwin.twin.feeds.plan import OperationPlan
 
 _GROUP = "CAM Twin"
 
-PROPERTIES = (
+_PROPERTIES = (
     Property("App::PropertyString", MARK, _GROUP, "Which object of CAM Twin this is", structure.FEED_DRESSUP,
              note=True, read_only=True, hidden=True),
     Property("App::PropertyLink", "Base", "Path", "The operation whose feeds are planned", None),
@@ -48,7 +48,7 @@ _SUFFIX, _STALE_SUFFIX = " feeds", " feeds NOT APPLIED"
 class FeedDressup(ObjectProxy):
     """Proxy of a ``Path::FeaturePython``."""
 
-    properties = PROPERTIES
+    properties = _PROPERTIES
 
     def execute(self, obj: Any) -> None:
         """Read the operation's path, put the planned feeds in, and say how it went."""

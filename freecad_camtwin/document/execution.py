@@ -26,7 +26,7 @@ def _map(name: str, group: str, doc: str) -> Property:
     return Property("App::PropertyMap", name, group, doc, {}, note=True, read_only=True)
 
 
-PROPERTIES = (
+_PROPERTIES = (
     Property("App::PropertyString", MARK, "CAM Twin", "Which object of CAM Twin this is", structure.EXECUTION,
              note=True, read_only=True, hidden=True),
     _text("RunName", _RUN, "Names this run wherever it is copied to"),
@@ -50,7 +50,7 @@ PROPERTIES = (
 class ExecutionObject(ObjectProxy):
     """Proxy of an ``App::FeaturePython``."""
 
-    properties = PROPERTIES
+    properties = _PROPERTIES
 
     def execute(self, _obj: Any) -> None:
         """Nothing depends on a recompute: a run is over."""
@@ -65,7 +65,7 @@ def add(job: Any, summary: Mapping[str, Any]) -> Any:
     obj = job.Document.addObject("App::FeaturePython", "CamTwinExecution")
     ExecutionObject(obj)
     obj.Label = summary["Label"]
-    for row in PROPERTIES:
+    for row in _PROPERTIES:
         if row.name in summary:
             setattr(obj, row.name, summary[row.name])
     twin.Executions = [*structure.executions(twin), obj]

@@ -28,20 +28,20 @@ from typing import IO, Any
 import FreeCAD as App
 import numpy as np
 
+from freecad_camtwin import ROOT
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.signals.columns import Columns, joined
 from freecad_camtwin.twin.signals.frames import Frame, Frames
 from freecad_camtwin.twin.signals.state import State
 
-ROOT = Path(__file__).resolve().parents[2]
 PREFERENCES = "User parameter:BaseApp/Preferences/Mod/CAMTwin"
 #: Frames that wait to be drained, and rows that are kept for charts.
 MOST_FRAMES, MOST_RECENT = 64, 100_000
 #: A move beyond this is none [moves].
-MOST_MOVES = 10_000_000
+_MOST_MOVES = 10_000_000
 #: What is kept of every move.
-KEPT = ("power", "predicted_power", "spindle_load", "current", "confidence", "feed_override")
+_KEPT = ("power", "predicted_power", "spindle_load", "current", "confidence", "feed_override")
 
 
 class Newest:
@@ -49,7 +49,7 @@ class Newest:
 
     def __init__(self) -> None:
         self.time = np.empty(0)
-        self._columns = {name: np.empty(0) for name in KEPT}
+        self._columns = {name: np.empty(0) for name in _KEPT}
 
     def __getattr__(self, name: str) -> Floats:
         try:
@@ -60,7 +60,7 @@ class Newest:
     def take(self, rows: Columns) -> None:
         """Take in rows; of several of one move the last counts."""
         move = rows.column("move")
-        known = np.flatnonzero((move >= 0) & (move < MOST_MOVES))
+        known = np.flatnonzero((move >= 0) & (move < _MOST_MOVES))
         if not len(known):
             return
         moves = move[known].astype(np.int64)

@@ -34,19 +34,19 @@ _UUID = Property(
     note=True, read_only=True,
 )  # fmt: skip
 
-OPERATION = (_UUID, *LIMITS.values())
+_OPERATION = (_UUID, *LIMITS.values())
 
 
 def declare_operation(root: Any) -> None:
     """Give an operation its identity and its limits' properties, where it has none yet."""
-    declare(root, OPERATION)
+    declare(root, _OPERATION)
     if not root.CamTwinUUID:
         root.CamTwinUUID = str(uuid.uuid4())
 
 
 def forget(root: Any) -> None:
     """Remove what ``declare_operation`` added."""
-    withdraw(root, OPERATION)
+    withdraw(root, _OPERATION)
 
 
 def uuid_of(root: Any) -> str | None:

@@ -14,7 +14,7 @@ from freecad_camtwin.twin.feeds.plan import OBJECTIVES
 
 _GROUP = "CAM Twin"
 
-PROPERTIES = (
+_PROPERTIES = (
     Property("App::PropertyString", MARK, _GROUP, "Which object of CAM Twin this is", structure.TWIN,
              note=True, read_only=True, hidden=True),
     Property("App::PropertyString", "TwinUUID", _GROUP, "Identity of this twin", "", note=True, read_only=True),
@@ -33,7 +33,7 @@ PROPERTIES = (
 class TwinObject(ObjectProxy):
     """Proxy of an ``App::FeaturePython``."""
 
-    properties = PROPERTIES
+    properties = _PROPERTIES
 
     def execute(self, _obj: Any) -> None:
         """Nothing depends on a recompute: what is predicted lies beside the document."""

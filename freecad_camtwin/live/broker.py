@@ -19,12 +19,12 @@ CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PIN
     1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14,
 )  # fmt: skip
 #: A longer packet ends the connection [bytes].
-LONGEST = 8 * 2**20
+_LONGEST = 8 * 2**20
 #: A client that lets so much wait for it is let go [bytes].
-MOST_WAITING = 32 * 2**20
+_MOST_WAITING = 32 * 2**20
 MOST_RETAINED, MOST_SUBSCRIPTIONS = 10_000, 1000
 #: A connection has so long to introduce itself [s].
-PATIENCE = 10.0
+_PATIENCE = 10.0
 #: In CONNACK: at most QoS 1, no identifiers of subscriptions, no shared ones.
 _ABILITIES = bytes([0x24, 1, 0x29, 0, 0x2A, 0])
 
@@ -47,7 +47,7 @@ class Client:
         transport = self.outgoing.transport
         if transport.is_closing():
             return
-        if transport.get_write_buffer_size() > MOST_WAITING:
+        if transport.get_write_buffer_size() > _MOST_WAITING:
             transport.abort()
             return
         self.outgoing.write(bytes([kind]) + _length(len(body)) + body)
@@ -105,7 +105,7 @@ class DemoBroker:
         self._clients[client] = task
         try:
             with suppress(PacketError, ConnectionError, TimeoutError, asyncio.IncompleteReadError, UnicodeDecodeError):
-                kind, _, body = await _packet(incoming, PATIENCE)
+                kind, _, body = await _packet(incoming, _PATIENCE)
                 if kind == CONNECT:
                     self._welcome(client, body)
                     while await self._take(client, *await _packet(incoming, client.keepalive)):
@@ -211,7 +211,7 @@ async def _packet(incoming: asyncio.StreamReader, patience: float) -> tuple[int,
                 break
             if shift > 21:
                 raise PacketError("a length of more than four bytes")
-        if length > LONGEST:
+        if length > _LONGEST:
             raise PacketError("a packet that is too long")
         return first >> 4, first & 0x0F, await incoming.readexactly(length)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain 
 
 #: How long a source is listened to, from its first word on [s].
 LISTEN = 3.0
-MOST_ITEMS = 2000
+_MOST_ITEMS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ async def _heard(url: str, connector: Connector, patience: float, listen: float)
                         begun = loop.time()
                         limit.reschedule(begun + listen)
                     names |= new
-                    if len(names) >= MOST_ITEMS or _is_over(limit):
+                    if len(names) >= _MOST_ITEMS or _is_over(limit):
                         break
     if not names and _is_over(limit):
         raise _nothing_heard(url, connector, silence)

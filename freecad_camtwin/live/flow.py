@@ -23,11 +23,11 @@ from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Sa
 from freecad_camtwin.twin.signals.signal_map import SignalMap
 
 #: A silent source gives an empty block as often [s].
-TICK = 0.1
+_TICK = 0.1
 #: What a source may take to say farewell and hang up [s].
 LEAVES = 10.0
 #: Numbers that wait in the box before the source is asked for no more (16 MB), and what a block has at least of them.
-MOST_CELLS = 2**21
+_MOST_CELLS = 2**21
 _LEAST_CELLS = 16
 #: Rows of a longer time are not merged: a clock that was set back is noticed between blocks [s].
 MERGED_S = 0.1
@@ -73,7 +73,7 @@ class Flow:
         gc.freeze()
         self._hearing = asyncio.create_task(self._hear())
         try:
-            while (waiting := await self._box.take(TICK)) is not None:
+            while (waiting := await self._box.take(_TICK)) is not None:
                 for block in self._translated(waiting):
                     yield self._placed(block)
             yield self._rest()
@@ -176,7 +176,7 @@ class _Box:
         self._news, self._room = asyncio.Event(), asyncio.Event()
 
     async def put(self, observation: Observation) -> None:
-        while self._cells > MOST_CELLS and not self.is_closed:
+        while self._cells > _MOST_CELLS and not self.is_closed:
             self._room.clear()
             await self._room.wait()
         self._waiting.append(observation)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Live data for another process, on a pipe that its reader may be slow to empty.
 
-A thread writes, and may wait; what comes meanwhile is kept up to ``MOST_ROWS`` rows, then the oldest is dropped and
+A thread writes, and may wait; what comes meanwhile is kept up to ``_MOST_ROWS`` rows, then the oldest is dropped and
 counted: whoever watches wants to see what is, not what was. Even where nothing comes, a frame tells the state twice a
 second; so a reader that has gone is noticed.
 """
@@ -14,11 +14,11 @@ from threading import Condition, Thread
 
 from freecad_camtwin.live.flow import Block
 from freecad_camtwin.twin.signals.columns import Columns, joined
-from freecad_camtwin.twin.signals.frames import LONGEST, encode
+from freecad_camtwin.twin.signals.frames import LONGEST_FRAME, encode
 from freecad_camtwin.twin.signals.state import State
 
 #: Rows that wait for a slow reader.
-MOST_ROWS = 50_000
+_MOST_ROWS = 50_000
 #: Between two frames at least, so that each is worth its while, and at most [s].
 PACE, BEAT = 0.03, 0.5
 
@@ -46,7 +46,7 @@ class Pipe:
             if columns.rows:
                 self._blocks.append(Columns(columns.time, columns.values))
                 self._rows += columns.rows
-            while self._rows > MOST_ROWS and len(self._blocks) > 1:
+            while self._rows > _MOST_ROWS and len(self._blocks) > 1:
                 gone = self._blocks.popleft().rows
                 self._rows -= gone
                 self._lost += gone
@@ -87,7 +87,7 @@ class Pipe:
 
 def _parts(rows: Columns) -> list[Columns]:
     """Cut rows into as many frames as they need; one without rows where there are none."""
-    most = LONGEST // 2 // (8 * (1 + len(rows.values)))
+    most = LONGEST_FRAME // 2 // (8 * (1 + len(rows.values)))
     cuts = range(0, max(rows.rows, 1), most)
     return [
         Columns(rows.time[cut : cut + most], {name: each[cut : cut + most] for name, each in rows.values.items()})

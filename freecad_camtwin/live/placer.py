@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from freecad_camtwin.twin.alignment.align import Aligner, Alignment
-from freecad_camtwin.twin.alignment.learn import AFTER
+from freecad_camtwin.twin.alignment.learn import LESSON_TIMES
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.signals.columns import Columns, joined
@@ -82,7 +82,7 @@ def _warm_up(package: Package) -> None:
     places = aligner.places
     if not len(places.line.segments):
         return
-    time = np.arange(0.0, AFTER[0] + 0.5, 0.01)
+    time = np.arange(0.0, LESSON_TIMES[0] + 0.5, 0.01)
     clock = np.linspace(0.0, float(package.start[-1] + package.time[-1]), len(time))
     segment = np.clip(np.searchsorted(places.line.clock, clock, side="right") - 1, 0, None)
     points = places.line.points(segment.astype(np.int32), places.way_at(clock))

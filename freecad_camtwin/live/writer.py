@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The thread that writes a recording, so that a slow disk does not stop who listens to the machine.
 
-What is to be written waits in a queue. When it holds more than ``MOST_CELLS`` numbers, ``give`` waits: who hears the
+What is to be written waits in a queue. When it holds more than ``_MOST_CELLS`` numbers, ``give`` waits: who hears the
 source then waits too, and the source is slowed, or says itself what it drops. Nothing is dropped here. Twice a second
 at least, whether anything comes or not, everything is brought to the disk.
 """
@@ -15,9 +15,9 @@ from threading import Condition, Thread
 from freecad_camtwin.store.recording import Recording
 
 #: Numbers that wait to be written (32 MB).
-MOST_CELLS = 2**22
+_MOST_CELLS = 2**22
 #: Between two times that all is brought to the disk [s].
-SYNC_S = 0.4
+_SYNC_S = 0.4
 
 #: Something to be done with the recording.
 WriterTask = Callable[[Recording], None]
@@ -41,9 +41,9 @@ class Writer:
 
     async def give(self, cells: int, task: WriterTask) -> None:
         """Have something done, of ``cells`` numbers; raise what an earlier one was refused with."""
-        while self._cells > MOST_CELLS and self._failure is None:
+        while self._cells > _MOST_CELLS and self._failure is None:
             self._room.clear()
-            if self._cells > MOST_CELLS:
+            if self._cells > _MOST_CELLS:
                 await self._room.wait()
         if self._failure is not None:
             raise self._failure
@@ -79,7 +79,7 @@ class Writer:
         while True:
             with self._news:
                 if not self._tasks and not self._is_last:
-                    self._news.wait(max(0.0, synced + SYNC_S - time.monotonic()))
+                    self._news.wait(max(0.0, synced + _SYNC_S - time.monotonic()))
                 cells, task = self._tasks.popleft() if self._tasks else (0, None)
                 self._cells -= cells
                 is_over = task is None and self._is_last
@@ -88,7 +88,7 @@ class Writer:
             if task is not None:
                 task(self.recording)
                 self._wake()
-            if time.monotonic() - synced >= SYNC_S:
+            if time.monotonic() - synced >= _SYNC_S:
                 self.recording.sync()
                 synced = time.monotonic()
 

@@ -5,7 +5,7 @@
 ``TOPIC/words/ITEM`` carries each word, retained, so that who comes late knows the program and the state.
 ``TOPIC/cmd/NAME`` is listened to: see ``commands``.
 
-Messages are acknowledged unless asked otherwise. While the broker is away they wait, up to ``MOST_WAITING`` bytes;
+Messages are acknowledged unless asked otherwise. While the broker is away they wait, up to ``_MOST_WAITING`` bytes;
 those after are dropped and counted, so that what is heard later is whole up to there.
 """
 
@@ -35,15 +35,15 @@ from freecad_camtwin.publishers.protocol import Command, PublisherOptions, Spoke
 from freecad_camtwin.twin.signals.observation import Event, Observation, Samples
 
 #: Bytes that wait for a broker that is away or slow.
-MOST_WAITING = 64 * 2**20
+_MOST_WAITING = 64 * 2**20
 #: Cells of one message; a longer block is told in several.
-MOST_CELLS = 100_000
+_MOST_CELLS = 100_000
 #: Commands that wait for the machine.
 MOST_COMMANDS = 16
 #: How long a broker may take to let us in, and to acknowledge the last messages [s].
-PATIENCE = 10.0
+_PATIENCE = 10.0
 #: The broker keeps commands for us for so long while the connection is lost [s].
-KEPT = 60
+_KEPT = 60
 
 
 class Speaker:
@@ -86,26 +86,26 @@ class Speaker:
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_publish, client.on_subscribe = self._on_publish, self._on_subscribe
         client.on_message = lambda _client, _data, message: self._soon(self._take, message, time.time())
-        asked = properties(PacketTypes.CONNECT, SessionExpiryInterval=KEPT)
+        asked = properties(PacketTypes.CONNECT, SessionExpiryInterval=_KEPT)
         try:
             await asyncio.to_thread(connect, self._name, client, host, port, properties=asked)
         except OSError as error:
             raise ConnectorError(f"{self._name} cannot be reached: {error.strerror or error}") from error
         client.loop_start()
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(_PATIENCE):
                 await self._entered
         except BaseException as error:
             await self._leave()
             if isinstance(error, TimeoutError):
-                raise ConnectorError(f"{self._name} did not answer within {PATIENCE:g} s") from error
+                raise ConnectorError(f"{self._name} did not answer within {_PATIENCE:g} s") from error
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Send what is gathered, wait for a moment until the broker has it, and go."""
         self._send_gathered()
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + _PATIENCE
         while self._waiting.bytes and self._client.is_connected() and time.monotonic() < deadline:
             await asyncio.sleep(0.005)
         self.dropped["not taken by the broker when we left"] += self._waiting.forget()
@@ -144,7 +144,7 @@ class Speaker:
         if not self._gathered:
             return
         block, self._gathered = _joined(self._gathered), []
-        rows = max(1, MOST_CELLS // (len(block.items) + 1))
+        rows = max(1, _MOST_CELLS // (len(block.items) + 1))
         for begin in range(0, len(block.time), rows):
             part = slice(begin, begin + rows)
             self._publish(self._topic, self._encoded(Samples(block.time[part], block.items, block.values[part])))
@@ -157,7 +157,7 @@ class Speaker:
         return msgspec.msgpack.encode(rows) if self._form == "msgpack" else msgspec.json.encode(rows)
 
     def _publish(self, topic: str, payload: bytes, *, retain: bool = False, more: Properties | None = None) -> None:
-        if self._waiting.bytes + len(payload) > MOST_WAITING:
+        if self._waiting.bytes + len(payload) > _MOST_WAITING:
             self.dropped["the broker was away or slow for too long"] += 1
             return
         sent = self._client.publish(topic, payload, self._level, retain, more)

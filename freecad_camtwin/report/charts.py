@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 
 from freecad_camtwin.report import style
 from freecad_camtwin.twin.analysis.analysis import Analysis
-from freecad_camtwin.twin.base.words import QUANTITIES
+from freecad_camtwin.twin.base.words import LOAD_QUANTITIES
 from freecad_camtwin.twin.job.toolpath import Floats
 
 #: Columns of a chart: more data than this are drawn as a band from least to greatest.
-COLUMNS = 900
+_COLUMNS = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Band:
     greatest: Floats
 
 
-def banded(begin: Floats, x: Floats, values: Floats, columns: int = COLUMNS) -> Band:
+def banded(begin: Floats, x: Floats, values: Floats, columns: int = _COLUMNS) -> Band:
     """Sort steps that reach from ``begin`` to ``x`` with ``values``, all (steps,), into equal columns.
 
     A step counts in the column of its end; a column that no step ends in has the value of the step across it.
@@ -51,7 +51,7 @@ def banded(begin: Floats, x: Floats, values: Floats, columns: int = COLUMNS) -> 
 
 def strip_charts(analysis: Analysis, after: Analysis | None = None) -> Figure:
     """Return the strip charts: feed, load over limit where there are limits, and every quantity with its unit."""
-    rows = ["feed", *(["worst"] if np.isfinite(analysis.worst_ratio).any() else []), *QUANTITIES]
+    rows = ["feed", *(["worst"] if np.isfinite(analysis.worst_ratio).any() else []), *LOAD_QUANTITIES]
     drawn = style.empty_figure(12.0, 0.7 + 1.25 * len(rows))
     strips = drawn.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
     for axes, row in zip(strips, rows, strict=True):
@@ -110,7 +110,7 @@ def _row(analysis: Analysis, row: str) -> tuple[Floats, str, str, Floats]:
         return 60 * np.asarray(analysis.load.feed), "Feed", "mm/min", nothing
     if row == "worst":
         return 100 * analysis.worst_ratio, "Load", "% of the nearest limit", np.full_like(nothing, 100.0)
-    attribute, name, unit = QUANTITIES[row]
+    attribute, name, unit = LOAD_QUANTITIES[row]
     bounds = np.array([getattr(limits, attribute) or np.nan for limits in analysis.limits] + [np.nan])
     return getattr(analysis.load, row), name[0].upper() + name[1:], unit, bounds[analysis.operation]
 

@@ -9,7 +9,7 @@ from matplotlib.colors import Colormap, LogNorm, Normalize
 
 from freecad_camtwin.report import style
 from freecad_camtwin.twin.analysis.analysis import Analysis
-from freecad_camtwin.twin.base.words import QUANTITIES
+from freecad_camtwin.twin.base.words import LOAD_QUANTITIES
 from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.runs.along_path import Comparison
 
@@ -46,7 +46,7 @@ def by_load(analysis: Analysis) -> Colouring:
         return Colouring(100 * ratio, "load, % of its limit", Normalize(0, 100), limited=True)
     power = analysis.load.power
     if np.isfinite(power).any():
-        _, name, unit = QUANTITIES["power"]
+        _, name, unit = LOAD_QUANTITIES["power"]
         return Colouring(power, f"{name}, {unit} (no limit is known)", _full(power), limited=False)
     rate = np.asarray(analysis.load.q)
     return Colouring(rate, "material removal rate, mm³/s (the load is unknown)", _full(rate), limited=False)

@@ -15,7 +15,7 @@ from freecad_camtwin.report.colouring import by_load
 from freecad_camtwin.report.rows import changes_of, operation_rows, unknown_sentences
 from freecad_camtwin.twin.analysis.analysis import Analysis
 from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, verdict_sentences
-from freecad_camtwin.twin.base.words import QUANTITIES, clock, digits
+from freecad_camtwin.twin.base.words import LOAD_QUANTITIES, clock, digits
 from freecad_camtwin.twin.feeds.plan import FeedPlan
 from freecad_camtwin.twin.job.toolpath import Floats
 
@@ -54,7 +54,7 @@ def report_html(analysis: Analysis, after: Analysis | None = None, plan: FeedPla
         charts=chart,
         charts_caption=_charts_caption(analysis, after),
         after=after is not None,
-        heads=[_HEADS[name] for name in QUANTITIES],
+        heads=[_HEADS[name] for name in LOAD_QUANTITIES],
         operations=operation_rows(analysis, after),
         unknown=unknown_sentences(shown),
         supplied=shown.supplied,

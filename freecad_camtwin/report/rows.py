@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from freecad_camtwin.twin.analysis import schema
 from freecad_camtwin.twin.analysis.analysis import Analysis
-from freecad_camtwin.twin.base.words import QUANTITIES, clock, digits
+from freecad_camtwin.twin.base.words import LOAD_QUANTITIES, clock, digits
 from freecad_camtwin.twin.feeds.plan import Change, FeedPlan
 
 #: Quantity → factor to the unit of the table.
@@ -33,7 +33,7 @@ def _row(shown: Analysis, before: Analysis | None, index: int) -> dict[str, Any]
         "removed": f"{entry['removed_volume']:,.0f}",
         "time": _time(shown, index),
         "time_before": _time(before, index) if before is not None else None,
-        "peaks": [_peak(entry, name) for name in QUANTITIES],
+        "peaks": [_peak(entry, name) for name in LOAD_QUANTITIES],
         "ratio": None if ratio is None else f"{100 * ratio:.0f}",
         "over": ratio is not None and ratio > 1.005,
         "width": 0 if ratio is None else round(100 * min(ratio, 1.0)),
@@ -46,7 +46,7 @@ def breakable(name: str) -> Markup:
 
 
 def _peak(entry: dict[str, Any], name: str) -> dict[str, Any]:
-    value, limit = entry["peak"][name], entry["limits"][QUANTITIES[name][0]]
+    value, limit = entry["peak"][name], entry["limits"][LOAD_QUANTITIES[name][0]]
     return {
         "text": "unknown" if value is None else digits(value * _SCALE[name]),
         "unknown": value is None,

@@ -30,7 +30,7 @@ from freecad_camtwin.store.reader import RecordedRows, RecordingReader
 if TYPE_CHECKING:
     from psycopg import Connection
 
-SCHEMA = "camtwin"
+_SCHEMA = "camtwin"
 _NEEDED = "PostgreSQL needs psycopg, which is not installed; pip install 'freecad-camtwin[store]' brings it"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_2000 = 946_684_800  # where PostgreSQL's clock begins, in seconds of ours
@@ -126,7 +126,7 @@ def _prepare(database: "Connection", names: Sequence[str], months: Sequence[tupl
     from psycopg import sql
 
     def run(text: str, **parts: sql.Composable) -> None:
-        database.execute(sql.SQL(text).format(schema=sql.Identifier(SCHEMA), **parts))
+        database.execute(sql.SQL(text).format(schema=sql.Identifier(_SCHEMA), **parts))
 
     database.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     database.execute("SET LOCAL client_min_messages = warning")
@@ -138,7 +138,7 @@ def _prepare(database: "Connection", names: Sequence[str], months: Sequence[tupl
         run("CREATE TABLE {schema}.sample (run uuid NOT NULL, time timestamptz NOT NULL) {by}", by=partition)
         run("CREATE INDEX sample_run_time ON {schema}.sample (run, time)")
         if is_timescale:
-            database.execute("SELECT create_hypertable(%s::regclass, 'time')", (f"{SCHEMA}.sample",))
+            database.execute("SELECT create_hypertable(%s::regclass, 'time')", (f"{_SCHEMA}.sample",))
         kind = _kind_of_sample(database)
     for name in names:
         run("ALTER TABLE {schema}.sample ADD COLUMN IF NOT EXISTS {name} double precision", name=sql.Identifier(name))
@@ -155,7 +155,7 @@ def _prepare(database: "Connection", names: Sequence[str], months: Sequence[tupl
 def _kind_of_sample(database: "Connection") -> str | None:
     """Return PostgreSQL's letter for the table of samples, p where it is partitioned; None where there is none."""
     found = database.execute(
-        "SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)", (f"{SCHEMA}.sample",)
+        "SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)", (f"{_SCHEMA}.sample",)
     ).fetchone()
     return None if found is None else str(found[0])
 
@@ -168,7 +168,7 @@ def _insert_run(database: "Connection", reader: RecordingReader) -> None:
     """Insert what is told once per run."""
     header = reader.header
     database.execute(
-        f"INSERT INTO {SCHEMA}.run VALUES (%s, to_timestamp(%s), to_timestamp(%s), %s, %s, %s, %s, %s, %s, %s)",
+        f"INSERT INTO {_SCHEMA}.run VALUES (%s, to_timestamp(%s), to_timestamp(%s), %s, %s, %s, %s, %s, %s, %s)",
         (
             header.run,
             header.started,
@@ -184,11 +184,11 @@ def _insert_run(database: "Connection", reader: RecordingReader) -> None:
     )
     with database.cursor() as cursor:
         cursor.executemany(
-            f"INSERT INTO {SCHEMA}.event VALUES (%s, to_timestamp(%s), %s, %s)",
+            f"INSERT INTO {_SCHEMA}.event VALUES (%s, to_timestamp(%s), %s, %s)",
             [(header.run, event.time, _text(event.item), _text(event.value)) for event in reader.events()],
         )
         cursor.executemany(
-            f"INSERT INTO {SCHEMA}.gap VALUES (%s, to_timestamp(%s), to_timestamp(%s), %s)",
+            f"INSERT INTO {_SCHEMA}.gap VALUES (%s, to_timestamp(%s), to_timestamp(%s), %s)",
             [(header.run, gap.start, gap.stop, gap.reason) for gap in reader.gaps()],
         )
 
@@ -202,7 +202,7 @@ def _copy_samples(database: "Connection", reader: RecordingReader, names: Sequen
     from psycopg import sql
 
     columns = sql.SQL(", ").join(sql.Identifier(name) for name in ("run", "time", *names))
-    text = sql.SQL("COPY {}.sample ({}) FROM STDIN (FORMAT BINARY)").format(sql.Identifier(SCHEMA), columns)
+    text = sql.SQL("COPY {}.sample ({}) FROM STDIN (FORMAT BINARY)").format(sql.Identifier(_SCHEMA), columns)
     with database.cursor() as cursor, cursor.copy(text) as copy:
         copy.write(_COPY_HEAD)
         for rows in reader.arrivals():

@@ -11,7 +11,7 @@ import msgspec
 
 from freecad_camtwin.errors import InputError
 
-VERSION = 1
+RECORDING_VERSION = 1
 #: Marks the file as ours in SQLite's own header: "CamT".
 APPLICATION_ID = 0x43616D54
 #: Rows of a full chunk. Chunks twice as long were 2 % smaller; a query for a second of 1 kHz reads half as much so.
@@ -23,7 +23,7 @@ OPERATION = "operation"  #: the column whose values are indexed
 
 TABLES = f"""
 PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {VERSION};
+PRAGMA user_version = {RECORDING_VERSION};
 CREATE TABLE header (json TEXT NOT NULL, finished REAL);
 CREATE TABLE chunk (id INTEGER PRIMARY KEY, rows INTEGER NOT NULL, start REAL NOT NULL, stop REAL NOT NULL);
 CREATE TABLE piece (
@@ -121,5 +121,7 @@ def _check(database: sqlite3.Connection, path: Path) -> None:
         raise InputError(f"{path.name} is no recording, or it is damaged: {error}") from error
     if application != APPLICATION_ID:
         raise InputError(f"{path.name} is no recording of CAM Twin")
-    if version > VERSION:
-        raise InputError(f"{path.name} was recorded by a newer CAM Twin (form {version}, this one reads {VERSION})")
+    if version > RECORDING_VERSION:
+        raise InputError(
+            f"{path.name} was recorded by a newer CAM Twin (form {version}, this one reads {RECORDING_VERSION})"
+        )

@@ -26,11 +26,11 @@ BLOCK = 10
 #: Falling exponent of the specific cutting force where the material has none.
 TYPICAL_MC = 0.25
 #: Shortest and longest silence of the sensor [s].
-SILENCE = 0.2, 1.0
+_SILENCE = 0.2, 1.0
 #: What positions are rounded to [mm].
 RESOLUTION = 0.001
 
-ITEMS = (
+VIRTUAL_ITEMS = (
     Item("x", "POSITION", "mm", "ACTUAL", "Linear X"),
     Item("y", "POSITION", "mm", "ACTUAL", "Linear Y"),
     Item("z", "POSITION", "mm", "ACTUAL", "Linear Z"),
@@ -46,13 +46,13 @@ ITEMS = (
     Item("availability", "AVAILABILITY", "", "", "Device"),
     Item(COMMAND),
 )
-_NUMBERS = tuple(item.name for item in ITEMS[:9])
+_NUMBERS = tuple(item.name for item in VIRTUAL_ITEMS[:9])
 
 
 def spoken(package: Package) -> Spoken:
     """Return what publishers are told of a package's virtual machine."""
     name = package.machine.name if package.machine else "machine"
-    return Spoken(f"virtual {name}", f"virtual-{package.toolpath_hash[:12]}", ITEMS, simulated=True)
+    return Spoken(f"virtual {name}", f"virtual-{package.toolpath_hash[:12]}", VIRTUAL_ITEMS, simulated=True)
 
 
 @dataclass
@@ -190,7 +190,7 @@ class VirtualMachine:
             sensor.drawn += follows * (power - sensor.drawn)
             told[row] = sensor.drawn
         told += self._random.normal(0.0, truth.noise * machine.rated_power, BLOCK)
-        falls, lasts = self._random.random(), self._random.uniform(*SILENCE)
+        falls, lasts = self._random.random(), self._random.uniform(*_SILENCE)
         if falls < truth.dropouts / 60 * self.block:
             sensor.silent_until = float(times[0]) + lasts
         return np.where(times < sensor.silent_until, np.nan, told)

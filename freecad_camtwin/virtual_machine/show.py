@@ -18,7 +18,7 @@ from freecad_camtwin.virtual_machine.machine import VirtualMachine, check_rate
 from freecad_camtwin.virtual_machine.truth import Truth
 
 #: How often the machine looks at its clock [s].
-TICK = 0.01
+_TICK = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Show:
             self.shown.behind = max(self.shown.behind, clock() - start - spent)
             over = over or (clock() if machine.is_over else 0.0)
             with suppress(TimeoutError):
-                async with asyncio.timeout(TICK):
+                async with asyncio.timeout(_TICK):
                     await self._stop.wait()
 
     async def _tell(self, publishers: list[Publisher], observation: Observation) -> None:

@@ -18,7 +18,7 @@ from controllers.linuxcnc.harness import CLOCK, ControllerError, unavailable
 from controllers.linuxcnc.harness import Controller as Fenced
 from freecad_camtwin.connectors import Options, open_connector
 from freecad_camtwin.connectors.linuxcnc import poller
-from freecad_camtwin.connectors.linuxcnc.controller import ENVIRONMENT, ITEMS, PolledController, PollerSettings
+from freecad_camtwin.connectors.linuxcnc.controller import ENVIRONMENT, LINUXCNC_ITEMS, PolledController, PollerSettings
 from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.twin.signals.discovery import propose_signals
 from freecad_camtwin.twin.signals.observation import GAP, Event, Samples
@@ -271,7 +271,7 @@ def test_an_address_that_says_nothing_is_refused(address, complaint):
 
 
 def test_what_it_offers_makes_its_own_signal_map():
-    proposal = propose_signals(ITEMS)
+    proposal = propose_signals(LINUXCNC_ITEMS)
     told = {signal.meaning: signal.item for signal in proposal.signals.signals}
     assert proposal.signals.coordinates == "work"
     assert [told[Meaning(f"POSITION_{axis}")] for axis in "XYZ"] == ["work.x", "work.y", "work.z"]
@@ -296,7 +296,7 @@ def test_numbers_are_millimetres_on_an_inch_machine():
 
 def test_poller_and_controller_name_the_same_items():
     state = ("availability", "program", "execution", "mode")
-    assert {item.name for item in ITEMS} == {*poller.NUMBERS, *state}
+    assert {item.name for item in LINUXCNC_ITEMS} == {*poller.NUMBERS, *state}
 
 
 def test_the_poller_needs_nothing_but_the_standard_library():

@@ -15,7 +15,7 @@ from freecad_camtwin.live import pipe as pipes
 from freecad_camtwin.live.flow import Block
 from freecad_camtwin.live.pipe import Pipe
 from freecad_camtwin.twin.signals.columns import Columns
-from freecad_camtwin.twin.signals.frames import LONGEST, Frames, encode
+from freecad_camtwin.twin.signals.frames import LONGEST_FRAME, Frames, encode
 from freecad_camtwin.twin.signals.state import State
 
 #: Longer than any of it takes, on a machine that does ten other things [s].
@@ -76,7 +76,7 @@ def ends():
 
 
 def test_a_reader_that_sleeps_loses_the_oldest_rows_and_is_told_how_many(ends, monkeypatch):
-    monkeypatch.setattr(pipes, "MOST_ROWS", 1000)
+    monkeypatch.setattr(pipes, "_MOST_ROWS", 1000)
     reader, writer = ends
     pipe = Pipe(writer)
     for at in range(0, 100_000, 100):
@@ -130,6 +130,6 @@ def test_many_rows_at_once_are_told_in_frames_that_a_reader_takes(ends):
     pipe.put(Block(wide), State())
     frames, found = Frames(), []
     while sum(frame.rows.rows for frame in found) < 45_000:
-        found += frames.take(os.read(reader, LONGEST))
+        found += frames.take(os.read(reader, LONGEST_FRAME))
     pipe.end()
     assert len([frame for frame in found if frame.rows.rows]) > 1

@@ -230,8 +230,8 @@ def test_a_disk_that_takes_no_more_ends_the_recording_with_its_sentence(tmp_path
 
 
 def test_a_slow_disk_slows_the_source_and_loses_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(flows, "MOST_CELLS", 2000)
-    monkeypatch.setattr(writers, "MOST_CELLS", 2000)
+    monkeypatch.setattr(flows, "_MOST_CELLS", 2000)
+    monkeypatch.setattr(writers, "_MOST_CELLS", 2000)
     append, waiting = Recording.append, []
     given = written = 0
 

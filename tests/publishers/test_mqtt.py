@@ -116,7 +116,7 @@ def test_rows_and_words_arrive_as_they_were_told(broker, query):
 
 
 def test_rows_are_gathered_and_a_long_block_is_told_in_several_messages(broker, monkeypatch):
-    monkeypatch.setattr(mqtt, "MOST_CELLS", 300)
+    monkeypatch.setattr(mqtt, "_MOST_CELLS", 300)
 
     async def run():
         options = PublisherOptions(batch_s=30.0)
@@ -153,7 +153,7 @@ def test_what_is_told_while_the_broker_is_away_is_heard_when_it_is_back(broker):
 
 
 def test_memory_is_bounded_while_the_broker_is_away(broker, monkeypatch):
-    monkeypatch.setattr(mqtt, "MOST_WAITING", 10_000)
+    monkeypatch.setattr(mqtt, "_MOST_WAITING", 10_000)
 
     async def run():
         async with speaker(broker, "", PublisherOptions(batch_s=0.0)) as publisher:

@@ -182,7 +182,7 @@ def test_what_is_no_recording_is_named_in_one_sentence(tmp_path):
 def test_a_recording_of_a_newer_form_is_left_alone(tmp_path):
     write(tmp_path / "run", seconds(3), {"load": [1, 2, 3]})
     newer = sqlite3.connect(tmp_path / "run")
-    newer.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+    newer.execute(f"PRAGMA user_version = {schema.RECORDING_VERSION + 1}")
     newer.close()
     with pytest.raises(InputError, match="by a newer CAM Twin"):
         RecordingReader(tmp_path / "run")

@@ -20,7 +20,7 @@ from freecad_camtwin.twin.shop.machine import Overheads, read_machine
 from freecad_camtwin.twin.signals.columns import to_columns
 from freecad_camtwin.twin.signals.discovery import propose_signals
 from freecad_camtwin.twin.signals.observation import Event, Samples
-from freecad_camtwin.virtual_machine.machine import ITEMS, VirtualMachine, spoken
+from freecad_camtwin.virtual_machine.machine import VIRTUAL_ITEMS, VirtualMachine, spoken
 from freecad_camtwin.virtual_machine.show import Pace, Show
 from freecad_camtwin.virtual_machine.truth import Truth
 from observing import PATIENCE, numbers, until, words
@@ -81,7 +81,7 @@ def test_power_is_the_predicted_one_times_what_it_hides(package):
     found = {}
     for factor in (1.0, 1.3):
         told, _ = run(package, replace(CLEAN, material=factor))
-        columns = to_columns(propose_signals(ITEMS).signals, told)
+        columns = to_columns(propose_signals(VIRTUAL_ITEMS).signals, told)
         found[factor] = columns.column("power"), align(package, columns).predicted("power"), columns.column("feed")
     machine = package.machine
     (speed,) = set(column(told, "n_rpm")[1]) - {0.0}
@@ -112,7 +112,7 @@ def test_the_sensor_lags_is_noisy_and_falls_silent_and_a_seed_repeats_it(package
     assert len(power) != len(different) or not np.array_equal(power, different)
     total = len(column(first, "x")[0])
     assert 0.02 * total < total - len(times) < 0.9 * total
-    known = to_columns(propose_signals(ITEMS).signals, first).column(
+    known = to_columns(propose_signals(VIRTUAL_ITEMS).signals, first).column(
         "power"
     )  # where it is silent, what it said last does not hold
     assert np.isfinite(known).sum() == len(times)
@@ -149,9 +149,11 @@ def test_it_obeys_a_feed_override_and_refuses_what_it_cannot_do(package):
 
 
 def test_what_it_says_means_itself():
-    found = propose_signals(ITEMS)
-    assert {signal.item for signal in found.signals.signals} == {item.name for item in ITEMS} - {"command"}
-    bare = propose_signals([replace(item, type="", unit="", sub_type="", component="") for item in ITEMS]).signals
+    found = propose_signals(VIRTUAL_ITEMS)
+    assert {signal.item for signal in found.signals.signals} == {item.name for item in VIRTUAL_ITEMS} - {"command"}
+    bare = propose_signals(
+        [replace(item, type="", unit="", sub_type="", component="") for item in VIRTUAL_ITEMS]
+    ).signals
     meanings = {signal.item: signal.meaning for signal in found.signals.signals}
     for signal in bare.signals:  # as a listener hears it over MQTT, where only names are told
         assert meanings[signal.item] == signal.meaning

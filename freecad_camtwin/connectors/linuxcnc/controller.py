@@ -31,11 +31,11 @@ ENVIRONMENT = "CAMTWIN_LINUXCNC"
 POLLER = Path(__file__).with_name("poller.py")
 #: How long an answer may take, beside what the poller itself waits [s].
 ANSWER_TAKES = 5.0
-LONGEST_LINE = 2**20
+_LONGEST_LINE = 2**20
 _STRANGER = "what was started in place of LinuxCNC's poller"
 
 #: What the poller's items are, in MTConnect's words.
-ITEMS = (
+LINUXCNC_ITEMS = (
     *(Item(f"work.{axis.lower()}", "POSITION", "mm", "ACTUAL", f"Linear {axis}") for axis in "XYZ"),
     Item("motion_line", "LINE_NUMBER"),
     Item("feed", "PATH_FEEDRATE", "mm/s", "ACTUAL"),
@@ -150,7 +150,7 @@ class PolledController:
 
     async def offered(self) -> tuple[Item, ...]:
         """Return what the poller tells, and the pins that it was asked for."""
-        return (*ITEMS, *(ROLES.get(name, Item(name)) for name in self._wanted.pins))
+        return (*LINUXCNC_ITEMS, *(ROLES.get(name, Item(name)) for name in self._wanted.pins))
 
     async def ask_feed_override(self, percent: float) -> str | None:
         """Set the controller's feed override; return in a sentence why that was not done, None when it was."""
@@ -227,7 +227,7 @@ class PolledController:
                 raise LostError(said[-1].end)
             if not came:
                 raise LostError(f"LinuxCNC's poller ended by itself (exit code {await _ended(process)})")
-            if len(rest) > LONGEST_LINE:
+            if len(rest) > _LONGEST_LINE:
                 raise LostError(f"{_STRANGER} says something else")
 
     def _observed(self, items: tuple[str, ...], lines: list[PollerLine]) -> Iterator[Observation]:

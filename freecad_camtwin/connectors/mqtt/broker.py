@@ -26,11 +26,11 @@ from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Observations
 
 #: Messages that wait for us; more are dropped and counted.
-MOST_WAITING = 100_000
+_MOST_WAITING = 100_000
 #: Bytes of them, as a multiple of the longest message.
 MOST_WAITING_MESSAGES = 16
 #: The broker keeps what we missed for so long, of what was published with an acknowledgement [s].
-KEPT = 300
+_KEPT = 300
 
 
 #: A filter of topics, and its longest [bytes].
@@ -73,7 +73,7 @@ class Inbox:
             self._told.drop("topic that is no text")
             return
         size = len(heard.topic) + len(heard.payload)
-        if len(self._waiting) >= MOST_WAITING or self._bytes + size > self._most:
+        if len(self._waiting) >= _MOST_WAITING or self._bytes + size > self._most:
             self._told.drop("came faster than it was read")
             return
         self._waiting.append(heard)
@@ -177,7 +177,7 @@ class BrokerClient:
 
     async def _connect(self, client: Client) -> None:
         asked = properties(
-            PacketTypes.CONNECT, SessionExpiryInterval=KEPT, MaximumPacketSize=4 * self._options.most_bytes
+            PacketTypes.CONNECT, SessionExpiryInterval=_KEPT, MaximumPacketSize=4 * self._options.most_bytes
         )
         try:
             await asyncio.to_thread(

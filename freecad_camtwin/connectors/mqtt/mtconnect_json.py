@@ -10,10 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from freecad_camtwin.connectors.readings import Reading, number_of, seconds_of, value_of
-
-#: Numbers of one time series; more are another thing than a reading.
-MOST_NUMBERS = 100_000
+from freecad_camtwin.connectors.readings import MOST_NUMBERS, Reading, number_of, seconds_of, value_of
 
 
 class JsonObservation(Struct, rename="camel"):

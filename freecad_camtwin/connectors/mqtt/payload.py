@@ -36,7 +36,7 @@ from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.signals.observation import Event, Observation, Samples
 
 MAGIC = b"CTB1"
-MOST_ITEMS = 2000
+_MOST_ITEMS = 2000
 MOST_DEPTH = 8
 LONGEST_WORD = 1000
 _CLOCKS = ("time", "timestamp", "Time", "Timestamp", "ts")
@@ -127,7 +127,7 @@ def _batch(payload: bytes) -> tuple[list[Observation], bool]:
     except (msgspec.MsgspecError, ValueError) as error:
         raise PayloadError("damaged batch") from error
     at, columns, width = start + length, len(head.items), int(head.type[1])
-    if not 0 <= columns <= MOST_ITEMS or head.rows < 0 or len(payload) != at + head.rows * (8 + columns * width):
+    if not 0 <= columns <= _MOST_ITEMS or head.rows < 0 or len(payload) != at + head.rows * (8 + columns * width):
         raise PayloadError("damaged batch")
     time = np.frombuffer(payload, "<f8", head.rows, at)
     values = np.frombuffer(payload, f"<{head.type}", head.rows * columns, at + 8 * head.rows)
@@ -141,7 +141,7 @@ def _rows(value: dict[str, Any]) -> tuple[list[Observation], bool]:
         matrix = np.array(rows.values, np.float64) if size[0] else np.empty(size)
     except (msgspec.ValidationError, ValueError, OverflowError) as error:
         raise PayloadError("rows that do not fit") from error
-    if matrix.shape != size or size[1] > MOST_ITEMS:
+    if matrix.shape != size or size[1] > _MOST_ITEMS:
         raise PayloadError("rows that do not fit")
     if any(time_of(at) is None for at, _, _ in rows.words):
         raise PayloadError("words without a time")
@@ -191,7 +191,7 @@ def _plain(topic: str, value: Any, otherwise: float | None, arrival: float, word
                 found.append((at, item, number_of(each)))
         else:
             found.append((arrival if at is None else at, item, _word(each)))
-        if len(found) > MOST_ITEMS:
+        if len(found) > _MOST_ITEMS:
             raise PayloadError("too many items")
     return list(observations(found))
 

@@ -13,12 +13,10 @@ from typing import Any
 
 from lxml import etree
 
-from freecad_camtwin.connectors.readings import Reading, seconds_of, value_of
+from freecad_camtwin.connectors.readings import MOST_NUMBERS, Reading, seconds_of, value_of
 from freecad_camtwin.twin.signals.discovery import Item
 
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-#: Numbers of one time series; more are another thing than a reading.
-MOST_NUMBERS = 100_000
 
 
 class NoMtconnectError(ValueError):

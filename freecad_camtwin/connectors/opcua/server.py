@@ -27,7 +27,7 @@ from freecad_camtwin.twin.signals.observation import Observations
 #: Values that the server shall keep for us of each variable while the network is slow.
 QUEUE = 5000
 #: Messages that wait for whoever reads us; then the server is not asked for more, and keeps them in its queues.
-MOST_WAITING = 16
+_MOST_WAITING = 16
 #: A server that names no sampling interval tells every change; machines change them no faster [ms].
 _FASTEST = 1.0
 _PER_REQUEST = 500
@@ -80,7 +80,7 @@ class OpcuaClient:
 
     async def _session(self) -> Observations:
         client = self._client()
-        inbox: asyncio.Queue[ua.PublishResult] = asyncio.Queue(MOST_WAITING)
+        inbox: asyncio.Queue[ua.PublishResult] = asyncio.Queue(_MOST_WAITING)
         try:
             try:
                 browser = await self._enter(client)

@@ -21,7 +21,7 @@ from freecad_camtwin.twin.signals.observation import GAP, Event, Observation
 #: Longer arrays and texts are no signals.
 MOST_ELEMENTS, MOST_TEXT = 64, 10_000
 #: Readings that wait for the rest of a message.
-MOST_WAITING = 2**20
+_MOST_WAITING = 2**20
 #: Bits of a status code: information about the value, and that a queue overflowed before it (OPC 10000-4, 7.39).
 _OVERFLOW = 0x480
 _BAD, _UNCERTAIN = 0x80000000, 0x40000000
@@ -55,7 +55,7 @@ class Gatherer:
                     self._notification(int(notification.ClientHandle), notification.Value)
                 else:
                     self._told.drop("item that was not asked for")
-        if more and len(self._fresh) < MOST_WAITING:
+        if more and len(self._fresh) < _MOST_WAITING:
             return
         fresh, self._fresh = self._fresh, []
         state, self._state = self._state, []

@@ -16,7 +16,7 @@ from freecad_camtwin import __version__
 from freecad_camtwin.publishers.mtconnect.buffer import Buffer, BufferedObservation
 from freecad_camtwin.publishers.mtconnect.model import DataItem, Model
 
-VERSION = "2.7"
+_VERSION = "2.7"
 _GROUPS = (("SAMPLE", "Samples"), ("EVENT", "Events"), ("CONDITION", "Condition"))
 
 
@@ -103,12 +103,12 @@ class Documents:
         return [((self._places.index(item.component), item.category), *_tags(item)) for item in self._model.items]
 
     def _document(self, kind: str, more: Mapping[str, int], inside: str) -> bytes:
-        space = f"urn:mtconnect.org:MTConnect{kind}:{VERSION}"
+        space = f"urn:mtconnect.org:MTConnect{kind}:{_VERSION}"
         header: dict[str, object] = {
             "creationTime": _stamp(time.time()),
             "sender": self._sender,
             "instanceId": self.instance,
-            "version": f"{VERSION}.0.0",
+            "version": f"{_VERSION}.0.0",
             "deviceModelChangeTime": _stamp(self.instance / 1e6),
             **more,
         }

@@ -16,7 +16,7 @@ from freecad_camtwin.errors import ConnectorError
 
 MOST_CONNECTIONS = 64
 #: A connection that asks nothing, or takes nothing, for so long is closed [s].
-PATIENCE = 30.0
+_PATIENCE = 30.0
 _CHUNK = 65536
 #: Bytes of an answer that wait in us for a client that reads slowly.
 _MOST_WAITING = 2**20
@@ -95,7 +95,7 @@ class _Talk:
 
     async def _next(self) -> object:
         while (event := self._state.next_event()) is h11.NEED_DATA:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(_PATIENCE):
                 self._state.receive_data(await self._incoming.read(_CHUNK))
         return event
 
@@ -117,5 +117,5 @@ class _Talk:
         data = self._state.send(event)
         if data:
             self._outgoing.write(data)
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(_PATIENCE):
                 await self._outgoing.drain()

@@ -34,7 +34,7 @@ _UNECE = {"mm": "MMT", "mm/s": "C16", "%": "P1", "W": "WTT", "kW": "KWT", "A": "
           "°C": "CEL", "s": "SEC", "m": "MTR"}  # fmt: skip
 _READABLE = 1  # AccessLevel
 #: MTConnect's types whose values are words.
-WORDS = {quantity.standard for quantity in QUANTITIES.values() if quantity.unit is None}
+_WORDS = {quantity.standard for quantity in QUANTITIES.values() if quantity.unit is None}
 #: ChannelState of OPC 40501-1: active, interrupted, reset.
 _ACTIVE, _INTERRUPTED, _RESET = 0, 1, 2
 _CHANNEL_STATES = {"ACTIVE": _ACTIVE, "READY": _RESET, "STOPPED": _RESET, "PROGRAM_COMPLETED": _RESET}
@@ -146,7 +146,7 @@ class _Builder:
             await node.write_value(value)
 
     async def _show(self, item: Item, place: Node | None, signals: Node) -> None:
-        is_word = item.type in WORDS
+        is_word = item.type in _WORDS
         if place is None:
             place = await (self._text if is_word else self._number)(signals, item.name)
         if not is_word:

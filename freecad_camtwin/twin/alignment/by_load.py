@@ -25,7 +25,7 @@ FINE = 0.1
 #: The first rounds look at so many samples at most.
 COARSE = 2000
 #: The warping's memory grows with the square of the time, to 8 GB at this [s].
-LONGEST = 86400.0
+_LONGEST = 86400.0
 #: The machine may be behind or ahead of the prediction by this share of the run and so many seconds.
 BAND, BAND_S = 0.3, 20.0
 #: Pace is told by stretches of feed moves that are predicted to take so long together [s].
@@ -82,7 +82,7 @@ def lay_over(
     """Return how the program was timed, when in that every sample was [s], and how sure that is, 0 … 1.
 
     timing: as predicted; draw: its predicted load, every ``FINE`` seconds; time [s] and measured: of the run
-    Raises InputError where either is longer than ``LONGEST``.
+    Raises InputError where either is longer than ``_LONGEST``.
     """
     _check_span("the run", time[-1] - time[0], "leave out the rows whose clock was wrong, or compare it in parts")
     _check_span("the program", max(timing.end, timing.time.sum()), "let the machine tell its line or its position")
@@ -107,8 +107,8 @@ def lay_over(
 
 
 def _check_span(what: str, seconds: float, way_out: str) -> None:
-    if seconds > LONGEST:
-        days, most = seconds / 86400.0, LONGEST / 86400.0
+    if seconds > _LONGEST:
+        days, most = seconds / 86400.0, _LONGEST / 86400.0
         raise InputError(f"{what} lasts {days:,.1f} days, and a load alone places {most:.0f} at most; {way_out}")
 
 

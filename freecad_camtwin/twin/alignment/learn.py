@@ -13,7 +13,7 @@ from freecad_camtwin.twin.alignment.places import Places
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
 
 #: A correction is made after so many seconds of motion, and made better after so many more.
-AFTER = (3.0, 15.0, 60.0)
+LESSON_TIMES = (3.0, 15.0, 60.0)
 #: Positions nearer in time than this teach nothing more [s].
 APART = 1e-3
 #: Parts that are joined as soon as there are so many: ten thousand at once would hold rows up for 10 ms.
@@ -33,7 +33,7 @@ class Lesson:
     def __init__(self, places: Places, teacher: Executor | None = None) -> None:
         self.places = places
         self._teacher = teacher
-        self._due = list(AFTER)
+        self._due = list(LESSON_TIMES)
         self._seconds = -SILENCE  # the first position seems to come after one
         self._last, self._point = -np.inf, np.full((1, 3), np.nan)
         self._moved = -np.inf  # when it did last

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from freecad_camtwin.twin.base.words import QUANTITIES
+from freecad_camtwin.twin.base.words import LOAD_QUANTITIES
 from freecad_camtwin.twin.cut.engagement import Engagement
 from freecad_camtwin.twin.cut.height_field import HeightField
 from freecad_camtwin.twin.cut.limits import OperationLimits
@@ -84,7 +84,7 @@ class Figures:
     @cached_property
     def ratios(self) -> dict[str, Floats]:
         """Load over limit of every step, per quantity, shape (steps,); NaN where one of the two is unknown."""
-        return {name: self._ratio(name, limit) for name, (limit, _, _) in QUANTITIES.items()}
+        return {name: self._ratio(name, limit) for name, (limit, _, _) in LOAD_QUANTITIES.items()}
 
     def _ratio(self, quantity: str, limit: str) -> Floats:
         bounds = np.array([getattr(limits, limit) or np.nan for limits in self.limits] + [np.nan])

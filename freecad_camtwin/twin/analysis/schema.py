@@ -12,11 +12,11 @@ import numpy as np
 
 from freecad_camtwin.twin.analysis.figures import Figures
 from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, verdict_sentences
-from freecad_camtwin.twin.base.words import QUANTITIES
+from freecad_camtwin.twin.base.words import LOAD_QUANTITIES
 from freecad_camtwin.twin.job.job import Limits
 from freecad_camtwin.twin.job.toolpath import Floats
 
-SCHEMA = "camtwin.analysis/1"
+ANALYSIS_SCHEMA = "camtwin.analysis/1"
 
 
 def to_json(analysis: Figures, *, path: str = "", sha256: str | None = None) -> str:
@@ -29,7 +29,7 @@ def to_dict(analysis: Figures, *, path: str = "", sha256: str | None = None) -> 
     job, toolpath, engagement = analysis.job, analysis.job.toolpath, analysis.engagement
     cutting = toolpath.is_cutting
     return {
-        "schema": SCHEMA,
+        "schema": ANALYSIS_SCHEMA,
         "input": {"path": path or job.source, "sha256": sha256, "freecad_version": job.freecad_version},
         "job": job.label,
         "toolpath": {
@@ -69,7 +69,7 @@ def operation(analysis: Figures, index: int) -> dict[str, Any]:
         "removed_volume": _number(analysis.engagement.volume[steps].sum()),
         "time": None if analysis.schedule is None else _number(analysis.duration[moves].sum()),
         "time_at_feed": _number(analysis.feed_duration[feed_moves].sum()),
-        "peak": {name: peak(getattr(analysis.load, name)[steps]) for name in QUANTITIES},
+        "peak": {name: peak(getattr(analysis.load, name)[steps]) for name in LOAD_QUANTITIES},
         "limits": {item.name: getattr(analysis.limits[index], item.name) for item in fields(Limits)},
         "limit_sources": dict(sorted(analysis.limits[index].sources.items())),
         "worst_ratio": max((value for value in worst if value is not None), default=None),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from freecad_camtwin.twin.analysis.figures import Figures
-from freecad_camtwin.twin.base.words import QUANTITIES, clock
+from freecad_camtwin.twin.base.words import LOAD_QUANTITIES, clock
 from freecad_camtwin.twin.job.toolpath import Floats
 
 
@@ -47,7 +47,7 @@ def operation_verdicts(analysis: Figures, operation: int) -> tuple[str, ...]:
     sentences = []
     for stretches in _by_quantity(analysis, operation):
         worst = max(stretches, key=lambda stretch: stretch.ratio)
-        label, name = analysis.job.operations[operation].label, QUANTITIES[worst.quantity][1]
+        label, name = analysis.job.operations[operation].label, LOAD_QUANTITIES[worst.quantity][1]
         more = len(stretches) - 1
         where = name_of_moves(analysis, worst.first, worst.last)
         reach = _plural(worst.last - worst.first + 1, "reaches", "reach")
@@ -99,7 +99,7 @@ def name_of_moves(analysis: Figures, first: int, last: int) -> str:
 
 
 def _by_quantity(analysis: Figures, operation: int) -> Iterator[list[Stretch]]:
-    for quantity in QUANTITIES:
+    for quantity in LOAD_QUANTITIES:
         stretches = exceeding(analysis, quantity, operation)
         if stretches:
             yield stretches
@@ -126,7 +126,7 @@ def _load(analysis: Figures) -> str:
         quantity = max(analysis.ratios, key=lambda name: np.nan_to_num(analysis.ratios[name][step], nan=-1.0))
         return (
             f"The hardest step reaches {_percent(analysis.worst_ratio[step])} of its limit "
-            f"({QUANTITIES[quantity][1]}, {_where(analysis, step)})."
+            f"({LOAD_QUANTITIES[quantity][1]}, {_where(analysis, step)})."
         )
     hardest = _peak(analysis.load.power)
     if hardest is not None:

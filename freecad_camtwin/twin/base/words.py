@@ -2,7 +2,7 @@
 """How quantities and durations are named and written for people, the same everywhere."""
 
 #: Quantity of Load → (the limit it is held against, its name in a sentence, its unit).
-QUANTITIES = {
+LOAD_QUANTITIES = {
     "power": ("power", "spindle power", "W"),
     "torque": ("torque", "spindle torque", "N·mm"),
     "force": ("force", "cutting force", "N"),

@@ -17,7 +17,7 @@ from typing import Any
 from freecad_camtwin.errors import PlanError
 from freecad_camtwin.twin.job.command import PathCommand
 
-SCHEMA = "camtwin.plan/1"
+PLAN_SCHEMA = "camtwin.plan/1"
 
 #: What a plan holds to: limits if somebody stated one (auto), limits, or the load of the programmed feeds.
 OBJECTIVES = ("auto", "limits", "programmed")
@@ -169,7 +169,7 @@ class FeedPlan:
     def to_json(self) -> str:
         """The plan as text: one change per line, stable order, so that two plans can be compared as text."""
         head = {
-            "schema": SCHEMA,
+            "schema": PLAN_SCHEMA,
             "toolpath": self.toolpath,
             "units": "mm, mm/s, s",
             "relative": self.relative,
@@ -187,8 +187,8 @@ class FeedPlan:
     def from_json(cls, text: str) -> "FeedPlan":
         """Read what ``to_json`` wrote; PlanError names the entry at fault."""
         data = _parse(text)
-        if data.get("schema") != SCHEMA:
-            raise PlanError(f"the feed plan's schema is {data.get('schema')!r}, not {SCHEMA!r}")
+        if data.get("schema") != PLAN_SCHEMA:
+            raise PlanError(f"the feed plan's schema is {data.get('schema')!r}, not {PLAN_SCHEMA!r}")
         totals = _section(data, "totals", dict, "the feed plan")
         operations = _section(data, "operations", list, "the feed plan")
         return cls(

@@ -30,7 +30,7 @@ from freecad_camtwin.twin.job.stored_job import (
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.job.toolpath import EventKind, PathEvent, Toolpath
 
-SCHEMA = "camtwin.job/1"
+JOB_SCHEMA = "camtwin.job/1"
 
 _COLUMNS = tuple(item.name for item in fields(Toolpath) if item.name != "events")
 _PLAIN = tuple(item.name for item in fields(Job) if item.name not in ("toolpath", "tools", "operations", "stock"))
@@ -58,8 +58,8 @@ def restore(data: dict[str, Any], arrays: dict[str, Any]) -> Job:
     values cannot be.
     """
     try:
-        if data["schema"] != SCHEMA:
-            raise InputError(f"it holds {data['schema']!r}, not {SCHEMA!r}")
+        if data["schema"] != JOB_SCHEMA:
+            raise InputError(f"it holds {data['schema']!r}, not {JOB_SCHEMA!r}")
         job = _job(data, arrays)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"its job is damaged: {error}") from error
@@ -93,7 +93,7 @@ def _common(job: Job | StoredJob) -> dict[str, Any]:
     stock = None
     if job.stock is not None:
         stock = {"lower": job.stock.lower, "upper": job.stock.upper, "kind": job.stock.kind}
-    return plain | {"schema": SCHEMA, "tools": tools, "stock": stock}
+    return plain | {"schema": JOB_SCHEMA, "tools": tools, "stock": stock}
 
 
 def _write(target: Path, description: dict[str, Any], arrays: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, Floats, Ints, MoveKind, Toolpath
 
 #: A point farther than this from a move is not on it [mm]: posts in inches round to 0.0001" or 0.001".
-ON_THE_MOVE = 0.02
+_ON_THE_MOVE = 0.02
 #: A chord that stands for a part of an arc lies at most this far beside it [mm].
 CHORD_ERROR = 0.25
 _NO_LENGTH = 1e-6
@@ -102,7 +102,7 @@ class _Search:
     def _join_to_the_last(self, at: int) -> None:
         """Count a move too short to be told from rounding as the end of the one before it."""
         i, before = int(self.theirs[at]), int(self.theirs[at - 1]) if at else -1
-        if before >= 0 and self.move[before] >= 0 and self.program.length[i] <= 2 * ON_THE_MOVE:
+        if before >= 0 and self.move[before] >= 0 and self.program.length[i] <= 2 * _ON_THE_MOVE:
             self.move[i], self.begin[i], self.end[i] = self.move[before], self.end[before], self.end[before]
 
     def _resume(self, lost: int, at: int) -> int:
@@ -120,10 +120,10 @@ class _Search:
         document, program = self.document, self.program
         same = (document.kind[a] == program.kind[b]) & (self.made[a] == 0.0)
         for mine, other in ((document.start, program.start), (document.end, program.end)):
-            same &= np.abs(mine[a] - other[b]).max(axis=1) <= ON_THE_MOVE
+            same &= np.abs(mine[a] - other[b]).max(axis=1) <= _ON_THE_MOVE
         arcs = document.kind[a] == MoveKind.ARC
         turn = np.abs(document.sweep[a] - program.sweep[b]) * np.nan_to_num(document.radius[a])
-        same &= ~arcs | ((document.plane[a] == program.plane[b]) & (turn <= 4 * ON_THE_MOVE))
+        same &= ~arcs | ((document.plane[a] == program.plane[b]) & (turn <= 4 * _ON_THE_MOVE))
         whole = n if same.all() else int(same.argmin())
         self.move[b[:whole]], self.end[b[:whole]], self.made[a[:whole]] = a[:whole], 1.0, 1.0
         return whole
@@ -136,11 +136,11 @@ class _Search:
         begin, off = _locate(self.document, j, self.program.start[i], done)
         end, beside = _locate(self.document, j, self.program.end[i], done)
         length = float(self.document.length[j])
-        if max(off, beside) > ON_THE_MOVE or abs(begin - done) * length > 2 * ON_THE_MOVE:
+        if max(off, beside) > _ON_THE_MOVE or abs(begin - done) * length > 2 * _ON_THE_MOVE:
             return False
         if end <= done or not self._bends_alike(i, j, end - done):
             return False
-        if (1.0 - end) * length <= ON_THE_MOVE:
+        if (1.0 - end) * length <= _ON_THE_MOVE:
             end = 1.0
         self.move[i], self.begin[i], self.end[i], self.made[j] = j, done, end, end
         return True
@@ -149,7 +149,7 @@ class _Search:
         """Whether a piece that begins and ends on a move also stays near it in between."""
         covered = share * float(self.document.length[j])
         if self.program.kind[i] == self.document.kind[j] == MoveKind.ARC:
-            return abs(float(self.program.length[i]) - covered) <= 4 * ON_THE_MOVE
+            return abs(float(self.program.length[i]) - covered) <= 4 * _ON_THE_MOVE
         if MoveKind.ARC in (self.program.kind[i], self.document.kind[j]):
             arc = self.document if self.document.kind[j] == MoveKind.ARC else self.program
             radius = float(arc.radius[j if arc is self.document else i])
@@ -158,7 +158,7 @@ class _Search:
 
     def _find(self, i: int, j: int) -> int:
         """Find the move that begins where ``i`` does: the next after ``j``, else the first; none is ``len(ours)``."""
-        cell = np.floor(self.program.start[i] / (2 * ON_THE_MOVE)).astype(int)
+        cell = np.floor(self.program.start[i] / (2 * _ON_THE_MOVE)).astype(int)
         found = [
             at
             for dx in (-1, 0, 1)
@@ -174,7 +174,7 @@ class _Search:
     @cached_property
     def _starts(self) -> dict[tuple[int, int, int], list[int]]:
         """Where the document's feed moves begin, by a grid of cells that the tolerance does not cross twice."""
-        cells = np.floor(self.document.start[self.ours] / (2 * ON_THE_MOVE)).astype(int)
+        cells = np.floor(self.document.start[self.ours] / (2 * _ON_THE_MOVE)).astype(int)
         starts: dict[tuple[int, int, int], list[int]] = {}
         for at, (x, y, z) in enumerate(cells.tolist()):
             starts.setdefault((x, y, z), []).append(at)
@@ -194,7 +194,7 @@ class _Search:
         for j in range(following - 1, max(following - 30, -1), -1):
             if self.document.is_cutting[j]:
                 break
-            if np.abs(self.document.end[j] - self.program.end[i]).max() <= ON_THE_MOVE:
+            if np.abs(self.document.end[j] - self.program.end[i]).max() <= _ON_THE_MOVE:
                 self.move[i], self.end[i], self.made[j] = j, 1.0, 1.0
                 return j
         return following
@@ -212,11 +212,11 @@ def _locate(path: Toolpath, j: int, point: Floats, after: float) -> tuple[float,
     spoke, arm = start[[a, b]] - centre[[a, b]], point[[a, b]] - centre[[a, b]]
     turned = math.atan2(spoke[0] * arm[1] - spoke[1] * arm[0], float(spoke @ arm))
     share, turn = turned / sweep, abs(math.tau / sweep)
-    share += turn * math.ceil((after - share) / turn - ON_THE_MOVE / float(path.length[j]) / turn)
+    share += turn * math.ceil((after - share) / turn - _ON_THE_MOVE / float(path.length[j]) / turn)
     share = after if abs(share - after) * float(path.length[j]) < _NO_LENGTH else share
     height = start[normal] + share * (end[normal] - start[normal])
     beside = math.hypot(float(np.linalg.norm(arm) - np.linalg.norm(spoke)), float(point[normal] - height))
-    return share, beside if share * float(path.length[j]) <= float(path.length[j]) + ON_THE_MOVE else math.inf
+    return share, beside if share * float(path.length[j]) <= float(path.length[j]) + _ON_THE_MOVE else math.inf
 
 
 def _operations(document: Toolpath, program: Toolpath, move: Ints) -> Ints:

@@ -38,9 +38,9 @@ from freecad_camtwin.twin.shop.machine import Machine
 from freecad_camtwin.twin.shop.material import Material
 from freecad_camtwin.twin.signals.signal_map import SignalMap, check_signals
 
-SCHEMA = "camtwin.package/1"
+PACKAGE_SCHEMA = "camtwin.package/1"
 #: What a rapid is taken to move at where no machine is known [mm/s].
-RAPID = 100.0
+_RAPID = 100.0
 #: A program of more lines than this is none of ours: what stands on each of them is looked up in a table.
 MOST_LINES = 2**25
 _MANIFEST = "manifest.json"
@@ -124,8 +124,8 @@ def _predicted_time(lines: LineMap, machine: Machine | None) -> tuple[Floats, Fl
         timed = schedule(path, machine)
         return timed.start, durations(timed), timed.reported
     known = path.feed[path.is_cutting & (path.feed > 0)]
-    speed = np.where(path.kind == MoveKind.RAPID, RAPID, path.feed)
-    speed = np.where(speed > 0, speed, np.median(known) if known.size else RAPID)
+    speed = np.where(path.kind == MoveKind.RAPID, _RAPID, path.feed)
+    speed = np.where(speed > 0, speed, np.median(known) if known.size else _RAPID)
     time = path.length / speed
     return np.concatenate([[0.0], np.cumsum(time)[:-1]]), time, lines.way[:-1]
 
@@ -176,7 +176,7 @@ def save_package(package: Package, path: str | os.PathLike[str]) -> None:
     entries = {"package.json": json.dumps(document, ensure_ascii=False).encode()}
     entries |= {f"{name}.npy": _array_bytes(values) for name, values in arrays.items()}
     manifest = _Manifest(
-        SCHEMA,
+        PACKAGE_SCHEMA,
         package.toolpath_hash,
         package.program,
         package.program_sha256,
@@ -228,8 +228,8 @@ def _checked(entries: dict[str, bytes]) -> tuple[_Manifest, dict[str, bytes]]:
 
 def _decode_manifest(data: bytes) -> _Manifest:
     schema = msgspec.json.decode(data, type=dict[str, Any]).get("schema")
-    if schema != SCHEMA:
-        raise InputError(f"it is of version {schema!r}, and this is for {SCHEMA!r}; package the job again")
+    if schema != PACKAGE_SCHEMA:
+        raise InputError(f"it is of version {schema!r}, and this is for {PACKAGE_SCHEMA!r}; package the job again")
     return msgspec.json.decode(data, type=_Manifest)
 
 

@@ -19,7 +19,7 @@ from freecad_camtwin.twin.runs.passage import Passage, Spent
 #: A ratio on the path is that of sums over so much of it to each side [mm]: single steps are mostly noise.
 AROUND = 5.0
 #: Where less than this share of the typical load is predicted there is no ratio.
-FAINT = 0.05
+_FAINT = 0.05
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _of_steps(package: Package, step: Ints, weight: Floats, net: Floats, predict
         typical = around_expected / around_time
         ratio = around_total / around_expected
     strong = np.isfinite(typical) & (time > 0)
-    floor = FAINT * float(np.quantile(typical[strong], 0.9)) if strong.any() else 0.0
+    floor = _FAINT * float(np.quantile(typical[strong], 0.9)) if strong.any() else 0.0
     return measured, np.where(strong & (typical > max(floor, 1e-12)), ratio, np.nan)
 
 

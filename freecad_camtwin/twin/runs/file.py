@@ -24,9 +24,9 @@ from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.runs.execution import About, Execution
 from freecad_camtwin.twin.runs.figures import OperationFigures, Quality, RunFigures
 
-SCHEMA = "camtwin.execution/1"
+EXECUTION_SCHEMA = "camtwin.execution/1"
 #: A path of more moves than this is none of ours.
-MOST_MOVES = 20_000_000
+_MOST_MOVES = 20_000_000
 _LARGEST_JSON = 64 * 2**20
 _NAME = re.compile(r"execution-[0-9a-f]{16}\.(json|npz)")
 
@@ -70,8 +70,8 @@ def written(execution: Execution) -> tuple[dict[str, bytes], str]:
     text = msgspec.json.format(
         msgspec.json.encode(
             _Document(
-                SCHEMA, execution.about, execution.figures, execution.operations, execution.quality, execution.notes,
-                arrays,
+                EXECUTION_SCHEMA, execution.about, execution.figures, execution.operations, execution.quality,
+                execution.notes, arrays,
             )
         ),
         indent=1,
@@ -119,13 +119,15 @@ def load_execution(path: str | os.PathLike[str], sha256: str | None = None) -> E
 def _decoded(text: bytes, place: Path) -> _Document:
     try:
         schema = msgspec.json.decode(text, type=dict[str, Any]).get("schema")
-        if schema != SCHEMA:
-            raise InputError(f"{place} is of version {schema!r}, and this is for {SCHEMA!r}; import the run again")
+        if schema != EXECUTION_SCHEMA:
+            raise InputError(
+                f"{place} is of version {schema!r}, and this is for {EXECUTION_SCHEMA!r}; import the run again"
+            )
         found = msgspec.json.decode(text, type=_Document)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{place} is no execution, or it is damaged: {error}") from error
     arrays = found.arrays
-    if not _NAME.fullmatch(arrays.file) or not 0 < arrays.moves <= MOST_MOVES or len(arrays.names) > 1000:
+    if not _NAME.fullmatch(arrays.file) or not 0 < arrays.moves <= _MOST_MOVES or len(arrays.names) > 1000:
         raise InputError(f"{place} is damaged: it names arrays that cannot be")
     return found
 

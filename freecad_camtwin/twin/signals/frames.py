@@ -2,7 +2,7 @@
 """Live data on a pipe between two processes of ours: frames, each its length in four bytes and then MessagePack.
 
 A frame says what the machine does now, and holds the rows that came since the last one. The reader believes no length
-beyond ``LONGEST``, and takes nothing of another version.
+beyond ``LONGEST_FRAME``, and takes nothing of another version.
 """
 
 import struct
@@ -17,9 +17,9 @@ from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.signals.columns import Columns
 from freecad_camtwin.twin.signals.state import State
 
-VERSION = 1
+_VERSION = 1
 #: Bytes of a frame; numbers are told in several frames where there are more.
-LONGEST = 8 * 2**20
+LONGEST_FRAME = 8 * 2**20
 _LENGTH = struct.Struct("<I")
 
 
@@ -30,7 +30,7 @@ class Frame(Struct):
     time: bytes = b""  #: (rows,) f8, little-endian: seconds since the epoch
     columns: dict[str, bytes] = {}  #: (rows,) f8 each
     lost: int = 0  #: rows that were never told, because the reader was slow; since the beginning
-    version: int = VERSION
+    version: int = _VERSION
 
     @property
     def rows(self) -> Columns:
@@ -64,7 +64,7 @@ class Frames:
         found = []
         while len(self._bytes) >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._bytes)
-            if length > LONGEST:
+            if length > LONGEST_FRAME:
                 raise InputError("the live data are none of CAM Twin's: a frame is too long")
             end = _LENGTH.size + length
             if len(self._bytes) < end:
@@ -79,8 +79,8 @@ def _frame(data: bytes) -> Frame:
         frame = _decoder.decode(data)
     except msgspec.MsgspecError as error:
         raise InputError(f"the live data are none of CAM Twin's: {error}") from error
-    if frame.version != VERSION:
-        raise InputError(f"the live data are of version {frame.version}, and this is for {VERSION}; update both sides")
+    if frame.version != _VERSION:
+        raise InputError(f"the live data are of version {frame.version}, and this is for {_VERSION}; update both sides")
     return frame
 
 

@@ -10,7 +10,7 @@ import pytest
 from aligning import EPOCH, made_up, package_of, recomposed, recorded, trochoid
 from freecad_camtwin.twin.alignment.align import Aligner, align
 from freecad_camtwin.twin.alignment.lag import Correction
-from freecad_camtwin.twin.alignment.learn import AFTER, Lesson
+from freecad_camtwin.twin.alignment.learn import LESSON_TIMES, Lesson
 from freecad_camtwin.twin.signals.columns import Columns, joined, to_columns
 from freecad_camtwin.twin.signals.observation import Samples
 from freecad_camtwin.twin.signals.signal_map import Meaning, Signal, SignalMap
@@ -181,7 +181,7 @@ def test_a_slow_source_teaches_as_much_in_as_long(rate):
         lesson.take(np.array([time]), np.array([[time, 0.0, 0.0]]), nothing, nothing)
         for time in np.arange(0.0, 70.0, 1 / rate)
     ]
-    assert [found for found in taught if found is not None] == pytest.approx(AFTER, abs=1 / rate)
+    assert [found for found in taught if found is not None] == pytest.approx(LESSON_TIMES, abs=1 / rate)
     assert lesson.is_over
 
 

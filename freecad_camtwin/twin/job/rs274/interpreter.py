@@ -85,7 +85,7 @@ class Interpreter:
                 return status
             block = int(record.cursor[0])
             if status != kernels.UNKNOWN_POSITION:
-                raise self._refuse(block, refusals.MOTION[status])
+                raise self._refuse(block, refusals.MOTION_CODES[status])
             self._assume_zero(block)
 
     def _refuse(self, block: int, sentence: str) -> ProgramError:

@@ -40,7 +40,7 @@ _WHY_NOT_G = {
 }
 
 #: What is wrong with a block that the kernel could not follow.
-MOTION = {
+MOTION_CODES = {
     kernels.NO_CENTRE: "the arc has neither a centre (I, J, K) nor a radius (R); give it one",
     kernels.NO_RADIUS: "the arc's radius is 0; move its centre",
     kernels.RADII_DIFFER: "the arc's radius at its start is not the one at its end; mend its centre or its end",
