@@ -80,7 +80,9 @@ def is_document(source: Path) -> bool:
         return False
 
 
-def read_input(request: InputRequest, settings: Settings, *, bare: bool = False, freecad: FreeCAD | Session | None = None) -> Read:
+def read_input(
+    request: InputRequest, settings: Settings, *, bare: bool = False, freecad: FreeCAD | Session | None = None
+) -> Read:
     """Read the job and fill in what the user supplied; ``bare``: as it is without feeds of ours.
 
     ``freecad`` reads a document; without it one is found and started for that alone.
