@@ -36,7 +36,7 @@ _MESSAGE_MS = 15000
 
 
 class JobCommand(ABC):
-    """A command on one CAM job. Where it cannot work it is grey, and its tool tip says why."""
+    """A command on one CAM job. Where it cannot work it is gray, and its tool tip says why."""
 
     name = ""
     menu = ""
@@ -92,7 +92,7 @@ class Analyse(JobCommand):
 
     name = "CamTwin_Analyse"
     menu = translate("CamTwin", "Analyse")
-    tip = translate("CamTwin", "Simulate the cut, and colour the toolpath by its load")
+    tip = translate("CamTwin", "Simulate the cut, and color the toolpath by its load")
 
     def run(self, job: Any) -> None:
         stored = read_stored(job)  # here and not in the thread, which must not see the document
@@ -140,7 +140,7 @@ class Clear(JobCommand):
 
     name = "CamTwin_Clear"
     menu = translate("CamTwin", "Clear")
-    tip = translate("CamTwin", "Remove the planned feeds, the twin and the colours from the job, without a trace")
+    tip = translate("CamTwin", "Remove the planned feeds, the twin and the colors from the job, without a trace")
 
     def obstacle(self, job: Any) -> str | None:
         planned = any(structure.feed_dressup(obj) for obj in structure.operations(job))

@@ -10,8 +10,9 @@ from freecad_camtwin.document import execution
 from freecad_camtwin.document.job import read_job
 from freecad_camtwin.errors import DocumentError
 from freecad_camtwin.gui.commands import errors_shown, print_to_report_view, translate
-from freecad_camtwin.gui.overlay import colours
+from freecad_camtwin.gui.overlay import packed
 from freecad_camtwin.gui.state import state_of
+from freecad_camtwin.report.coloring import by_values
 from freecad_camtwin.twin.cycle_time.schedule import points_along
 from freecad_camtwin.twin.job.toolpath import MoveKind, Toolpath
 from freecad_camtwin.twin.runs.execution import Execution
@@ -34,14 +35,13 @@ def show_measured(obj: Any) -> None:
 
 
 def lines(path: Toolpath, found: Execution) -> tuple[NDArray[np.float32], NDArray[np.uint32], NDArray[np.int32]]:
-    """Return points (2·pieces, 3), colours (2·pieces,) and points per line (pieces,), all 2, of every move."""
+    """Return points (2·pieces, 3), colors (2·pieces,) and points per line (pieces,), all 2, of every move."""
     values = found.moves[f"{found.load}.mean"]
     pieces = np.where(path.kind == MoveKind.ARC, CHORDS, 1)
     move = np.repeat(np.arange(path.moves, dtype=np.int32), pieces)
     part = np.arange(len(move)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     length = path.length[move] / pieces[move]
     ends = [points_along(path, move, length * (part + side)) for side in (0, 1)]
-    known = values[np.isfinite(values)]
-    rgba = colours(values, float(np.quantile(known, 0.99)) if known.size else 0.0)[move]
+    rgba = packed(by_values(values, str(found.load)).rgba)[move]
     points = np.stack(ends, axis=1).reshape(-1, 3).astype(np.float32)
     return points, np.repeat(rgba, 2), np.full(len(move), 2, np.int32)

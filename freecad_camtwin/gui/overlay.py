@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The toolpath drawn over the model and coloured by load. It lives in the view's scene graph, never in the document."""
+"""The toolpath drawn over the model and colored by load. It lives in the view's scene graph, never in the document."""
 
 from typing import Any
 
@@ -8,20 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pivy import coin
 
-_AIR = (0.72, 0.72, 0.72)  # a move that cuts nothing, and a step whose load is not known
 _WIDTH_PIXELS = 2
 
 
-def colours(load: NDArray[np.float64], top: float) -> NDArray[np.uint32]:
-    """Return packed RGBA colours for loads of shape (steps,): grey for air and unknown, then from blue to yellow.
-
-    The map is matplotlib's cividis, which colour-blind eyes read alike; ``top`` is the load of its bright end.
-    """
-    from matplotlib import colormaps
-
-    share = np.clip(np.nan_to_num(load) / top, 0.0, 1.0) if top > 0 else np.zeros(len(load))
-    rgba = colormaps["cividis"](share)
-    rgba[~(load > 0), :3] = _AIR
+def packed(rgba: NDArray[np.float64]) -> NDArray[np.uint32]:
+    """Return colors of shape (steps, 4), 0 to 1, as Coin takes them: one number each, shape (steps,)."""
     channels = np.rint(rgba * 255).astype(np.uint32)
     shifts = np.array([24, 16, 8, 0], np.uint32)
     return np.asarray((channels << shifts).sum(axis=1, dtype=np.uint32))
@@ -33,10 +24,10 @@ class Overlay:
     def __init__(self, view: Any) -> None:
         self._graph = view.getSceneGraph()
         self._coordinates = coin.SoCoordinate3()
-        self._colours = coin.SoPackedColor()
+        self._colors = coin.SoPackedColor()
         self._lines = coin.SoLineSet()
         self._root = coin.SoSeparator()
-        for node in (*_appearance(), self._colours, _per_vertex(), self._coordinates, self._lines):
+        for node in (*_appearance(), self._colors, _per_vertex(), self._coordinates, self._lines):
             self._root.addChild(node)
         self._graph.addChild(self._root)
 
@@ -44,8 +35,8 @@ class Overlay:
         """Replace what is drawn: polylines of ``counts`` points each, ``points`` (n, 3) [mm], ``rgba`` (n,)."""
         self._coordinates.point.setValues(0, len(points), points)
         self._coordinates.point.setNum(len(points))
-        self._colours.orderedRGBA.setValues(0, len(rgba), rgba.tolist())
-        self._colours.orderedRGBA.setNum(len(rgba))
+        self._colors.orderedRGBA.setValues(0, len(rgba), rgba.tolist())
+        self._colors.orderedRGBA.setNum(len(rgba))
         self._lines.numVertices.setValues(0, len(counts), counts.tolist())
         self._lines.numVertices.setNum(len(counts))
 

@@ -7,8 +7,8 @@ from typing import Any
 import FreeCAD as App
 import numpy as np
 
-from freecad_camtwin.gui.overlay import Overlay, colours, view_of
-from freecad_camtwin.report.colouring import by_load
+from freecad_camtwin.gui.overlay import Overlay, packed, view_of
+from freecad_camtwin.report.coloring import by_load
 from freecad_camtwin.twin.analysis.analysis import Analysis
 
 
@@ -25,7 +25,7 @@ class JobState:
         self.analysis = analysis
 
     def draw(self, document: Any, points: Any, rgba: Any, counts: Any) -> None:
-        """Draw coloured lines in the place of what was drawn; see ``Overlay.draw``."""
+        """Draw colored lines in the place of what was drawn; see ``Overlay.draw``."""
         self.hide()
         view = view_of(document)
         if view is not None:
@@ -40,11 +40,10 @@ class JobState:
 
 
 def _lines(analysis: Analysis) -> tuple[Any, Any, Any]:
-    """Return points (2·steps, 3), their colours (2·steps,) and the length of each line (steps,), all 2."""
+    """Return points (2·steps, 3), their colors (2·steps,) and the length of each line (steps,), all 2."""
     cut = analysis.engagement
     points = np.stack([cut.start, cut.end], axis=1).reshape(-1, 3).astype(np.float32)
-    shown = by_load(analysis)
-    rgba = colours(shown.values, float(shown.scale.vmax or 0.0))
+    rgba = packed(by_load(analysis).rgba)
     return points, np.repeat(rgba, 2), np.full(len(cut.move), 2, np.int32)
 
 

@@ -115,9 +115,9 @@ def _row(analysis: Analysis, row: str) -> tuple[Floats, str, str, Floats]:
     return getattr(analysis.load, row), name[0].upper() + name[1:], unit, bounds[analysis.operation]
 
 
-def _band(axes: Axes, band: Band, colour: str, label: str) -> None:
-    axes.fill_between(band.x, band.least, band.greatest, color=colour, alpha=0.35, linewidth=0, step="mid")
-    axes.step(band.x, band.mean, where="mid", color=colour, linewidth=0.9, label=label)
+def _band(axes: Axes, band: Band, color: str, label: str) -> None:
+    axes.fill_between(band.x, band.least, band.greatest, color=color, alpha=0.35, linewidth=0, step="mid")
+    axes.step(band.x, band.mean, where="mid", color=color, linewidth=0.9, label=label)
 
 
 def _why_unknown(analysis: Analysis) -> str:

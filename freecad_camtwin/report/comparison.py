@@ -9,7 +9,7 @@ import jinja2
 
 from freecad_camtwin import __version__
 from freecad_camtwin.report import comparison_charts, path_view, style
-from freecad_camtwin.report.colouring import MEASURED, by_measured, by_ratio
+from freecad_camtwin.report.coloring import MEASURED, by_measured, by_ratio
 from freecad_camtwin.report.page import embedded
 from freecad_camtwin.report.rows import breakable
 from freecad_camtwin.twin.base.words import clock, digits
@@ -57,11 +57,11 @@ def comparison_html(comparison: Comparison, others: tuple[Execution, ...] = ()) 
 
 
 def comparison_png(comparison: Comparison) -> bytes:
-    """Return the toolpath coloured by measured load as a PNG; by measured over predicted load where that is known."""
+    """Return the toolpath colored by measured load as a PNG; by measured over predicted load where that is known."""
     with style.styled():
-        colouring = by_ratio(comparison) if _has_ratio(comparison) else by_measured(comparison)
-        title = f"{comparison.execution.about.job}: {colouring.label} along the toolpath"
-        return style.rendered(path_view.path_figure(comparison, colouring, title), "png", dpi=140)
+        coloring = by_ratio(comparison) if _has_ratio(comparison) else by_measured(comparison)
+        title = f"{comparison.execution.about.job}: {coloring.label} along the toolpath"
+        return style.rendered(path_view.path_figure(comparison, coloring, title), "png", dpi=140)
 
 
 def sentences(comparison: Comparison) -> tuple[str, ...]:
@@ -86,10 +86,10 @@ def sentences(comparison: Comparison) -> tuple[str, ...]:
 def _paths(comparison: Comparison) -> list[tuple[bytes, str]]:
     shown = []
     if comparison.load is not None:
-        caption = "What the cut took, as it was measured. Grey: not seen, or a rapid."
+        caption = "What the cut took, as it was measured. Gray: not seen, or a rapid."
         shown.append((by_measured(comparison), caption))
     if _has_ratio(comparison):
-        caption = "White: as predicted; vermilion: more was measured; blue: less. Grey: not seen, or hardly any load."
+        caption = "White: as predicted; vermilion: more was measured; blue: less. Gray: not seen, or hardly any load."
         shown.append((by_ratio(comparison), caption))
     return [(style.rendered(path_view.path_figure(comparison, how), "png", dpi=130), caption) for how, caption in shown]
 

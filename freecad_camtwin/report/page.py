@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from freecad_camtwin import __version__
 from freecad_camtwin.report import charts, path_view, style
-from freecad_camtwin.report.colouring import by_load
+from freecad_camtwin.report.coloring import by_load
 from freecad_camtwin.report.rows import changes_of, operation_rows, unknown_sentences
 from freecad_camtwin.twin.analysis.analysis import Analysis
 from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, verdict_sentences
@@ -65,7 +65,7 @@ def report_html(analysis: Analysis, after: Analysis | None = None, plan: FeedPla
 
 
 def report_png(analysis: Analysis, title: str | None = None) -> bytes:
-    """Return the load-coloured toolpath as a PNG."""
+    """Return the load-colored toolpath as a PNG."""
     with style.styled():
         words = title if title is not None else f"{analysis.job.label}: load along the toolpath"
         return style.rendered(path_view.path_figure(analysis, by_load(analysis), words), "png", dpi=140)
@@ -81,7 +81,7 @@ def embedded(content: bytes, kind: str) -> Markup:
 
 def _paths(analysis: Analysis, after: Analysis | None) -> list[dict[str, Any]]:
     captions: tuple[str, ...] = (
-        "The load of every step; where passes overlap, the hardest is on top. Rapids are thin and grey.",
+        "The load of every step; where passes overlap, the hardest is on top. Rapids are thin and gray.",
     )
     if after is not None:
         captions = ("As programmed.", "As planned, on the same scale.")
@@ -89,10 +89,10 @@ def _paths(analysis: Analysis, after: Analysis | None) -> list[dict[str, Any]]:
     scale = by_load(analysis)
     pictures = []
     for each, caption in zip(shown, captions, strict=True):
-        colouring = by_load(each)
-        if not colouring.limited:
-            colouring = type(colouring)(colouring.values, colouring.label, scale.scale, limited=False)
-        image = embedded(style.rendered(path_view.path_figure(each, colouring), "png", dpi=130), "png")
+        coloring = by_load(each)
+        if not coloring.limited:
+            coloring = type(coloring)(coloring.values, coloring.label, scale.scale, limited=False)
+        image = embedded(style.rendered(path_view.path_figure(each, coloring), "png", dpi=130), "png")
         pictures.append({"image": image, "caption": caption})
     return pictures
 

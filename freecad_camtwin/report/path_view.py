@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The toolpath as a picture: from above and isometric, coloured by load, rapids thin and grey."""
+"""The toolpath as a picture: from above and isometric, colored by load, rapids thin and gray."""
 
 import itertools
 import math
@@ -15,14 +15,17 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from freecad_camtwin.report import style
-from freecad_camtwin.report.colouring import Colouring
+from freecad_camtwin.report.coloring import Coloring
 from freecad_camtwin.twin.job.job import Job, Stock
 from freecad_camtwin.twin.job.toolpath import Floats, Ints
 
-#: More pieces than this are not drawn: steps of one move are put together, the worst colour wins.
+#: More pieces than this are not drawn: steps of one move are put together, the worst color wins.
 MOST_PIECES = 150_000
 #: Where a scale of ratios has its marks.
 RATIO_TICKS = (0.25, 0.33, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6, 2.0, 3.0, 4.0)
+
+#: Ticks of a load over its limit [%].
+LIMITED_TICKS = (0, 25, 50, 75, 100, 150, 200, 250, 300)
 
 _COS, _SIN = math.cos(math.pi / 6), math.sin(math.pi / 6)
 #: (2, 3) matrices from space to the paper.
@@ -55,24 +58,24 @@ class Pictured(Protocol):
 
     @property
     def engagement(self) -> DrawnSteps:
-        """The steps that are coloured."""
+        """The steps that are colored."""
 
 
-def draw(axes: Axes, shown: Pictured, colouring: Colouring, view: Floats) -> None:
-    """Draw stock, rapids and load-coloured steps into ``axes`` as seen through ``view``, (2, 3)."""
+def draw(axes: Axes, shown: Pictured, coloring: Coloring, view: Floats) -> None:
+    """Draw stock, rapids and load-colored steps into ``axes`` as seen through ``view``, (2, 3)."""
     _draw_stock(axes, shown.job.stock, view)
     path = shown.job.toolpath
     rapid = ~path.is_cutting & (path.length > 0)
     rapids = np.stack([path.start[rapid] @ view.T, path.end[rapid] @ view.T], axis=1)
     axes.add_collection(LineCollection(list(rapids), colors=style.RAPID, linewidths=0.35, zorder=1, rasterized=True))
     engagement = shown.engagement
-    start, end, value = pieces(engagement.move, engagement.start, engagement.end, colouring.values)
+    start, end, value = pieces(engagement.move, engagement.start, engagement.end, coloring.values)
     order = np.argsort(np.nan_to_num(value, nan=-1.0), kind="stable")  # the hardest is drawn last, on top
     segments = np.stack([start @ view.T, end @ view.T], axis=1)[order]
     lines = LineCollection(
         list(segments),
-        cmap=colouring.palette,
-        norm=colouring.scale,
+        cmap=coloring.palette,
+        norm=coloring.scale,
         linewidths=1.1,
         capstyle="round",
         zorder=2,
@@ -96,20 +99,20 @@ def pieces(move: NDArray[np.int32], start: Floats, end: Floats, value: Floats) -
     return start[heads], end[tails], np.fmax.reduceat(value, heads)
 
 
-def path_figure(shown: Pictured, colouring: Colouring, title: str = "") -> Figure:
+def path_figure(shown: Pictured, coloring: Coloring, title: str = "") -> Figure:
     """Return the picture: top view and isometric view side by side, one legend."""
     drawn = style.empty_figure(12.0, 1.4 + 5.4 * _tallness(shown))
     left, right = drawn.subplots(1, 2)
-    draw(left, shown, colouring, TOP)
+    draw(left, shown, coloring, TOP)
     left.set_title("From above")
     left.set_xlabel("X, mm")
     left.set_ylabel("Y, mm")
     left.tick_params(length=2)
-    draw(right, shown, colouring, ISOMETRIC)
+    draw(right, shown, coloring, ISOMETRIC)
     right.set_title("Isometric")
     right.set_axis_off()
     _draw_axes(right, shown)
-    _draw_legend(drawn, [left, right], colouring)
+    _draw_legend(drawn, [left, right], coloring)
     if title:
         drawn.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return drawn
@@ -126,24 +129,25 @@ def _tallness(shown: Pictured) -> float:
     return float(np.clip(max(span[1] / max(span[0], 1e-6) for span in spans), 0.4, 1.1))
 
 
-def _draw_legend(drawn: Figure, axes: list[Axes], colouring: Colouring) -> None:
+def _draw_legend(drawn: Figure, axes: list[Axes], coloring: Coloring) -> None:
     bar = drawn.colorbar(
-        ScalarMappable(colouring.scale, colouring.palette),
+        ScalarMappable(coloring.scale, coloring.palette),
         ax=axes,
         location="bottom",
         fraction=0.05,
         pad=0.02,
         aspect=55,
-        extend=colouring.extend,
+        extend=coloring.extend,
     )
     bar.outline.set_visible(False)
-    if isinstance(colouring.scale, LogNorm):
+    if isinstance(coloring.scale, LogNorm):
         bar.ax.xaxis.set_major_locator(FixedLocator(RATIO_TICKS))
         bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         bar.ax.xaxis.set_minor_locator(NullLocator())
-    words = "above the limit: orange;  " if colouring.limited else ""
-    bar.set_label(f"{colouring.label}      {words}grey: unknown or rapid", color=style.QUIET)
-    if colouring.limited:
+    words = "above the limit: orange to dark red;  " if coloring.limited else ""
+    bar.set_label(f"{coloring.label}      {words}gray: unknown or rapid", color=style.QUIET)
+    if coloring.limited:
+        bar.ax.xaxis.set_major_locator(FixedLocator(LIMITED_TICKS))
         bar.ax.axvline(100, color=style.INK, linewidth=1.2)
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How every picture of the report looks: one palette, one type size, one set of strokes.
+"""How every picture looks, in the report and in the window: one palette, one type size, one set of strokes.
 
-Load runs from pale to deep blue, and what exceeds its limit is vermilion: the two differ in lightness and in
-hue for every kind of colour vision (Okabe and Ito's pair). Unknown is hatched grey, never a line at zero.
+Load runs from pale to deep blue up to its limit. Above the limit it runs from vermilion to dark red, so a load of 101 %
+and one of 300 % differ. Blue and vermilion differ in lightness and in hue for every kind of color vision (Okabe and
+Ito's pair). Unknown is gray, and hatched in charts, never a line at zero.
 """
 
 import io
@@ -28,7 +29,16 @@ AFTER = "#0b4f8a"
 OVER = "#d55e00"
 
 _BLUES = ["#bcd6ea", "#6ba3d0", "#2a6fae", "#0a2f63"]
-LOAD = LinearSegmentedColormap.from_list("camtwin_load", _BLUES, N=256).with_extremes(over=OVER, bad=UNKNOWN)
+#: Load on a scale without a limit.
+LOAD = LinearSegmentedColormap.from_list("camtwin_load", _BLUES, N=256).with_extremes(bad=UNKNOWN)
+
+_ABOVE = [OVER, "#b02f0c", "#7a1206"]
+#: Load over limit: the lower half of the map lies below the limit, the upper half above it.
+LIMITED = LinearSegmentedColormap.from_list(
+    "camtwin_limited",
+    [*zip((0.0, 0.17, 0.33, 0.5), _BLUES, strict=True), *zip((0.5, 0.75, 1.0), _ABOVE, strict=True)],
+    N=1024,
+).with_extremes(over="#3d0636", bad=UNKNOWN)
 
 #: Measured over predicted: blue where less was measured, white where they agree, vermilion where more.
 RATIO = LinearSegmentedColormap.from_list(
@@ -94,7 +104,7 @@ def _settle(drawn: Figure) -> None:
 
 
 def unknown_band(axes: Axes, reason: str) -> None:
-    """Fill a chart whose data are missing: hatched grey, with the reason in words."""
+    """Fill a chart whose data are missing: hatched gray, with the reason in words."""
     axes.set_yticks([])
     axes.axhspan(0, 1, facecolor="#f3f4f5", edgecolor=UNKNOWN, hatch="////", linewidth=0)
     axes.set_ylim(0, 1)

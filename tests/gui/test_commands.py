@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The commands as a user presses them: what each does to the document, the view and the disk, and when it is grey."""
+"""The commands as a user presses them: what each does to the document, the view and the disk, and when it is gray."""
 
 import os
 from pathlib import Path
@@ -67,7 +67,7 @@ def test_a_twin_is_attached_in_one_undo_step(job):
     assert structure.twin(job) is None
 
 
-def test_an_analysis_colours_the_toolpath_and_leaves_the_document_alone(job, settle):
+def test_an_analysis_colors_the_toolpath_and_leaves_the_document_alone(job, settle):
     before = [(obj.Name, obj.State) for obj in job.Document.Objects]
     undos = job.Document.UndoCount
     Gui.runCommand("CamTwin_Analyse")
@@ -159,7 +159,7 @@ def test_what_goes_wrong_is_told_in_the_status_bar(job, tmp_path, monkeypatch):
 
 
 def test_the_overlay_is_seen(job, settle, tmp_path):
-    """Greys alone are a view without an overlay: the picture has pixels of the load's colours."""
+    """Greys alone are a view without an overlay: the picture has pixels of the load's colors."""
     import numpy as np
 
     for obj in job.Document.Objects:

@@ -66,7 +66,7 @@ def test_a_double_click_draws_what_was_measured_and_nothing_recomputes(job, save
     assert "has changed since it ran" in Gui.getMainWindow().statusBar().currentMessage()
 
 
-def test_every_move_has_its_own_colour():
+def test_every_move_has_its_own_color():
     from freecad_camtwin.gui.measured import lines
     from plan_jobs import passes
 

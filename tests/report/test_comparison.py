@@ -7,7 +7,7 @@ from matplotlib.collections import LineCollection
 
 import runs
 from freecad_camtwin.report import comparison, comparison_charts, path_view, style
-from freecad_camtwin.report.colouring import by_measured, by_ratio
+from freecad_camtwin.report.coloring import by_measured, by_ratio
 from freecad_camtwin.twin.runs.along_path import compare_load
 from freecad_camtwin.twin.runs.execution import make_execution
 from freecad_camtwin.twin.runs.passage import Spent
@@ -48,7 +48,7 @@ def test_the_ratio_is_what_the_cut_was_made_to_take(package, shown):
     assert np.isnan(shown.ratio[package.steps.volume == 0]).sum() > 0
 
 
-def test_what_was_not_seen_has_no_colour_and_is_hatched(shown):
+def test_what_was_not_seen_has_no_color_and_is_hatched(shown):
     begin, end = shown.gaps[0]
     assert end - begin == pytest.approx(40.0, rel=0.1)  # 10 s at 240 mm/min
     inside = (shown.samples.way > begin) & (shown.samples.way < end)
@@ -60,14 +60,14 @@ def test_what_was_not_seen_has_no_colour_and_is_hatched(shown):
 
 
 def test_the_scale_of_ratios_is_white_where_they_agree(shown):
-    colouring = by_ratio(shown)
-    low, high = colouring.scale.vmin, colouring.scale.vmax
+    coloring = by_ratio(shown)
+    low, high = coloring.scale.vmin, coloring.scale.vmax
     assert low * high == pytest.approx(1.0)
-    middle, less, more = colouring.palette(colouring.scale(np.array([1.0, low, high])))[:, :3]
+    middle, less, more = coloring.palette(coloring.scale(np.array([1.0, low, high])))[:, :3]
     assert np.ptp(middle) < 0.03
     assert less[2] > less[0]
     assert more[0] > more[2]
-    assert colouring.extend == "both"
+    assert coloring.extend == "both"
 
 
 def test_no_spike_hides_the_rest(shown):

@@ -1,44 +1,64 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Pictures tell what the arrays say: every step is drawn, the worst on top, and unknown looks like nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 
 from freecad_camtwin.report import charts, path_view, style
-from freecad_camtwin.report.colouring import by_load
+from freecad_camtwin.report.coloring import by_load
 
 
 def lines_of(axes):
-    """The load-coloured strokes of a view."""
+    """The load-colored strokes of a view."""
     return next(each for each in axes.collections if isinstance(each, LineCollection) and each.get_array() is not None)
 
 
-def test_colour_is_load_over_limit_and_the_legend_ends_at_the_limit(known):
-    colouring = by_load(known)
-    assert colouring.limited
-    assert (colouring.scale.vmin, colouring.scale.vmax) == (0, 100)
-    assert np.nanmax(colouring.values) == pytest.approx(100 * np.nanmax(known.load.power) / 100.0)
+def colors_of(analysis, percent):
+    """The colors of loads in percent of their limits, (n, 3)."""
+    return replace(by_load(analysis), values=np.array(percent)).rgba[:, :3]
 
 
-def test_without_limits_colour_is_power_and_without_power_removal_rate(known, unknown):
+def test_color_is_load_over_limit_and_the_legend_goes_on_to_three_times_the_limit(known):
+    coloring = by_load(known)
+    assert coloring.limited
+    assert (coloring.scale.vmin, coloring.scale.vmax) == (0, 300)
+    assert np.nanmax(coloring.values) == pytest.approx(100 * np.nanmax(known.load.power) / 100.0)
+
+
+def test_without_limits_color_is_power_and_without_power_removal_rate(known, unknown):
     assert not by_load(unknown).limited
     assert "removal rate" in by_load(unknown).label
     assert by_load(unknown).values == pytest.approx(unknown.load.q)
 
 
-def test_a_step_beyond_its_limit_has_the_colour_of_the_limit_exceeded(known):
-    colours = style.LOAD(by_load(known).scale(np.array([99.0, 101.0, np.nan])))
+def test_a_step_beyond_its_limit_has_the_color_of_the_limit_exceeded(known):
+    colors = colors_of(known, [99.0, 100.0, 101.0, np.nan])
     over = tuple(int(style.OVER[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    assert colours[1][:3] == pytest.approx(over, abs=0.01)
-    assert colours[0][2] > colours[0][0]  # blue
-    assert np.ptp(style.LOAD(np.ma.masked_invalid([np.nan]))[0][:3]) < 0.01  # grey
+    assert colors[2] == pytest.approx(over, abs=0.02)
+    assert (colors[:2, 2] > colors[:2, 0]).all()  # blue, at the limit, too
+    assert np.ptp(colors[3]) < 0.01  # gray
+
+
+def test_loads_at_their_limit_and_far_above_it_never_look_alike(known):
+    percent = [0.0, 50.0, 90.0, 100.0, 105.0, 150.0, 200.0, 300.0, 400.0]
+    colors = colors_of(known, percent)
+    for one in range(len(percent)):
+        for other in range(one):
+            assert np.abs(colors[one] - colors[other]).max() > 0.08, (percent[one], percent[other])
+
+
+def test_the_part_above_the_limit_grows_darker_all_the_way(known):
+    lightness = colors_of(known, np.linspace(101.0, 300.0, 40)) @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(lightness) < 0).all()
 
 
 def test_the_palette_grows_darker_all_the_way(known):
-    """So it reads in grey, too, and for every kind of colour vision."""
-    colours = style.LOAD(np.linspace(0, 1, 64))[:, :3]
-    lightness = colours @ [0.2126, 0.7152, 0.0722]
+    """So it reads in gray, too, and for every kind of color vision."""
+    colors = style.LOAD(np.linspace(0, 1, 64))[:, :3]
+    lightness = colors @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(lightness) < 0).all()
 
 
