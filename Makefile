@@ -12,7 +12,7 @@ python := .venv/bin/python
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' Makefile | sed -E 's/^([a-z%-]+):.*## (.*)/\1\t\2/; s/%/NAME/' | expand -t 16
 
-demo: .venv/ready ## analyse a real panel, mend its feeds, post it before and after: build/demo
+demo: .venv/ready ## analyze a real panel, mend its feeds, post it before and after: build/demo
 	@.ci/system freecad
 	@examples/demo
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The whole way on a real panel: analyse a document as it lies, build its job natively, mend its feeds, post, compare.
+"""The whole way on a real panel: analyze a document as it lies, build its job natively, mend its feeds, post, compare.
 
 Every step is a call of ``camtwin`` that anybody could type; it is printed before it runs. Results lie in build/demo,
 or in the folder that is named on the command line.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Analyse every document at hand with every FreeCAD at hand, and write docs/compatibility.md.
+"""Analyze every document at hand with every FreeCAD at hand, and write docs/compatibility.md.
 
 A cell is a result in a few words or the one sentence that was said instead. The exit code is 1 when any run did
 something else: left with another code than 0 or 3, showed a traceback, said nothing or too much, or changed or
@@ -28,7 +28,7 @@ class Outcome:
     """What one analysis of one document came to."""
 
     words: str
-    analysed: bool
+    analyzed: bool
     breaches: tuple[str, ...]
 
 
@@ -64,7 +64,7 @@ def folder_state(path: Path) -> dict[str, str]:
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in path.parent.iterdir() if p.is_file()}
 
 
-def analyse(document: Path, program: str, job: str | None = None) -> Outcome:
+def analyze(document: Path, program: str, job: str | None = None) -> Outcome:
     """Run the command line on one document, job by job, and judge what it did."""
     before = folder_state(document)
     call = [".venv/bin/camtwin", "--quiet", "--freecad", program, "analyze", str(document), "--json", "-"]
@@ -77,7 +77,7 @@ def analyse(document: Path, program: str, job: str | None = None) -> Outcome:
         analysis = json.loads(ended.stdout)
         outcomes = [Outcome(result_words(analysis), True, tuple(breaches))]
         if job is None:
-            outcomes += [analyse(document, program, other) for other in other_jobs(analysis)]
+            outcomes += [analyze(document, program, other) for other in other_jobs(analysis)]
         return Outcome("; ".join(o.words for o in outcomes), True, tuple(b for o in outcomes for b in o.breaches))
     sentence = " ".join(ended.stderr.split()).replace(str(document), document.name).replace(str(ROOT), "")
     if ended.returncode != 3:
@@ -109,12 +109,12 @@ def result_words(analysis: dict[str, object]) -> str:
 def page(versions: list[str], rows: dict[str, list[Outcome]]) -> str:
     """Return the whole page."""
     outcomes = [outcome for row in rows.values() for outcome in row]
-    analysed = sum(outcome.analysed for outcome in outcomes)
+    analyzed = sum(outcome.analyzed for outcome in outcomes)
     lines = [
         "# Documents and FreeCAD versions",
         "",
         f"`make compatibility` wrote this page: `camtwin analyze` over {len(rows)} real documents in {len(versions)}"
-        f" versions of FreeCAD, {len(outcomes)} runs. {analysed} gave a result, {len(outcomes) - analysed} one sentence"
+        f" versions of FreeCAD, {len(outcomes)} runs. {analyzed} gave a result, {len(outcomes) - analyzed} one sentence"
         " that says why not. In none may a document be recomputed, saved or changed; the bytes of every document and"
         " its folder are compared before and after.",
         "",
@@ -131,7 +131,7 @@ def page(versions: list[str], rows: dict[str, list[Outcome]]) -> str:
 
 def cell(outcome: Outcome) -> str:
     """Return an outcome as a table's cell."""
-    words = outcome.words if outcome.analysed else f"*{outcome.words}*"
+    words = outcome.words if outcome.analyzed else f"*{outcome.words}*"
     broken = f" **{'; '.join(outcome.breaches)}**" if outcome.breaches else ""
     return (words + broken).replace("|", "\\|")
 
@@ -145,7 +145,7 @@ def main() -> int:
     rows = {}
     for name, path in documents():
         with ThreadPoolExecutor(2) as pool:
-            rows[name] = list(pool.map(analyse, [path] * len(programs), programs.values()))
+            rows[name] = list(pool.map(analyze, [path] * len(programs), programs.values()))
         print(name, "; ".join(word for outcome in rows[name] for word in outcome.breaches), flush=True)
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page(list(programs), rows), encoding="utf-8")

@@ -109,3 +109,58 @@ def test_a_file_fits_in_the_head():
         str(path.relative_to(ROOT)): path.read_bytes().count(b"\n") for path in kept_files() if path.suffix == ".py"
     }
     assert {name: count for name, count in lines.items() if count > 400} == {}
+
+
+#: Names that more than one module defines on purpose.
+SHARED_NAMES = {
+    # What macros call: functions of a job object with the names of the use cases that they call.
+    "analyze": {"freecad_camtwin/document/api.py", "freecad_camtwin/twin/analysis/analysis.py"},
+    "mend": {"freecad_camtwin/document/api.py", "freecad_camtwin/twin/feeds/mend.py"},
+    "plan_feeds": {"freecad_camtwin/document/api.py", "freecad_camtwin/twin/feeds/planner.py"},
+    # The entry points of three programs.
+    "main": {
+        "freecad_camtwin/cli/main.py",
+        "freecad_camtwin/connectors/linuxcnc/poller.py",
+        "freecad_camtwin/document/child.py",
+    },
+}
+
+#: Array types, and how far a chord may lie from its arc: files that state these themselves, each for its own use.
+STATED_PER_FILE = {"Floats", "Ints", "Indices", "CHORD_ERROR"}
+
+
+def public_names(path):
+    """Return the public names that a module defines at its top level.
+
+    Of a kernel these are classes and functions alone: a kernel's file holds all that it is compiled from, so its column
+    numbers and array types are its own.
+    """
+    is_kernel = "kernels" in path.relative_to(ROOT).parts
+    names = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and not is_kernel:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+    return {name for name in names if not name.startswith("_")}
+
+
+def test_each_public_name_is_defined_once():
+    homes = {}
+    for path in sources("freecad_camtwin", "kernels"):
+        for name in public_names(path):
+            homes.setdefault(name, set()).add(path.relative_to(ROOT).as_posix())
+    shared = {name: modules for name, modules in homes.items() if len(modules) > 1 and name not in STATED_PER_FILE}
+    assert shared == SHARED_NAMES
+
+
+def test_code_spells_optimize_and_analyze_with_z():
+    # The command CamTwin_Analyse keeps its name: users' toolbars, shortcuts and recorded macros hold it.
+    british = re.compile(r"optimi[s]|(?<!CamTwin_)analy[s](e|ed|ing)\b", re.IGNORECASE)
+    found = {}
+    for path in sources("freecad_camtwin", "kernels", "tests", "examples"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if words := [match[0] for line in lines for match in british.finditer(line)]:
+            found[str(path.relative_to(ROOT))] = words
+    assert found == {}

@@ -40,7 +40,7 @@ SETTLED = 3.0
 _MOSQUITTO = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"])
 
 
-@click.command("demo", short_help="Go the whole way on an example: analyse, mend, post; --live: run, record, compare.")
+@click.command("demo", short_help="Go the whole way on an example: analyze, mend, post; --live: run, record, compare.")
 @click.option("--live", is_flag=True, help="Run a job on a virtual machine, record it over MQTT, compare.")
 @click.option("-o", "--output", type=FILE, metavar="FOLDER", help="Where results go (default: build/demo…).")
 @click.option(
@@ -61,7 +61,7 @@ _MOSQUITTO = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/loc
 def demo_command(settings: Settings, /, live: bool, output: Path | None, seconds: float, on: str | None) -> None:
     """Show on a real panel what CAM Twin does. Needs the examples of a checkout, and FreeCAD.
 
-    Without --live: analyse the document, mend its feeds, post before and after, compare. With --live: package a job,
+    Without --live: analyze the document, mend its feeds, post before and after, compare. With --live: package a job,
     let LinuxCNC or a virtual machine run it faster than life, record that through a broker (mosquitto if it is
     installed, else our own small one), and hold what was measured against what was predicted.
     """

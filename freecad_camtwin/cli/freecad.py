@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from freecad_camtwin.cli.process import fresh_home, kill, last_line, run, start
+from freecad_camtwin.cli.process import fresh_home, kill, last_line, run_process, start
 from freecad_camtwin.errors import CamTwinError, DocumentError, FreeCADError, InputError
 from freecad_camtwin.twin.job.job import Job
 
@@ -80,7 +80,7 @@ class FreeCAD:
         question = "import os, FreeCAD; print('is', '.'.join(FreeCAD.Version()[:3]), flush=True); os._exit(0)"
         with fresh_home() as home:
             try:
-                printed = run([self.program, "-c", question], home, timeout=60.0)
+                printed = run_process([self.program, "-c", question], home, timeout=60.0)
             except subprocess.TimeoutExpired as error:
                 raise FreeCADError(f"{self.program} does not start: it did not answer within 60 s") from error
         answer = re.search(r"^is ([\d.]+)", printed, re.MULTILINE)

@@ -104,7 +104,7 @@ def read_input(
 
 
 def analyzed(request: InputRequest, settings: Settings, found: Read | None = None) -> tuple[Any, Read]:
-    """Read and analyse: the Analysis, and the Read that it rests on."""
+    """Read and analyze: the Analysis, and the Read that it rests on."""
     found = found or read_input(request, settings)
     with working("Loading the kernels", quiet=settings.quiet):
         from freecad_camtwin.twin.analysis.analysis import analyze

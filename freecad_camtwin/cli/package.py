@@ -92,7 +92,7 @@ def pack_job(
     must: bool = False,
     signals: "SignalMap | None" = None,
 ) -> "tuple[Package, Path | None]":
-    """Analyse a job and join it with the program that runs it, which is posted here if it is a document's.
+    """Analyze a job and join it with the program that runs it, which is posted here if it is a document's.
 
     Returns the package, and the program where it was posted: a file for the time of ``outputs``. ``must``: fail where
     it cannot be posted.

@@ -41,7 +41,7 @@ def start(words: list[str], home: Path, more: Mapping[str, str], output: IO[byte
     )
 
 
-def run(words: list[str], home: Path, timeout: float) -> str:
+def run_process(words: list[str], home: Path, timeout: float) -> str:
     """Run a program to its end and return what it printed; ``subprocess.TimeoutExpired`` where it takes longer."""
     with start(words, home, {}, subprocess.PIPE) as child:
         try:

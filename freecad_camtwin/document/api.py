@@ -103,7 +103,7 @@ def import_run(
     """Keep what the machine did under the job's twin, and return an object for each execution.
 
     ``run`` is a recording, or executions that were made from one; ``package`` is what the run is held against: without
-    it the job is analysed as it is, with the ``options`` of ``analyze``. The figures of every move go into the folder
+    it the job is analyzed as it is, with the ``options`` of ``analyze``. The figures of every move go into the folder
     PART.camtwin beside the document. DocumentError where the run went along another path than the document's.
     """
     if not job.Document.FileName:

@@ -87,11 +87,11 @@ class Attach(JobCommand):
         api.attach(job)
 
 
-class Analyse(JobCommand):
+class Analyze(JobCommand):
     """Say how hard every step of the job cuts, and draw it."""
 
     name = "CamTwin_Analyse"
-    menu = translate("CamTwin", "Analyse")
+    menu = translate("CamTwin", "Analyze")
     tip = translate("CamTwin", "Simulate the cut, and color the toolpath by its load")
 
     def run(self, job: Any) -> None:
@@ -124,7 +124,7 @@ class PlanFeeds(JobCommand):
             with transaction(job.Document, translate("CamTwin", "Plan feeds")):
                 api.apply(job, result.plan)
             print_to_report_view(result.plan.sentence)
-            Analyse().show(job, result.after)
+            Analyze().show(job, result.after)
 
 
 def _analysis(stored: StoredJob, progress: Callable[[float], None]) -> Analysis:
@@ -175,7 +175,7 @@ class Report(JobCommand):
     tip = translate("CamTwin", "Write the analysis as one HTML page with its pictures, and open it")
 
     def obstacle(self, job: Any) -> str | None:
-        return None if state_of(job).analysis else translate("CamTwin", "Analyse the job first.")
+        return None if state_of(job).analysis else translate("CamTwin", "Analyze the job first.")
 
     def run(self, job: Any) -> None:
         path = ask_path(translate("CamTwin", "Write the report"), f"{job.Label}.html", "*.html")
@@ -216,7 +216,7 @@ def show_page(path: str) -> None:
     QtGui.QDesktopServices.openUrl(QtCore.QUrl.fromLocalFile(path))
 
 
-COMMANDS: tuple[type[JobCommand], ...] = (Attach, Analyse, PlanFeeds, Clear, Post, Report)
+COMMANDS: tuple[type[JobCommand], ...] = (Attach, Analyze, PlanFeeds, Clear, Post, Report)
 
 
 def register() -> list[str]:

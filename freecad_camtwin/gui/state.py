@@ -20,7 +20,7 @@ class JobState:
     overlay: Overlay | None = None
 
     def show(self, document: Any, analysis: Analysis) -> None:
-        """Keep an analysis and draw it; a document without a 3D view is analysed all the same."""
+        """Keep an analysis and draw it; a document without a 3D view is analyzed all the same."""
         self.draw(document, *_lines(analysis))
         self.analysis = analysis
 

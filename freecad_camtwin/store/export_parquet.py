@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A recording as Parquet, for every tool that analyses tables, and back; needs pyarrow.
+"""A recording as Parquet, for every tool that analyzes tables, and back; needs pyarrow.
 
 Samples become one zstd-compressed table in order of arrival, with ``time`` in seconds and null where a value is not
 known. Words become a second table beside it, ``NAME.events.parquet``, where there are any. Header, gaps and counters

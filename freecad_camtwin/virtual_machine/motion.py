@@ -15,7 +15,7 @@ from freecad_camtwin.twin.job.toolpath import Floats, Ints
 from freecad_camtwin.twin.package.package import Package
 
 #: The feed override that the machine follows, as a share; 0 holds it.
-LEAST, MOST = 0.0, 2.0
+_LEAST, _MOST = 0.0, 2.0
 
 
 class Progress:

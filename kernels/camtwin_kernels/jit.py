@@ -9,7 +9,7 @@ folder is another. It is in the user's cache and not beside the sources, because
 
 A kernel is one function of machine code, and its parts lie inside it. numba would rather compile each part by itself,
 let LLVM inline what it likes, and link the rest by name: in the session that compiles, the kernel then calls the
-part's own code, and in the next, from the cache, the kernel's copy of it, which LLVM has optimised once more. The two
+part's own code, and in the next, from the cache, the kernel's copy of it, which LLVM has optimized once more. The two
 round differently, and a result would depend on whether the cache was warm. So parts are inlined always, which is
 fast, too: a call that hands over 150 words of arrays costs 60 ns. And as nobody else calls them, they get no entries
 for Python and C, which are a third of all code.

@@ -27,7 +27,7 @@ TOOL = Tool(6.0, Shape.FLAT, number=1, zefp=2, lpr=25.0, material="Carbide")
 
 
 def run():
-    """Read the program, analyse it in aluminium on a machine, and reduce it."""
+    """Read the program, analyze it in aluminium on a machine, and reduce it."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "first.ngc"
         file.write_text(PROGRAM, encoding="ascii")

@@ -141,7 +141,7 @@ def test_post_writes_the_program(job, settle, tmp_path, monkeypatch):
 
 def test_a_report_needs_an_analysis_and_holds_its_picture(job, settle, tmp_path, monkeypatch):
     assert is_grey("CamTwin_Report")
-    assert "Analyse the job first" in tool_tip("CamTwin_Report")
+    assert "Analyze the job first" in tool_tip("CamTwin_Report")
     Gui.runCommand("CamTwin_Analyse")
     settle()
     opened = []

@@ -31,7 +31,7 @@ from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Observations
 
 #: Observations asked for in one document.
-COUNT = 1000
+_COUNT = 1000
 
 
 class AgentClient:
@@ -116,7 +116,7 @@ class AgentClient:
     async def _stream(self, client: httpx.AsyncClient, sequence: int) -> AsyncGenerator[Document | None, None]:
         """Yield documents from a sequence on; None for one that could not be read. LostError at the end."""
         interval, heartbeat = (round(1000 * seconds) for seconds in (self._options.interval, self._options.quiet / 3))
-        query = f"sample?from={sequence}&count={COUNT}&interval={max(interval, 0)}&heartbeat={max(heartbeat, 1)}"
+        query = f"sample?from={sequence}&count={_COUNT}&interval={max(interval, 0)}&heartbeat={max(heartbeat, 1)}"
         async with self._answer(client, f"{self._url}/{query}") as answer:
             boundary = boundary_of(answer.headers.get("content-type", ""))
             if boundary is None:

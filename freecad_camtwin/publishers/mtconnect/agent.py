@@ -22,7 +22,7 @@ from freecad_camtwin.twin.signals.observation import Event, Observation
 
 #: Observations that are kept for who comes late.
 BUFFER = 2**17
-COUNT, HEARTBEAT = 100, 10_000  # what the standard takes where a request does not say; the latter in ms
+DEFAULT_COUNT, HEARTBEAT = 100, 10_000  # what the standard takes where a request does not say; the latter in ms
 #: Bounds of a request's numbers.
 _BOUNDS = {
     "from": (0, 2**63), "at": (0, 2**63), "count": (1, BUFFER), "interval": (0, 600_000), "heartbeat": (1, 600_000),
@@ -152,7 +152,7 @@ class AgentServer:
             return self._endless(self._states(items, interval / 1000))
         begin = self._sequence(said, "from", self._buffer.next)
         begin = self._buffer.first if begin is None else begin
-        count = _number(said, "count", COUNT) or COUNT
+        count = _number(said, "count", DEFAULT_COUNT) or DEFAULT_COUNT
         if interval is None:
             return HttpResponse(200, _XML, self._documents.streams(*self._buffer.since(begin, count, items)))
         heartbeat = _number(said, "heartbeat", HEARTBEAT) or HEARTBEAT

@@ -29,7 +29,7 @@ _LONGEST = 86400.0
 #: The machine may be behind or ahead of the prediction by this share of the run and so many seconds.
 BAND, BAND_S = 0.3, 20.0
 #: Pace is told by stretches of feed moves that are predicted to take so long together [s].
-STRETCH = 10.0
+_STRETCH = 10.0
 #: A load below this share of the greatest is that of a spindle that stands; one that turns idles at this quantile.
 _STANDS, _IDLE = 0.02, 0.05
 _PRICE, _PACED = 0.4, 0.6  # of another than the predicted pace, in units of the load's variance: first, and at last
@@ -131,8 +131,8 @@ def _pace(timing: Timing, centre: Floats) -> Floats:
         return np.ones(len(took))
     # Enough feed moves together that the ends of a flat stretch, which alone tell how long it took, are among them.
     predicted, real = np.cumsum(timing.time[feed]), np.cumsum(took[feed])
-    grid = np.interp(np.stack([predicted - STRETCH, predicted + STRETCH]), predicted, real)
-    span = np.clip(predicted + STRETCH, None, predicted[-1]) - np.clip(predicted - STRETCH, predicted[0], None)
+    grid = np.interp(np.stack([predicted - _STRETCH, predicted + _STRETCH]), predicted, real)
+    span = np.clip(predicted + _STRETCH, None, predicted[-1]) - np.clip(predicted - _STRETCH, predicted[0], None)
     pace = np.ones(len(took))
     pace[feed] = np.clip(span / np.maximum(grid[1] - grid[0], 1e-3), 0.3, 2.0) if span[0] > 0 else 1.0
     return pace

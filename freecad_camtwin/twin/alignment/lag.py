@@ -38,11 +38,11 @@ from freecad_camtwin.twin.job.toolpath import Floats, Ints
 #: Lags that are tried before one is refined [s].
 TRIED = (0.0, 0.02, 0.05, 0.1)
 #: How much of a run is looked at: so many stretches of so many seconds, and at most so many samples in all.
-STRETCHES, STRETCH, MOST = 5, 20.0, 30_000
+STRETCHES, _STRETCH, _MOST = 5, 20.0, 30_000
 #: Over how long velocities are taken, to each side [s].
 HALF = 0.008
 #: A lesser lag is not worth the noise of a velocity, a greater one is none [s].
-LEAST, GREATEST = 0.001, 0.3
+_LEAST, GREATEST = 0.001, 0.3
 _BOUND, _FAR = 1.0, 0.3  # so far from the path counts in the first round, and later [mm]
 _ROUNDS = 2
 _BETTER = 0.99  # a greater lag has to fit so much better to be believed
@@ -110,17 +110,17 @@ def estimate(line: Polyline, time: Floats, points: Floats, match: Matcher) -> Co
             best, least = found, miss
     for _ in range(_ROUNDS):
         best, _ = rounds.refined(best, float(np.clip(10 * np.nan_to_num(best.noise), 0.05, _FAR)))
-    return best if best.lag >= LEAST else replace(best, lag=0.0)
+    return best if best.lag >= _LEAST else replace(best, lag=0.0)
 
 
 def _stretches(time: Floats) -> list[slice]:
     """Return the samples of some stretches, evenly over the run; all of them if it is short."""
     duration = float(time[-1] - time[0])
-    if duration <= STRETCHES * STRETCH and len(time) <= MOST:
+    if duration <= STRETCHES * _STRETCH and len(time) <= _MOST:
         return [slice(0, len(time))]
-    begins = np.linspace(time[0], time[-1] - min(STRETCH, duration / STRETCHES), STRETCHES)
+    begins = np.linspace(time[0], time[-1] - min(_STRETCH, duration / STRETCHES), STRETCHES)
     first = np.searchsorted(time, begins)
-    last = np.minimum(np.searchsorted(time, begins + STRETCH), first + MOST // STRETCHES)
+    last = np.minimum(np.searchsorted(time, begins + _STRETCH), first + _MOST // STRETCHES)
     return [slice(int(a), int(b)) for a, b in zip(first, last, strict=True) if b - a > 20]
 
 

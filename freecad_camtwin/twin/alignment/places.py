@@ -22,7 +22,7 @@ MERGED = 200
 #: How late a position may be against the line number [s].
 LATE = 0.3
 #: A sample this far off the path is as likely elsewhere [mm].
-NEAR = 0.1
+_NEAR = 0.1
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class Places:
     def _look_up(self, way: Floats, distance: Floats, by_line: Ints) -> tuple[Ints, Floats]:
         found = np.empty((4, len(way)), np.int32)
         confidence = np.empty(len(way))
-        kernels.place(way, distance, by_line, *self._tables, NEAR, found, confidence)
+        kernels.place(way, distance, by_line, *self._tables, _NEAR, found, confidence)
         return found, confidence
 
     @cached_property

@@ -116,7 +116,7 @@ def check_complete(job: Job) -> None:
     """Raise DocumentError, one sentence, where nothing could be simulated: no moves, no tool, no stock."""
     path = job.toolpath
     if not path.is_cutting.any():
-        raise DocumentError(f"'{job.label}' has no feed move: there is nothing to analyse.")
+        raise DocumentError(f"'{job.label}' has no feed move: there is nothing to analyze.")
     without = path.is_cutting & (path.tool < 0)
     if without.any():
         operation = path.operation[int(without.argmax())]

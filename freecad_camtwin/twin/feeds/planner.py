@@ -34,7 +34,7 @@ from freecad_camtwin.twin.job.toolpath import Floats, Toolpath
 from freecad_camtwin.twin.shop.machine import Machine
 
 #: A stretch that stays above a limit by more than this is listed; at the least feed one that comes near it.
-TOLERATED, NEAR = 1.016, 0.98
+TOLERATED, _NEAR = 1.016, 0.98
 #: Engaged this much further than the operation mostly is, a tool is in a corner.
 _CORNER = 1.15
 
@@ -289,7 +289,7 @@ def _bindings(
     ratio = np.where(is_thin, thin, worst)
     code = np.where(is_thin, CODE[Reason.THIN], code)
     # At the least feed the margin is part of the limit: a fresh simulation may find the load a little higher.
-    threshold = np.where(feed <= steps.low * 1.001, NEAR, TOLERATED)
+    threshold = np.where(feed <= steps.low * 1.001, _NEAR, TOLERATED)
     outside = is_thin | (slack * LIMIT_SLACK > threshold)
     over = np.flatnonzero(outside & np.isfinite(steps.feed) & (cut.operation >= 0))
     apart = (np.diff(over) > 1) | (np.diff(code[over]) != 0) | (np.diff(cut.operation[over]) != 0)

@@ -19,7 +19,7 @@ from freecad_camtwin.twin.job.program import job_of_text
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, MoveKind, Toolpath
 
 #: What the coordinates of a posted program are usually rounded to [mm].
-ROUNDING = 0.001
+_ROUNDING = 0.001
 #: A point farther than this from the original move is not a point of it: so many times the rounding.
 _ON_THE_MOVE = 10.0
 _EQUAL = 1e-9
@@ -38,7 +38,7 @@ class Proof:
     pieces: NDArray[np.int64]  #: (moves + 1,) index in the mended path of each original move's first piece
     parts_at: str | None  #: where the paths part, as a sentence; None if they run together to the end
     differences: tuple[str, ...]  #: what else is not the same, one sentence each: tools, speeds, dwells, stops
-    rounding: float = ROUNDING  #: of the coordinates of split points [mm]
+    rounding: float = _ROUNDING  #: of the coordinates of split points [mm]
 
     @property
     def same_geometry(self) -> bool:
@@ -47,7 +47,7 @@ class Proof:
         Rounding moves a point by at most √3/2 of the last decimal place, and the centre of a part of an arc by √2 of
         it: the start that it is relative to is rounded, too.
         """
-        bound = max(ROUNDING, math.sqrt(3) * self.rounding)
+        bound = max(_ROUNDING, math.sqrt(3) * self.rounding)
         return self.parts_at is None and self.deviation < 1e-6 and self.split_deviation < bound
 
     @property
@@ -63,7 +63,7 @@ class Proof:
         return self.differences[0] if self.differences else None
 
 
-def prove(original: Toolpath, mended: Toolpath, rounding: float = ROUNDING) -> Proof:
+def prove(original: Toolpath, mended: Toolpath, rounding: float = _ROUNDING) -> Proof:
     """Return the proof that only feeds and split points differ; PlanError, with the first difference, if others do."""
     proof = compare(original, mended, rounding)
     if proof.objection is not None:
@@ -91,9 +91,9 @@ def _rounding(program: bytes) -> float:
     return float((25.4 if _INCHES.search(program) else 1.0) * 10.0**-places)
 
 
-def compare(original: Toolpath, mended: Toolpath, rounding: float = ROUNDING) -> Proof:
+def compare(original: Toolpath, mended: Toolpath, rounding: float = _ROUNDING) -> Proof:
     """Hold a mended toolpath, whose coordinates are rounded to ``rounding`` [mm], against its original."""
-    tolerance = _ON_THE_MOVE * max(rounding, ROUNDING)
+    tolerance = _ON_THE_MOVE * max(rounding, _ROUNDING)
     pieces, parts_at = _match(original, mended, tolerance)
     together = len(pieces) - 1
     last = pieces[1:] - 1

@@ -24,7 +24,7 @@ from freecad_camtwin.errors import PlanError
 from freecad_camtwin.twin.cut.limits import OperationLimits, feed_min_share
 from freecad_camtwin.twin.feeds.ceiling import CODE, Holder, JobCut, Mask
 from freecad_camtwin.twin.feeds.plan import OBJECTIVES, Reason
-from freecad_camtwin.twin.feeds.stretches import ROUNDING, Indices, quantise, runs, window_argmin
+from freecad_camtwin.twin.feeds.stretches import FEED_ROUNDING, Indices, quantise, runs, window_argmin
 from freecad_camtwin.twin.job.toolpath import Floats
 
 #: What only the deflection needs.
@@ -216,7 +216,7 @@ def _settle(cut: JobCut, wanted: StepFeeds, options: PlanOptions) -> StepFeeds:
     feed = np.where(known, value[slowest], 1.0)
     feed = np.maximum(quantise(feed), np.minimum(wanted.low, feed))
     may_stay = before <= wanted.allowed * (1 + 1e-9)
-    near = may_stay & (feed <= before * (1 + options.band + ROUNDING))
+    near = may_stay & (feed <= before * (1 + options.band + FEED_ROUNDING))
     whole = np.minimum.reduceat(near.astype(np.int8), begin).repeat(size) > 0 if begin.size else near
     # A programmed feed well above its run (a quick link between slow cuts) is nothing to mend.
     stays = whole | (may_stay & (before >= feed * (1 + options.band)))

@@ -11,7 +11,7 @@ from freecad_camtwin.twin.job.toolpath import Floats, Toolpath
 Indices = NDArray[np.int64]
 
 #: The most that ``quantise`` takes off a feed, as a share.
-ROUNDING = 0.02
+FEED_ROUNDING = 0.02
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def interpret_stored(stored: StoredJob) -> Job:
     from freecad_camtwin.twin.job import rs274  # not above: a FreeCAD that only hands a job over has no numba
 
     if not stored.operations:
-        raise DocumentError(f"job {stored.label!r} has no active operation with a path: nothing to analyse")
+        raise DocumentError(f"job {stored.label!r} has no active operation with a path: nothing to analyze")
     toolpath, warnings = rs274.interpret_streams([rs274.Stream(*stream) for stream in _streams(stored)])
     if toolpath.moves == 0:
         raise DocumentError(f"job {stored.label!r} moves nothing: its operations have no moves")

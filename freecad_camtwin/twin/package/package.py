@@ -90,7 +90,7 @@ class Package:
 
 
 def make_package(analysis: Analysis, program: str | Path | None = None, *, signals: SignalMap | None = None) -> Package:
-    """Bundle an analysed job, the program that was posted from it, and what the machine's signals mean."""
+    """Bundle an analyzed job, the program that was posted from it, and what the machine's signals mean."""
     job = analysis.job
     lines, sha256 = identity(job), None
     if program is not None:

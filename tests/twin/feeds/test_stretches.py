@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freecad_camtwin.twin.feeds.stretches import ROUNDING, StepTrack, quantise, runs, window_argmin
+from freecad_camtwin.twin.feeds.stretches import FEED_ROUNDING, StepTrack, quantise, runs, window_argmin
 from plan_jobs import straight_path
 
 values = st.lists(st.floats(1, 100), min_size=1, max_size=40).map(np.array)
@@ -89,7 +89,7 @@ def test_a_run_that_becomes_slower_ends_the_short_one_before_it():
 def test_rounding_is_down_by_little_and_done_once(feed):
     once = quantise(np.array([feed]))
     assert once[0] <= feed + 1e-6
-    assert once[0] >= feed * (1 - ROUNDING) - 1e-6
+    assert once[0] >= feed * (1 - FEED_ROUNDING) - 1e-6
     assert quantise(once)[0] == once[0]
 
 
