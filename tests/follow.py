@@ -5,7 +5,7 @@ import numpy as np
 
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.schema import RecordingHeader
-from freecad_camtwin.twin.cycle_time.schedule import points_along
+from freecad_camtwin.twin.job.geometry import points_along
 
 
 def follow(path, package, *, every=0.05, power=90.0, **said):

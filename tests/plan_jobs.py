@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from freecad_camtwin.twin.cycle_time.schedule import points_along
+from freecad_camtwin.twin.job.geometry import points_along
 from freecad_camtwin.twin.job.job import Job, Limits, Operation, Stock
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.job.toolpath import MoveKind, Toolpath

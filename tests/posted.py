@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from freecad_camtwin.twin.cycle_time.schedule import points_along
+from freecad_camtwin.twin.job.geometry import points_along
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, MoveKind
 
 WORDS = ("X", "Y", "Z")

@@ -10,8 +10,8 @@ from freecad_camtwin.cli.text import say, table
 from freecad_camtwin.twin.analysis import schema
 from freecad_camtwin.twin.analysis.analysis import Analysis
 from freecad_camtwin.twin.analysis.verdicts import verdict_sentences
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.base.words import clock, digits
-from freecad_camtwin.twin.job.toolpath import Floats
 
 #: Quantity → (heading, factor to its unit).
 _PEAKS = {

@@ -19,7 +19,7 @@ import numpy as np
 from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.readings import Reading, seconds_of, value_of
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import Event, Observation, Observations, Samples
 

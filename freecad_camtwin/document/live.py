@@ -30,7 +30,7 @@ import numpy as np
 
 from freecad_camtwin import ROOT
 from freecad_camtwin.errors import ConnectorError, InputError
-from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.signals.columns import Columns, joined
 from freecad_camtwin.twin.signals.frames import Frame, Frames
 from freecad_camtwin.twin.signals.state import State

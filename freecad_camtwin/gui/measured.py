@@ -13,7 +13,7 @@ from freecad_camtwin.gui.commands import errors_shown, print_to_report_view, tra
 from freecad_camtwin.gui.overlay import packed
 from freecad_camtwin.gui.state import state_of
 from freecad_camtwin.report.coloring import by_values
-from freecad_camtwin.twin.cycle_time.schedule import points_along
+from freecad_camtwin.twin.job.geometry import points_along
 from freecad_camtwin.twin.job.toolpath import MoveKind, Toolpath
 from freecad_camtwin.twin.runs.execution import Execution
 

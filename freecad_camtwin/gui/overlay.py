@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pivy import coin
 
+from freecad_camtwin.twin.base.arrays import Floats
+
 _WIDTH_PIXELS = 2
 
 
-def packed(rgba: NDArray[np.float64]) -> NDArray[np.uint32]:
+def packed(rgba: Floats) -> NDArray[np.uint32]:
     """Return colors of shape (steps, 4), 0 to 1, as Coin takes them: one number each, shape (steps,)."""
     channels = np.rint(rgba * 255).astype(np.uint32)
     shifts = np.array([24, 16, 8, 0], np.uint32)
@@ -31,7 +33,7 @@ class Overlay:
             self._root.addChild(node)
         self._graph.addChild(self._root)
 
-    def draw(self, points: NDArray[np.float32], rgba: NDArray[np.uint32], counts: NDArray[np.int32]) -> None:
+    def draw(self, points: NDArray[np.float32], rgba: NDArray[np.uint32], counts: Ints) -> None:
         """Replace what is drawn: polylines of ``counts`` points each, ``points`` (n, 3) [mm], ``rgba`` (n,)."""
         self._coordinates.point.setValues(0, len(points), points)
         self._coordinates.point.setNum(len(points))

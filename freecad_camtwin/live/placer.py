@@ -14,7 +14,7 @@ import numpy as np
 
 from freecad_camtwin.twin.alignment.align import Aligner, Alignment
 from freecad_camtwin.twin.alignment.learn import LESSON_TIMES
-from freecad_camtwin.twin.job.toolpath import Floats, Ints
+from freecad_camtwin.twin.base.arrays import Floats, Ints
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.signals.columns import Columns, joined
 

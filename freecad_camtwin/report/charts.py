@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from freecad_camtwin.report import style
 from freecad_camtwin.twin.analysis.analysis import Analysis
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.base.words import LOAD_QUANTITIES
-from freecad_camtwin.twin.job.toolpath import Floats
 
 #: Columns of a chart: more data than this are drawn as a band from least to greatest.
 _COLUMNS = 900

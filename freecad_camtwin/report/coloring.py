@@ -9,8 +9,8 @@ from matplotlib.colors import Colormap, LogNorm, Normalize, TwoSlopeNorm
 
 from freecad_camtwin.report import style
 from freecad_camtwin.twin.analysis.analysis import Analysis
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.base.words import LOAD_QUANTITIES
-from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.runs.along_path import Comparison
 
 #: Measured load → its name in a picture.

@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 from freecad_camtwin.report import style
 from freecad_camtwin.report.charts import Band, banded
 from freecad_camtwin.report.coloring import MEASURED
-from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.runs.along_path import Comparison
 
 #: So many operations have a mark of their own in the scatter; all others share the last.

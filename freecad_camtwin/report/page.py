@@ -15,9 +15,9 @@ from freecad_camtwin.report.coloring import by_load
 from freecad_camtwin.report.rows import changes_of, operation_rows, unknown_sentences
 from freecad_camtwin.twin.analysis.analysis import Analysis
 from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, verdict_sentences
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.base.words import LOAD_QUANTITIES, clock, digits
 from freecad_camtwin.twin.feeds.plan import FeedPlan
-from freecad_camtwin.twin.job.toolpath import Floats
 
 #: What the table says of each quantity besides its name.
 _HEADS = {

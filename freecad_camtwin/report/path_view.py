@@ -12,12 +12,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-from numpy.typing import NDArray
 
 from freecad_camtwin.report import style
 from freecad_camtwin.report.coloring import Coloring
+from freecad_camtwin.twin.base.arrays import Floats, Ints
 from freecad_camtwin.twin.job.job import Job, Stock
-from freecad_camtwin.twin.job.toolpath import Floats, Ints
 
 #: More pieces than this are not drawn: steps of one move are put together, the worst color wins.
 MOST_PIECES = 150_000
@@ -87,7 +86,7 @@ def draw(axes: Axes, shown: Pictured, coloring: Coloring, view: Floats) -> None:
     axes.set_aspect("equal")
 
 
-def pieces(move: NDArray[np.int32], start: Floats, end: Floats, value: Floats) -> tuple[Floats, Floats, Floats]:
+def pieces(move: Ints, start: Floats, end: Floats, value: Floats) -> tuple[Floats, Floats, Floats]:
     """Put neighbouring steps of the same move together until few enough are left; each keeps its greatest value."""
     if len(move) <= MOST_PIECES:
         return start, end, value

@@ -24,11 +24,8 @@ import struct
 import zlib
 
 import numpy as np
-from numpy.typing import NDArray
 
-from freecad_camtwin.twin.job.toolpath import Floats
-
-Integers = NDArray[np.int64]
+from freecad_camtwin.twin.base.arrays import Floats, Indices
 
 LEVEL = 1
 DECIMALS = range(8)
@@ -93,7 +90,7 @@ def unpack_column(data: bytes, rows: int) -> Floats:
     return values
 
 
-def _integers(known: Floats) -> tuple[int, Integers]:
+def _integers(known: Floats) -> tuple[int, Indices]:
     """Return the form and the 64-bit integers of values without NaN."""
     probe = known[:: max(1, len(known) // _PROBE)]
     for places in DECIMALS:
@@ -106,7 +103,7 @@ def _integers(known: Floats) -> tuple[int, Integers]:
     return DOUBLE, np.ascontiguousarray(known).view(np.int64)
 
 
-def _floats(form: int, integers: Integers) -> Floats:
+def _floats(form: int, integers: Indices) -> Floats:
     if form == DOUBLE:
         return integers.view(np.float64)
     if form == SINGLE:
@@ -128,7 +125,7 @@ def _same(a: Floats, b: Floats) -> bool:
     return bool(np.array_equal(np.ascontiguousarray(a).view(np.int64), np.ascontiguousarray(b).view(np.int64)))
 
 
-def _width(integers: Integers) -> int:
+def _width(integers: Indices) -> int:
     """Return how many bytes the longest of the integers needs."""
     if not len(integers):
         return 1

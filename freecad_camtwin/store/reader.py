@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.packing import PackingError, unpack_column
 from freecad_camtwin.store.schema import MOST_ROWS, OPERATION, Counters, Gap, RecordingHeader, header_from, open_to_read
-from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.base.arrays import Floats, Indices
 from freecad_camtwin.twin.signals.observation import Event
 
 _ALWAYS = (-np.inf, np.inf)
-Indices = NDArray[np.intp]
 Kind = type | UnionType
 
 

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from freecad_camtwin.errors import OutputError
 from freecad_camtwin.store.packing import pack_column
 from freecad_camtwin.store.schema import CHUNK_ROWS, OPERATION, TABLES, RecordingHeader, header_json
-from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.signals.observation import Event
 
 _SYNC_S = 0.5  #: nothing waits longer than this for its commit, as long as rows come or ``sync`` is called

@@ -7,10 +7,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.store.reader import RecordedRows, RecordingReader
+from freecad_camtwin.twin.base.arrays import Mask
 from freecad_camtwin.twin.signals.columns import Columns, Word, to_columns
 from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Samples
 from freecad_camtwin.twin.signals.run import Run, Silence
@@ -85,7 +85,7 @@ def run_observations(reader: RecordingReader, parts: Iterable[RecordedRows]) -> 
     by_meaning = bool(_OURS & set(reader.columns))
     waiting = deque(words(reader))
     times = np.array([word.time for word in waiting])
-    last: NDArray[np.bool_] | None = None
+    last: Mask | None = None
     for rows in parts:
         names = tuple(rows.columns)
         table = np.stack([rows.columns[name] for name in names], axis=1) if names else np.empty((len(rows), 0))

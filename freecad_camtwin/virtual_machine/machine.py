@@ -14,7 +14,7 @@ from freecad_camtwin.errors import InputError
 from freecad_camtwin.publishers.protocol import COMMAND, FEED_OVERRIDE, Command, Spoken
 from freecad_camtwin.twin.alignment.lag import Correction
 from freecad_camtwin.twin.alignment.places import Places
-from freecad_camtwin.twin.job.toolpath import Floats, Ints
+from freecad_camtwin.twin.base.arrays import Floats, Ints
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import Event, Observation, Samples

@@ -9,9 +9,9 @@ hundredths of a second.
 import numpy as np
 
 from freecad_camtwin.errors import InputError
+from freecad_camtwin.twin.base.arrays import Floats, Ints
 from freecad_camtwin.twin.cycle_time.motion import Motion
-from freecad_camtwin.twin.cycle_time.schedule import points_along
-from freecad_camtwin.twin.job.toolpath import Floats, Ints
+from freecad_camtwin.twin.job.geometry import points_along
 from freecad_camtwin.twin.package.package import Package
 
 #: The feed override that the machine follows, as a share; 0 holds it.

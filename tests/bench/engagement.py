@@ -24,8 +24,9 @@ from camtwin_kernels import stock as tiles
 from camtwin_kernels.engagement import ALONE, CUT_MOVES
 from freecad_camtwin.twin.cut import engagement as twin
 from freecad_camtwin.twin.cut import sweep
-from freecad_camtwin.twin.cut.engagement import engage, reduce
+from freecad_camtwin.twin.cut.engagement import engage
 from freecad_camtwin.twin.cut.height_field import HeightField, memory_estimate
+from freecad_camtwin.twin.cut.reduced import reduce
 from freecad_camtwin.twin.job.job import Stock
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from reference_engagement import job, toolpath

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from freecad_camtwin.twin.analysis.analysis import analyze
-from freecad_camtwin.twin.cut.engagement import reduce
+from freecad_camtwin.twin.cut.reduced import reduce
 from freecad_camtwin.twin.job.job import Stock
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.job.tool import Shape, Tool

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from camtwin_kernels import jit
-from freecad_camtwin.twin.cut.engagement import engage, reduce
+from freecad_camtwin.twin.cut.engagement import engage
 from freecad_camtwin.twin.cut.height_field import QUANTUM, HeightField
+from freecad_camtwin.twin.cut.reduced import reduce
 from freecad_camtwin.twin.job.job import Stock
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from reference_engagement import heights, job, mean_forces, stamped, toolpath

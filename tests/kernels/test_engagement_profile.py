@@ -8,8 +8,9 @@ import pytest
 
 from freecad_camtwin.errors import ToolError
 from freecad_camtwin.twin.cut.cutters import cutters_of
-from freecad_camtwin.twin.cut.engagement import engage, reduce
+from freecad_camtwin.twin.cut.engagement import engage
 from freecad_camtwin.twin.cut.load import LoadModel
+from freecad_camtwin.twin.cut.reduced import reduce
 from freecad_camtwin.twin.job.tool import Shape, Tool, read_profile
 from freecad_camtwin.twin.job.toolpath import MoveKind
 from freecad_camtwin.twin.shop.material import find_material

@@ -27,7 +27,7 @@ from freecad_camtwin.twin.alignment.follow import (
 from freecad_camtwin.twin.alignment.lag import Correction, Rate
 from freecad_camtwin.twin.alignment.learn import Lesson
 from freecad_camtwin.twin.alignment.places import Alignment, ByLine, NewLine, Places, line_state
-from freecad_camtwin.twin.job.toolpath import Floats, Ints
+from freecad_camtwin.twin.base.arrays import Floats, Ints
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.signals.columns import Columns, joined
 

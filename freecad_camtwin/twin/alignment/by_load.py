@@ -13,11 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from camtwin_kernels import signature as kernels
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.base.arrays import Floats, Indices, Mask
 from freecad_camtwin.twin.signals.columns import Columns
 
 #: Samples of both curves are this long [s].
@@ -44,8 +43,8 @@ class Timing:
 
     start: Floats
     time: Floats
-    is_feed: NDArray[np.bool_]
-    stops: NDArray[np.int64]  #: moves before which the program stops, or an operation ends
+    is_feed: Mask
+    stops: Indices  #: moves before which the program stops, or an operation ends
 
     @property
     def end(self) -> float:
@@ -168,7 +167,7 @@ def _folded(values: Floats, fold: int) -> Floats:
         return np.asarray(np.nansum(padded, axis=1) / np.where(count > 0, count, np.nan))
 
 
-def _limits(n: int, m: int, band: Floats | None) -> NDArray[np.int64]:
+def _limits(n: int, m: int, band: Floats | None) -> Indices:
     """Return the first and one past the last predicted sample of every measured one, (n, 2), both rising."""
     if band is None:
         width = BAND * max(n, m) + BAND_S / FINE * m / max(n, m)
@@ -180,14 +179,12 @@ def _limits(n: int, m: int, band: Floats | None) -> NDArray[np.int64]:
     return limits
 
 
-def _match(
-    run: Floats, predicted: Floats, stops: Floats, band: Floats | None, price: float
-) -> tuple[NDArray[np.int64], Floats]:
+def _match(run: Floats, predicted: Floats, stops: Floats, band: Floats | None, price: float) -> tuple[Indices, Floats]:
     """Return the predicted sample of every measured one, and how well each fits; ``stops`` in samples."""
     n, m = len(run), len(predicted)
     limits = _limits(n, m, band)
     choice = np.empty((n, int((limits[:, 1] - limits[:, 0]).max())), np.int8)
-    pairs: NDArray[np.int64] = np.arange(n) * (m - 1) // max(n - 1, 1)
+    pairs: Indices = np.arange(n) * (m - 1) // max(n - 1, 1)
     unit = float(predicted.std()) or 1.0
     known = np.isfinite(run)
     idle, top = np.quantile(run[known], [0.05, 0.95])

@@ -10,7 +10,7 @@ from camtwin_kernels import alignment as kernels
 from camtwin_kernels import lag as lag_kernels
 from camtwin_kernels import placing
 from freecad_camtwin.twin.alignment.polyline import Polyline
-from freecad_camtwin.twin.job.toolpath import Floats, Ints
+from freecad_camtwin.twin.base.arrays import Floats, Ints
 
 #: A silence longer than this loses the place [s].
 SILENCE = 0.5

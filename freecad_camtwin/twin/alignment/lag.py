@@ -26,14 +26,12 @@ moves have all their middles on one side, and lines that the control reports els
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from camtwin_kernels import lag as kernels
 from freecad_camtwin.twin.alignment.polyline import Polyline
-from freecad_camtwin.twin.job.toolpath import Floats, Ints
+from freecad_camtwin.twin.base.arrays import Floats, Indices, Ints
 
 #: Lags that are tried before one is refined [s].
 TRIED = (0.0, 0.02, 0.05, 0.1)
@@ -55,7 +53,7 @@ _NEAR = 0.3  # samples farther apart do not tell when something happened [s]
 _MOVING = 0.02  # nor do those between which the tool has come less than this [mm]
 
 #: Matches samples (time, points) of a stretch with the path: segment, way, distance of each.
-RowNumbers = NDArray[np.integer[Any]]
+
 Matcher = Callable[[Floats, Floats, slice, float], tuple[Ints, Floats, Floats]]
 
 
@@ -160,7 +158,7 @@ class _Rounds:
         return replace(now, lag=lag, bias=(x, y, z), noise=math.sqrt(sums[0, 5] / (2 * count))), float(miss)
 
 
-def delay(time: Floats, way: Floats, changed: RowNumbers, reported: Floats) -> float:
+def delay(time: Floats, way: Floats, changed: Indices, reported: Floats) -> float:
     """Return by how much positions are late against the line number [s]; 0 where too little tells.
 
     way: (n,) matched; changed: rows at which a new line is seen first, which came between that row and the one

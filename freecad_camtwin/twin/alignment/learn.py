@@ -10,7 +10,7 @@ from freecad_camtwin.twin.alignment import lag as lags
 from freecad_camtwin.twin.alignment.follow import SILENCE, doubts_lines, follow_path, memory
 from freecad_camtwin.twin.alignment.lag import Correction
 from freecad_camtwin.twin.alignment.places import Places
-from freecad_camtwin.twin.job.toolpath import Floats, Ints
+from freecad_camtwin.twin.base.arrays import Floats, Ints
 
 #: A correction is made after so many seconds of motion, and made better after so many more.
 LESSON_TIMES = (3.0, 15.0, 60.0)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from camtwin_kernels import placing as kernels
 from freecad_camtwin.twin.alignment import lag as lags
@@ -14,7 +13,8 @@ from freecad_camtwin.twin.alignment.by_load import FINE, Timing
 from freecad_camtwin.twin.alignment.follow import SILENCE
 from freecad_camtwin.twin.alignment.lag import Correction
 from freecad_camtwin.twin.alignment.polyline import Polyline
-from freecad_camtwin.twin.job.toolpath import EventKind, Floats, Ints
+from freecad_camtwin.twin.base.arrays import Floats, Indices, Ints
+from freecad_camtwin.twin.job.toolpath import EventKind
 from freecad_camtwin.twin.package.package import Package, PredictedSteps
 
 #: So many moves may hide behind one reported line.
@@ -83,7 +83,7 @@ class NewLine:
     clock: float  #: when it was predicted [s]
 
 
-def line_state() -> NDArray[np.int64]:
+def line_state() -> Indices:
     """Return what ``Places.by_line`` carries from block to block, at the start of a run."""
     return np.full(3, -1, np.int64)
 
@@ -97,7 +97,7 @@ class Places:
         self.end_of_time = float(package.start[-1] + package.time[-1]) if len(package.start) else 0.0
         self.has_lines = bool((package.lines.program.line > 0).any())
 
-    def by_line(self, line: Floats, state: NDArray[np.int64]) -> ByLine:
+    def by_line(self, line: Floats, state: Indices) -> ByLine:
         """Return what the line of every sample allows; ``state`` is carried from block to block."""
         if not self.has_lines or (len(line) and np.isnan(line).all()):
             return ByLine.nothing(len(line))

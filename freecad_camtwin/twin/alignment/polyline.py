@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from camtwin_kernels import alignment as kernels
-from freecad_camtwin.twin.cycle_time.schedule import points_along
-from freecad_camtwin.twin.job.toolpath import Floats, Ints, MoveKind, Toolpath
+from freecad_camtwin.twin.base.arrays import Floats, Ints
+from freecad_camtwin.twin.job.geometry import exact_chord_angle, points_along
+from freecad_camtwin.twin.job.toolpath import MoveKind, Toolpath
 
 #: How far a chord may lie beside its arc [mm].
 CHORD_ERROR = 0.002
@@ -28,7 +29,7 @@ class Polyline:
     def of(path: Toolpath, start: Floats, time: Floats) -> "Polyline":
         """Cut a path into segments. ``start`` and ``time``: predicted start and duration of every move [s]."""
         length = path.length
-        way = np.concatenate([[0.0], np.cumsum(length)])
+        way = path.way
         pieces = _pieces(path)
         move = np.repeat(np.arange(path.moves, dtype=np.int32), pieces)
         first = np.cumsum(pieces) - pieces
@@ -61,6 +62,6 @@ def _pieces(path: Toolpath) -> Ints:
     pieces = np.where(path.length > 1e-9, 1, 0)
     arcs = np.flatnonzero((path.kind == MoveKind.ARC) & (path.length > 1e-9))
     radius = np.maximum(path.radius[arcs], CHORD_ERROR)
-    widest = 2.0 * np.arccos(np.maximum(1.0 - CHORD_ERROR / radius, math.cos(math.pi / 8)))
+    widest = exact_chord_angle(radius, CHORD_ERROR, math.pi / 4)
     pieces[arcs] = np.ceil(np.abs(path.sweep[arcs]) / widest).astype(int).clip(1, 100_000)
     return np.asarray(pieces, np.int32)

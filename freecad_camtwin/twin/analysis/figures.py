@@ -10,14 +10,15 @@ from typing import Self
 
 import numpy as np
 
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.base.words import LOAD_QUANTITIES
 from freecad_camtwin.twin.cut.engagement import Engagement
 from freecad_camtwin.twin.cut.height_field import HeightField
 from freecad_camtwin.twin.cut.limits import OperationLimits
 from freecad_camtwin.twin.cut.load import Load, LoadModel
 from freecad_camtwin.twin.cycle_time.schedule import Schedule, durations
+from freecad_camtwin.twin.job.geometry import steps_within_moves
 from freecad_camtwin.twin.job.job import Job
-from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.shop.machine import Machine
 from freecad_camtwin.twin.shop.material import Material
 
@@ -73,12 +74,10 @@ class Figures:
         move, length = self.engagement.move, self.engagement.length
         known = np.nan_to_num(self.duration)
         start = self.schedule.start if self.schedule is not None else np.concatenate([[0.0], np.cumsum(known)[:-1]])
-        covered = np.cumsum(length)
-        first = np.concatenate([[True], move[1:] != move[:-1]]) if len(move) else np.zeros(0, bool)
-        before = np.maximum.accumulate(np.where(first, covered - length, 0.0)) if len(move) else covered
+        end, before = steps_within_moves(move, length)
         whole = self.job.toolpath.length[move]
         with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(whole > 0, np.minimum((covered - before) / whole, 1.0), 1.0)
+            share = np.where(whole > 0, np.minimum((end - before) / whole, 1.0), 1.0)
         return np.asarray(start[move] + share * known[move])
 
     @cached_property

@@ -12,9 +12,9 @@ import numpy as np
 
 from freecad_camtwin.twin.analysis.figures import Figures
 from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, verdict_sentences
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.base.words import LOAD_QUANTITIES
 from freecad_camtwin.twin.job.job import Limits
-from freecad_camtwin.twin.job.toolpath import Floats
 
 ANALYSIS_SCHEMA = "camtwin.analysis/1"
 

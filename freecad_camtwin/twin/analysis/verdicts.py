@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from freecad_camtwin.twin.analysis.figures import Figures
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.base.words import LOAD_QUANTITIES, clock
-from freecad_camtwin.twin.job.toolpath import Floats
 
 
 @dataclass(frozen=True, slots=True)

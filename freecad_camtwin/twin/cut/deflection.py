@@ -4,12 +4,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from camtwin_kernels import deflection
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.job.tool import Shape, Tool
-
-Floats = NDArray[np.float64]
 
 #: Young's modulus of tool materials [MPa] by a word in their name (textbook values, not re-read).
 MODULUS = {"carbide": 600e3, "hss": 210e3, "hsco": 210e3, "high speed steel": 210e3, "high-speed steel": 210e3}

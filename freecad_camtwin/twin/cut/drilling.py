@@ -4,13 +4,11 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from camtwin_kernels import drilling
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.job.tool import Tool
 from freecad_camtwin.twin.shop.material import Material
-
-Floats = NDArray[np.float64]
 
 #: Less axial motion than this is no drilling.
 STEEP = 0.95

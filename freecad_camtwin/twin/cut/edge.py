@@ -5,12 +5,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from camtwin_kernels import force
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.job.tool import Shape, Tool
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

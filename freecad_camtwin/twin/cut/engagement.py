@@ -9,18 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels import engagement_moves as kernel
-from camtwin_kernels import engagement_profile as profile
-from camtwin_kernels import engagement_shapes as shapes
-from camtwin_kernels import reduced
 from freecad_camtwin.errors import StockError
-from freecad_camtwin.twin.cut.cutters import cutters_of as _cutters
+from freecad_camtwin.twin.base.arrays import Floats, Indices, Ints, Mask
+from freecad_camtwin.twin.cut.cutters import cutters_of
 from freecad_camtwin.twin.cut.height_field import QUANTUM, HeightField, hidden_hollow
 from freecad_camtwin.twin.cut.sweep import SweptSteps, cut
+from freecad_camtwin.twin.job.geometry import chord_angle
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.tool import Shape
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, EventKind, MoveKind, Toolpath
-
-Floats = NDArray[np.float64]
 
 #: A step is at least this many cells long, unless its move is shorter: below that the cells show in the angles.
 CELLS_PER_STEP = 5
@@ -43,7 +40,7 @@ class Engagement:
     left-hand normal of the motion, seen from above: up milling starts at 0, down milling ends at π.
     """
 
-    move: NDArray[np.int32]  #: (steps,) index into the toolpath
+    move: Ints  #: (steps,) index into the toolpath
     length: Floats  #: (steps,) [mm]
     start: Floats  #: (steps, 3) [mm]
     end: Floats  #: (steps, 3) [mm]
@@ -97,7 +94,7 @@ def engage(
         raise StockError(f"{job.label or 'the job'} has no stock: give its two corners")
     if any(event.kind is EventKind.SPINDLE and event.value < 0 for event in path.events):
         warnings.append("the spindle turns left (M4): angles are given as for M3, up and down milling are exchanged")
-    cutters = _cutters(job, warnings)
+    cutters = cutters_of(job, warnings)
     feeds, rapids = np.flatnonzero(path.is_cutting), np.flatnonzero(~path.is_cutting)
     parts = np.array_split(feeds, 1 + len(feeds) // 4096)  # the first that touches is enough
     if len(feeds) and not any(_may_touch(path, cutters, field, part).any() for part in parts):
@@ -155,7 +152,7 @@ def default_cell(job: Job) -> float:
     return float(f"{max(finest, math.sqrt(max(area, 0.0) / MOST_CELLS), 0.005):.2g}")
 
 
-def _divide(path: Toolpath, cutters: kernel.Cutters, field: HeightField, clear: NDArray[np.int64]) -> kernel.Moves:
+def _divide(path: Toolpath, cutters: kernel.Cutters, field: HeightField, clear: Indices) -> kernel.Moves:
     """Return the moves with their steps; those of ``clear``, rapids that stay clear of the stock, get none."""
     cutter = np.maximum(path.tool, 0).astype(np.int32)
     target = np.maximum(CELLS_PER_STEP * field.cell, 2 * cutters.size[:, kernel.RADIUS] / STEPS_PER_DIAMETER)
@@ -166,7 +163,7 @@ def _divide(path: Toolpath, cutters: kernel.Cutters, field: HeightField, clear: 
     steps[clear] = 0
     steps[path.tool < 0] = 0
     strokes = np.ones(path.moves, np.int32)
-    turn = np.sqrt(8 * CHORD_ERROR / np.maximum(path.radius[is_arc], CHORD_ERROR))
+    turn = chord_angle(np.maximum(path.radius[is_arc], CHORD_ERROR), CHORD_ERROR)
     strokes[is_arc] = np.ceil(np.abs(path.sweep[is_arc]) / steps[is_arc] / turn).clip(1, 10_000)
     first = np.zeros(path.moves + 1, np.int64)
     np.cumsum(steps, out=first[1:])
@@ -183,9 +180,7 @@ def _divide(path: Toolpath, cutters: kernel.Cutters, field: HeightField, clear: 
     )
 
 
-def _may_touch(
-    path: Toolpath, cutters: kernel.Cutters, field: HeightField, moves: NDArray[np.int64]
-) -> NDArray[np.bool_]:
+def _may_touch(path: Toolpath, cutters: kernel.Cutters, field: HeightField, moves: Indices) -> Mask:
     """Return of each of ``moves`` whether its bounding box reaches the stock's. Arcs count as far as they may go."""
     start, end = path.start[moves], path.end[moves]
     spread = np.where(path.kind[moves] == MoveKind.ARC, 2 * np.nan_to_num(path.radius[moves]), 0.0)
@@ -198,7 +193,7 @@ def _may_touch(
     return np.asarray(may_touch)
 
 
-def _rapid_contacts(path: Toolpath, move: NDArray[np.int32], volume: Floats) -> tuple[tuple[int, float], ...]:
+def _rapid_contacts(path: Toolpath, move: Ints, volume: Floats) -> tuple[tuple[int, float], ...]:
     is_contact = ~path.is_cutting[move] & (volume > 0)
     taken = np.bincount(move[is_contact], weights=volume[is_contact], minlength=1)
     return tuple((int(m), float(taken[m])) for m in np.flatnonzero(taken))
@@ -214,31 +209,3 @@ def _misses(path: Toolpath, field: HeightField) -> StockError:
 
 def _corner(point: Iterable[float]) -> str:
     return "(" + ", ".join(f"{value:g}" for value in point) + ")"
-
-
-def reduce(engagement: Engagement, job: Job) -> NDArray[np.float32]:
-    """Return the mean forces of every step as a matrix: geometry once, any feed and any calibration afterwards.
-
-    Shape (steps, 4, 6), one tooth's share; rows feed, normal (left-hand), axial (up) force on the workpiece and
-    torque; columns ktc, krc, kac, per mm of fz, and kte, kre, kae. With N teeth and fz [mm]::
-
-        [Fx, Fy, Fz, M] = N · (fz · matrix[:, :3] @ [ktc, krc, kac] + matrix[:, 3:] @ [kte, kre, kae])
-
-    in N and N·mm for coefficients in MPa and N/mm. 18 of the 24 numbers can be other than zero, 12 for a cylindrical
-    cutter. Formulas, signs and sources: ``camtwin_kernels.reduced``. The axial motion of a plunge makes no chip
-    in this model; its drilling forces are another.
-    """
-    matrix = np.zeros((engagement.steps, 4, 6), np.float32)
-    cutter = np.maximum(job.toolpath.tool, 0).astype(np.int32)[engagement.move]
-    cutters = _cutters(job, [])
-    integrals = profile.profile_integrals if (cutters.shape == shapes.PROFILE).any() else reduced.integrals
-    integrals(
-        cutters,
-        cutter,
-        engagement.slice_z,
-        engagement.slice_ap,
-        engagement.slice_phi_st,
-        engagement.slice_phi_ex,
-        matrix,
-    )
-    return matrix

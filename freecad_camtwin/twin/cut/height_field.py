@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from camtwin_kernels import stock as kernel
 from freecad_camtwin.errors import InputError, StockError
 from freecad_camtwin.twin.base.archive import DAMAGE, LARGEST, read_arrays, read_entries
+from freecad_camtwin.twin.base.arrays import Floats, Ints
 from freecad_camtwin.twin.job.job import Stock
 
 #: Heights are whole multiples of this [mm].
@@ -52,7 +53,7 @@ def memory_estimate(width: float, depth: float, cell: float) -> int:
 class HeightField:
     """The material under every cell of a square grid, tile by tile (see ``camtwin_kernels.stock``)."""
 
-    height: NDArray[np.int32]  #: (tiles, 64) top of the material above the stock's underside in QUANTUM
+    height: Ints  #: (tiles, 64) top of the material above the stock's underside in QUANTUM
     rows: int  #: rows of tiles
     columns: int  #: columns of tiles
     lower: tuple[float, float, float]  #: least corner of the stock [mm]
@@ -104,7 +105,7 @@ class HeightField:
                 is_inside = (x < stock.upper[0]) & (y < stock.upper[1])
             self.height[tiles][is_inside] = top
 
-    def samples(self, row: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def samples(self, row: int) -> tuple[Floats, Floats]:
         """Return x and y of the sample points of one row of tiles [mm], shape (columns, 64) each."""
         tiles = np.arange(self.columns)[:, None]
         x = self.lower[0] + (tiles * kernel.COLUMNS + kernel.XS.astype(np.float64)) * self.cell
@@ -172,7 +173,7 @@ class HeightField:
         return cls(height, rows, columns, lower, upper, cell)
 
 
-def solid_volume(triangles: NDArray[np.float64]) -> float:
+def solid_volume(triangles: Floats) -> float:
     """Return what a closed surface (triangles, 3, 3) encloses [mm³], NaN where it is open: a sum of tetrahedra."""
     a, b, c = np.moveaxis(triangles - triangles.reshape(-1, 3).min(axis=0), 1, 0)
     areas = np.cross(b - a, c - a)

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from camtwin_kernels import force
+from freecad_camtwin.twin.base.arrays import Floats, Indices
 from freecad_camtwin.twin.cut import deflection, edge
 from freecad_camtwin.twin.cut.deflection import Stiffness
 from freecad_camtwin.twin.cut.drilling import STEEP, Drilling
@@ -21,8 +21,6 @@ from freecad_camtwin.twin.shop.material import Material
 
 if TYPE_CHECKING:
     from freecad_camtwin.twin.cut.engagement import Engagement
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -75,18 +73,18 @@ class LoadModel:
         """How many steps there are."""
         return len(self.feed)
 
-    def _by_tool(self) -> Iterator[tuple[NDArray[np.intp], Tool]]:
+    def _by_tool(self) -> Iterator[tuple[Indices, Tool]]:
         for index, tool in enumerate(self._job.tools):
             steps = np.flatnonzero(self._tool == index)
             for first in range(0, len(steps), CHUNK):
                 yield steps[first : first + CHUNK], tool
 
-    def _cut(self, steps: NDArray[np.intp]) -> CutSlices:
+    def _cut(self, steps: Indices) -> CutSlices:
         e = self._engagement
         slices = (e.slice_z, e.slice_ap, e.slice_phi_st, e.slice_phi_ex)
         return CutSlices(self.area[steps], e.plunge[steps].astype(float), *(a[steps].astype(float) for a in slices))
 
-    def _digest(self, tool: Tool, steps: NDArray[np.intp]) -> Milling | Drilling | None:
+    def _digest(self, tool: Tool, steps: Indices) -> Milling | Drilling | None:
         if edge.missing_for_force(tool):
             return None
         cut, material = self._cut(steps), self.material or _ANY
@@ -153,7 +151,7 @@ class LoadModel:
             self._unknown_of(np.flatnonzero(cuts & (operation == i))) for i in range(len(self._job.operations))
         )
 
-    def _unknown_of(self, steps: NDArray[np.intp]) -> tuple[str, ...]:
+    def _unknown_of(self, steps: Indices) -> tuple[str, ...]:
         words: list[str] = []
         if np.isnan(self.feed[steps]).any():
             words.append("feed")

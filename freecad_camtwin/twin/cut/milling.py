@@ -5,13 +5,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from camtwin_kernels import force
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.cut.edge import Cutter
 from freecad_camtwin.twin.shop.material import Material
-
-Floats = NDArray[np.float64]
 
 #: Angles of a revolution at which the peak is looked for, at least.
 ANGLES = 180

@@ -17,9 +17,8 @@ from camtwin_kernels import engagement_profile as profile
 from camtwin_kernels import engagement_shapes as shapes
 from camtwin_kernels import stock as stock_kernel
 from camtwin_kernels.engagement_moves import RADIUS, Cutters, Moves
+from freecad_camtwin.twin.base.arrays import Floats, Ints, Mask
 from freecad_camtwin.twin.cut.height_field import HeightField
-
-Floats = NDArray[np.float64]
 
 #: Angles of shorter steps are taken over joined steps of this many cells together.
 CELLS_PER_WINDOW = 4
@@ -34,7 +33,7 @@ _CHUNK = 1 << 17  # steps per kernel call: progress in between, small temporarie
 class SweptSteps:
     """The steps of a path: where they lie, as ``engagement_angles.lay`` says, and what they take (``measure``)."""
 
-    move: NDArray[np.int32]  #: (steps,)
+    move: Ints  #: (steps,)
     start: Floats  #: (steps, 3) [mm]
     end: Floats  #: (steps, 3) [mm]
     length: Floats  #: (steps,) [mm]
@@ -48,7 +47,7 @@ class SweptSteps:
         places = np.empty(steps, np.int32), np.empty((steps, 3)), np.empty((steps, 3)), np.empty(steps), np.empty(steps)
         return cls(*places, np.zeros((5, steps)), np.zeros((4, steps, slices), np.float32))
 
-    def of(self, rows: NDArray[np.bool_]) -> "SweptSteps":
+    def of(self, rows: Mask) -> "SweptSteps":
         """Return some of the steps."""
         places = self.move[rows], self.start[rows], self.end[rows], self.length[rows], self.plunge[rows]
         return SweptSteps(*places, self.whole[:, rows], self.sliced[:, rows])
@@ -179,7 +178,7 @@ def _stretches(moves: Moves, cutters: Cutters) -> list[tuple[int, int]]:
     return list(pairwise(bounds))
 
 
-def empty_cut(levels: NDArray[np.int32]) -> kernel.Cut:
+def empty_cut(levels: Ints) -> kernel.Cut:
     """Return what the kernel adds to, for steps with these ``levels``."""
     steps, bounds = levels.shape
     slices = bounds - 1

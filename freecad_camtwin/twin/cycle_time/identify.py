@@ -21,10 +21,12 @@ import msgspec
 import numpy as np
 
 from freecad_camtwin.errors import InputError
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.cycle_time.motion import Motion
-from freecad_camtwin.twin.cycle_time.schedule import Schedule, points_along
+from freecad_camtwin.twin.cycle_time.schedule import Schedule
+from freecad_camtwin.twin.job.geometry import points_along
 from freecad_camtwin.twin.job.job import Job
-from freecad_camtwin.twin.job.toolpath import Floats, Toolpath
+from freecad_camtwin.twin.job.toolpath import Toolpath
 from freecad_camtwin.twin.shop.machine import Grbl, Jerk, Machine, read_machine
 
 #: How far off its path a run may be, at 95 % of its points, to be one of this program [mm].

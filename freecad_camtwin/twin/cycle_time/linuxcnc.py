@@ -4,9 +4,10 @@
 import numpy as np
 
 from camtwin_kernels import linuxcnc_join, linuxcnc_merge, linuxcnc_run, linuxcnc_tables
+from freecad_camtwin.twin.base.arrays import Floats, Ints
 from freecad_camtwin.twin.cycle_time.path_geometry import Geometry
 from freecad_camtwin.twin.cycle_time.schedule import Legs
-from freecad_camtwin.twin.job.toolpath import PLANE_AXES, EventKind, Floats, Ints, MoveKind, Toolpath
+from freecad_camtwin.twin.job.toolpath import PLANE_AXES, EventKind, MoveKind, Toolpath
 from freecad_camtwin.twin.shop.machine import Linuxcnc, Machine
 
 #: Legs that are made room for, per piece; a run with more is repeated with room for all.

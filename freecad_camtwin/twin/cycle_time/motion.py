@@ -7,10 +7,12 @@ import numpy as np
 
 from camtwin_kernels import kinematics
 from freecad_camtwin.errors import ToolpathError
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.cycle_time.linuxcnc import LinuxcncPlanner
 from freecad_camtwin.twin.cycle_time.path_geometry import Geometry
 from freecad_camtwin.twin.cycle_time.schedule import Legs, Schedule
-from freecad_camtwin.twin.job.toolpath import EventKind, Floats, MoveKind, Toolpath
+from freecad_camtwin.twin.job.geometry import extent
+from freecad_camtwin.twin.job.toolpath import EventKind, MoveKind, Toolpath
 from freecad_camtwin.twin.shop.machine import ExactStop, Grbl, Jerk, Linuxcnc, Machine
 
 
@@ -30,7 +32,7 @@ def check_travel(toolpath: Toolpath, machine: Machine) -> None:
     """
     if not toolpath.moves:
         return
-    lower, upper = Geometry.of(toolpath).extent()
+    lower, upper = extent(toolpath)
     zero = machine.work_zero
     for index, (name, axis) in enumerate(zip("xyz", (machine.axes.x, machine.axes.y, machine.axes.z), strict=True)):
         least, most = axis.lower, axis.upper

@@ -13,7 +13,9 @@ from functools import cached_property
 
 import numpy as np
 
-from freecad_camtwin.twin.job.toolpath import PLANE_AXES, Floats, Ints, MoveKind, Toolpath
+from freecad_camtwin.twin.base.arrays import Floats, Ints
+from freecad_camtwin.twin.job.geometry import points_along
+from freecad_camtwin.twin.job.toolpath import Toolpath
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,10 @@ class Schedule:
     smoothing: float = 0.0  #: time over which a control with bounded jerk averages [s]
     warnings: tuple[str, ...] = ()  #: one sentence each
 
-    @cached_property
+    @property
     def way(self) -> Floats:
         """Length of path before every move, and of the whole [mm], shape (moves + 1,)."""
-        return np.concatenate([[0.0], np.cumsum(self.toolpath.length)])
+        return self.toolpath.way
 
     @cached_property
     def start(self) -> Floats:
@@ -120,26 +122,6 @@ class Schedule:
     def position(self, times: Sequence[float] | Floats) -> Floats:
         """Return where the tool is at ``times`` [s], shape (times, 3) [mm], on the programmed path."""
         return points_along(self.toolpath, *self.travelled(times))
-
-
-def points_along(toolpath: Toolpath, move: Ints, way: Floats) -> Floats:
-    """Return the points ``way`` [mm] into the moves ``move``, shape (len(move), 3)."""
-    length = toolpath.length[move]
-    share = np.divide(way, length, out=np.ones_like(way), where=length > 0)[:, None]
-    points: Floats = toolpath.start[move] + share * (toolpath.end[move] - toolpath.start[move])
-    arcs = np.flatnonzero(toolpath.kind[move] == MoveKind.ARC)
-    if arcs.size:
-        of = move[arcs]
-        axes = np.array(PLANE_AXES)[toolpath.plane[of]]
-        spoke = np.take_along_axis(toolpath.start[of] - toolpath.centre[of], axes[:, :2], axis=1)
-        angle = toolpath.sweep[of] * share[arcs, 0]
-        cosine, sine = np.cos(angle), np.sin(angle)
-        turned = np.stack([cosine * spoke[:, 0] - sine * spoke[:, 1], sine * spoke[:, 0] + cosine * spoke[:, 1]], 1)
-        turned += np.take_along_axis(toolpath.centre[of], axes[:, :2], axis=1)
-        row = points[arcs]
-        np.put_along_axis(row, axes[:, :2], turned, axis=1)
-        points[arcs] = row
-    return points
 
 
 def durations(timed: Schedule) -> Floats:

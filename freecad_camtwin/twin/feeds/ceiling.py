@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from freecad_camtwin.twin.base.arrays import Floats, Ints, Mask
 from freecad_camtwin.twin.cut.engagement import Engagement
 from freecad_camtwin.twin.cut.limits import LOADS, OperationLimits
 from freecad_camtwin.twin.cut.load import Load, LoadModel
@@ -22,7 +23,6 @@ from freecad_camtwin.twin.feeds.plan import Reason
 from freecad_camtwin.twin.feeds.stretches import StepTrack
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.tool import Shape
-from freecad_camtwin.twin.job.toolpath import Floats
 
 #: A reason's place here is its code in arrays.
 REASONS = tuple(Reason)
@@ -41,7 +41,6 @@ _THINNEST = 2 * (THINNEST_AE - THINNEST_AE**2) ** 0.5
 LIMIT_SLACK, REFERENCE_SLACK = 1.015, 1.20
 _ITERATIONS = 4
 
-Mask = NDArray[np.bool_]
 Codes = NDArray[np.int8]
 
 
@@ -54,7 +53,7 @@ class JobCut:
     model: LoadModel
 
     @cached_property
-    def operation(self) -> NDArray[np.int32]:
+    def operation(self) -> Ints:
         """Operation of every step, -1 for none."""
         return np.asarray(self.job.toolpath.operation[self.engagement.move])
 
@@ -85,7 +84,7 @@ class JobCut:
         return np.asarray((self.engagement.plunge > np.where(gentle, 0.5, 0.02)) | drills | cycle)
 
     @cached_property
-    def _tool(self) -> NDArray[np.int32]:
+    def _tool(self) -> Ints:
         return np.asarray(self.job.toolpath.tool[self.engagement.move])
 
     @cached_property

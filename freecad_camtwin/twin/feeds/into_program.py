@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from freecad_camtwin.errors import PlanError
-from freecad_camtwin.twin.cycle_time.schedule import points_along
 from freecad_camtwin.twin.feeds.into_toolpath import pieces_of
 from freecad_camtwin.twin.feeds.plan import Change, FeedPlan
+from freecad_camtwin.twin.job.geometry import points_along
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, MoveKind, Toolpath
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from freecad_camtwin.errors import PlanError
-from freecad_camtwin.twin.cycle_time.schedule import points_along
+from freecad_camtwin.twin.base.arrays import Floats, Ints
 from freecad_camtwin.twin.feeds.plan import Change, FeedPlan
-from freecad_camtwin.twin.job.toolpath import PLANE_AXES, Floats, Ints, MoveKind, Toolpath
+from freecad_camtwin.twin.job.geometry import points_along
+from freecad_camtwin.twin.job.toolpath import PLANE_AXES, MoveKind, Toolpath
 
 
 @dataclass(frozen=True)

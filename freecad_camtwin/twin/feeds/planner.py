@@ -11,14 +11,15 @@ from itertools import pairwise
 
 import numpy as np
 
+from freecad_camtwin.twin.base.arrays import Floats, Indices, Mask
 from freecad_camtwin.twin.cut.engagement import Engagement
 from freecad_camtwin.twin.cut.limits import OperationLimits
 from freecad_camtwin.twin.cut.load import LoadModel
 from freecad_camtwin.twin.cycle_time.motion import schedule
-from freecad_camtwin.twin.feeds.ceiling import CODE, LIMIT_SLACK, REASONS, Holder, JobCut, Mask
+from freecad_camtwin.twin.feeds.ceiling import CODE, LIMIT_SLACK, REASONS, Holder, JobCut
 from freecad_camtwin.twin.feeds.into_toolpath import MovePieces, split
 from freecad_camtwin.twin.feeds.plan import Binding, Change, FeedPlan, OperationPlan, Reason, Totals
-from freecad_camtwin.twin.feeds.second_look import Simulation, fractions, simulate, too_fast
+from freecad_camtwin.twin.feeds.second_look import Simulation, simulate, too_fast
 from freecad_camtwin.twin.feeds.step_feeds import (
     BENDING_GAPS,
     HARMLESS_GAPS,
@@ -28,9 +29,10 @@ from freecad_camtwin.twin.feeds.step_feeds import (
     planned_by_chip,
     planned_relative,
 )
-from freecad_camtwin.twin.feeds.stretches import Indices, median, quantise
+from freecad_camtwin.twin.feeds.stretches import median, quantise
+from freecad_camtwin.twin.job.geometry import fractions
 from freecad_camtwin.twin.job.job import Job
-from freecad_camtwin.twin.job.toolpath import Floats, Toolpath
+from freecad_camtwin.twin.job.toolpath import Toolpath
 from freecad_camtwin.twin.shop.machine import Machine
 
 #: A stretch that stays above a limit by more than this is listed; at the least feed one that comes near it.

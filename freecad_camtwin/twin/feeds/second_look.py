@@ -11,14 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from freecad_camtwin.twin.base.arrays import Floats, Indices
 from freecad_camtwin.twin.cut.engagement import Engagement, engage
 from freecad_camtwin.twin.cut.height_field import HeightField
 from freecad_camtwin.twin.cut.limits import OperationLimits
 from freecad_camtwin.twin.cut.load import LoadModel
 from freecad_camtwin.twin.feeds.ceiling import Holder, JobCut
 from freecad_camtwin.twin.feeds.into_toolpath import MovePieces, split
-from freecad_camtwin.twin.feeds.stretches import Indices
-from freecad_camtwin.twin.job.toolpath import Floats, Toolpath
+from freecad_camtwin.twin.job.geometry import fractions
+from freecad_camtwin.twin.job.toolpath import Toolpath
 
 
 class Simulation(NamedTuple):
@@ -35,20 +36,6 @@ class Simulation(NamedTuple):
             np.array_equal(getattr(mine, name), getattr(toolpath, name), equal_nan=True)
             for name in ("kind", "start", "end", "centre", "plane", "sweep", "tool")
         )
-
-
-def fractions(move: Indices, length: Floats) -> Floats:
-    """Where each step ends, as a fraction of its move's length; the last one of a move at exactly 1."""
-    if not move.size:
-        return np.zeros(0)
-    end = np.cumsum(length)
-    begin = np.flatnonzero(np.diff(move, prepend=-1))
-    size = np.diff(np.append(begin, move.size))
-    before = np.repeat(end[begin] - length[begin], size)
-    whole = np.repeat(np.add.reduceat(length, begin), size)
-    share = np.round(np.divide(end - before, whole, out=np.ones_like(end), where=whole > 0), 6)
-    share[begin + size - 1] = 1.0
-    return np.asarray(np.minimum(share, 1.0))
 
 
 def simulate(

@@ -21,11 +21,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from freecad_camtwin.errors import PlanError
+from freecad_camtwin.twin.base.arrays import Floats, Indices, Mask
 from freecad_camtwin.twin.cut.limits import OperationLimits, feed_min_share
-from freecad_camtwin.twin.feeds.ceiling import CODE, Holder, JobCut, Mask
+from freecad_camtwin.twin.feeds.ceiling import CODE, Holder, JobCut
 from freecad_camtwin.twin.feeds.plan import OBJECTIVES, Reason
-from freecad_camtwin.twin.feeds.stretches import FEED_ROUNDING, Indices, quantise, runs, window_argmin
-from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.feeds.stretches import FEED_ROUNDING, quantise, runs, window_argmin
 
 #: What only the deflection needs.
 BENDING_GAPS = ("protruding length", "tool material")

@@ -4,11 +4,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from freecad_camtwin.twin.job.toolpath import Floats, Toolpath
-
-Indices = NDArray[np.int64]
+from freecad_camtwin.twin.base.arrays import Floats, Indices, Mask
+from freecad_camtwin.twin.job.toolpath import Toolpath
 
 #: The most that ``quantise`` takes off a feed, as a share.
 FEED_ROUNDING = 0.02
@@ -24,7 +22,7 @@ class StepTrack:
     last: Indices  #: (steps,) the last step of its segment
 
     @classmethod
-    def of(cls, toolpath: Toolpath, move: NDArray[np.integer], length: Floats) -> "StepTrack":
+    def of(cls, toolpath: Toolpath, move: Indices, length: Floats) -> "StepTrack":
         """Lay the steps of ``move`` with ``length`` [mm] end to end."""
         end = np.cumsum(length)
         rapids = np.cumsum(~toolpath.is_cutting)[move]
@@ -42,7 +40,7 @@ class StepTrack:
         own = np.arange(self.start.size)
         return np.maximum(np.minimum(low, own), self.first), np.minimum(np.maximum(high, own), self.last)
 
-    def sustained(self, value: Floats, distance: float, within: NDArray[np.bool_]) -> float:
+    def sustained(self, value: Floats, distance: float, within: Mask) -> float:
         """The greatest mean of ``value`` over a stretch of ``distance``; steps outside ``within`` count as nothing.
 
         Where no stretch is that long, the median by length; NaN where nothing is within.
@@ -87,7 +85,7 @@ def window_argmin(value: Floats, low: Indices, high: Indices) -> Indices:
     return winner
 
 
-def runs(value: Floats, length: Floats, apart: NDArray[np.bool_], band: float, shortest: Floats) -> Indices:
+def runs(value: Floats, length: Floats, apart: Mask, band: float, shortest: Floats) -> Indices:
     """Number the runs of neighbouring steps within which a feed may stay the same, shape (steps,).
 
     A run's greatest value is at most ``1 + band`` times its least, and neighbours whose least values are that near
@@ -104,7 +102,7 @@ def runs(value: Floats, length: Floats, apart: NDArray[np.bool_], band: float, s
     return np.cumsum(fresh) - 1
 
 
-def _starts(value: Floats, apart: NDArray[np.bool_], band: float) -> NDArray[np.bool_]:
+def _starts(value: Floats, apart: Mask, band: float) -> Mask:
     """Where a new run must begin, going from left to right."""
     fresh = np.zeros(value.size, bool)
     least = most = 0.0
@@ -117,9 +115,7 @@ def _starts(value: Floats, apart: NDArray[np.bool_], band: float) -> NDArray[np.
     return fresh
 
 
-def _join_short(
-    fresh: NDArray[np.bool_], value: Floats, length: Floats, apart: NDArray[np.bool_], shortest: Floats
-) -> None:
+def _join_short(fresh: Mask, value: Floats, length: Floats, apart: Mask, shortest: Floats) -> None:
     """Clear ``fresh`` at one border of every run that is too short to be worth an F word."""
     begin = np.flatnonzero(fresh)
     if not begin.size:
@@ -152,9 +148,7 @@ def _ends(run: int, following: int, size: list[float], enough: list[float], leas
     return size[run] < enough[run] and least[following] <= least[run]
 
 
-def _swallow(
-    run: int, following: int, fresh: NDArray[np.bool_], begin: Indices, size: list[float], least: list[float]
-) -> None:
+def _swallow(run: int, following: int, fresh: Mask, begin: Indices, size: list[float], least: list[float]) -> None:
     """Let a run go on to the end of the one that follows, which is not faster."""
     fresh[begin[following]] = False
     size[run] += size[following]

@@ -3,9 +3,7 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.job.tool import Tool
 from freecad_camtwin.twin.job.toolpath import Toolpath
 
@@ -46,7 +44,7 @@ class Stock:
     lower: tuple[float, float, float]  #: least corner of the bounding box [mm]
     upper: tuple[float, float, float]  #: greatest corner [mm]
     kind: str = "box"  #: "box", "cylinder" (about the box's vertical axis) or "solid"
-    triangles: NDArray[np.float64] | None = None  #: (triangles, 3, 3) [mm] of a solid, else None
+    triangles: Floats | None = None  #: (triangles, 3, 3) [mm] of a solid, else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from freecad_camtwin.errors import ProgramError
+from freecad_camtwin.twin.base.arrays import Ints
 from freecad_camtwin.twin.job.job import Job, Operation, Stock
 from freecad_camtwin.twin.job.rs274 import Interpreter, interpret_program
 from freecad_camtwin.twin.job.tool import Shape, Tool
@@ -120,7 +120,7 @@ def _tool_changes(run: Interpreter) -> list[tuple[int, int]]:
     return changes or run.selected
 
 
-def _held(changes: Sequence[tuple[int, int]], blocks: int, first: int) -> NDArray[np.int32]:
+def _held(changes: Sequence[tuple[int, int]], blocks: int, first: int) -> Ints:
     """What holds during each block, given (block, value) of each change in order, and the value before them."""
     starts = [0, *(block for block, _ in changes)]
     values = [first, *(value for _, value in changes)]
@@ -168,8 +168,8 @@ def _fusion_tool(match: re.Match[str], scale: float) -> Tool:
 
 
 def _operations(
-    run: Interpreter, changes: Sequence[tuple[int, int]], tool: NDArray[np.int32], name: str
-) -> tuple[list[Operation], NDArray[np.int32]]:
+    run: Interpreter, changes: Sequence[tuple[int, int]], tool: Ints, name: str
+) -> tuple[list[Operation], Ints]:
     """The program's stretches that move, and the stretch of every block.
 
     A stretch begins at a tool change, or at FreeCAD's comment "begin operation: …", which names it; else its tool

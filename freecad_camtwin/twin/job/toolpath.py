@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freecad_camtwin.errors import ToolpathError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int32]
+from freecad_camtwin.twin.base.arrays import Floats, Ints, Mask
 
 #: Coordinates beyond this are a slip of the pen, not a machine tool [mm].
 LARGEST_COORDINATE = 1e5
@@ -165,7 +163,12 @@ class Toolpath:
         return np.asarray(np.where(arcs, np.hypot(np.nan_to_num(self.radius) * self.sweep, rise), straight))
 
     @cached_property
-    def is_cutting(self) -> NDArray[np.bool_]:
+    def way(self) -> Floats:
+        """Length of path before every move, and of the whole [mm], shape (moves + 1,)."""
+        return np.concatenate([[0.0], np.cumsum(self.length)])
+
+    @cached_property
+    def is_cutting(self) -> Mask:
         """Whether a move is a feed move, shape (moves,); it may still cut only air."""
         return np.asarray(self.kind != MoveKind.RAPID)
 

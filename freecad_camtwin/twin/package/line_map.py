@@ -15,8 +15,10 @@ from functools import cached_property
 
 import numpy as np
 
+from freecad_camtwin.twin.base.arrays import Floats, Ints
+from freecad_camtwin.twin.job.geometry import chord_angle
 from freecad_camtwin.twin.job.job import Job
-from freecad_camtwin.twin.job.toolpath import PLANE_AXES, Floats, Ints, MoveKind, Toolpath
+from freecad_camtwin.twin.job.toolpath import PLANE_AXES, MoveKind, Toolpath
 
 #: A point farther than this from a move is not on it [mm]: posts in inches round to 0.0001" or 0.001".
 _ON_THE_MOVE = 0.02
@@ -36,10 +38,10 @@ class LineMap:
     end: Floats  #: … and ends
     unmatched: tuple[str, ...] = ()  #: one sentence each: what has no counterpart
 
-    @cached_property
+    @property
     def way(self) -> Floats:
         """Length of the program's path before every move, and of the whole [mm], shape (moves + 1,)."""
-        return np.concatenate([[0.0], np.cumsum(self.program.length)])
+        return self.program.way
 
     @property
     def matched(self) -> float:
@@ -152,8 +154,8 @@ class _Search:
             return abs(float(self.program.length[i]) - covered) <= 4 * _ON_THE_MOVE
         if MoveKind.ARC in (self.program.kind[i], self.document.kind[j]):
             arc = self.document if self.document.kind[j] == MoveKind.ARC else self.program
-            radius = float(arc.radius[j if arc is self.document else i])
-            return covered**2 <= 8 * radius * CHORD_ERROR
+            radius = arc.radius[j if arc is self.document else i]
+            return bool(covered <= radius * chord_angle(radius, CHORD_ERROR))
         return True
 
     def _find(self, i: int, j: int) -> int:

@@ -24,15 +24,17 @@ from numpy.typing import NDArray
 from freecad_camtwin.errors import CamTwinError, InputError
 from freecad_camtwin.twin.analysis.analysis import Analysis
 from freecad_camtwin.twin.base.archive import DAMAGE, LARGEST, read_arrays, read_entries
+from freecad_camtwin.twin.base.arrays import Floats, Ints
 from freecad_camtwin.twin.base.files import replacing
-from freecad_camtwin.twin.cut.engagement import reduce
 from freecad_camtwin.twin.cut.limits import OperationLimits
+from freecad_camtwin.twin.cut.reduced import reduce
 from freecad_camtwin.twin.cycle_time.motion import schedule
 from freecad_camtwin.twin.cycle_time.schedule import durations
+from freecad_camtwin.twin.job.geometry import steps_within_moves
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.job_file import describe, restore
 from freecad_camtwin.twin.job.program import read_program
-from freecad_camtwin.twin.job.toolpath import Floats, Ints, MoveKind, Toolpath
+from freecad_camtwin.twin.job.toolpath import MoveKind, Toolpath
 from freecad_camtwin.twin.package.line_map import LineMap, identity, map_lines
 from freecad_camtwin.twin.shop.machine import Machine
 from freecad_camtwin.twin.shop.material import Material
@@ -62,7 +64,7 @@ class PredictedSteps:
     force: Floats  #: largest resultant in the working plane [N]
     h_ex: Floats  #: largest chip thickness [mm]
     deflection: Floats  #: of the tip [mm]
-    integrals: NDArray[np.float32]  #: (steps, 4, 6) ROM integrals, see ``twin.engagement.reduce``
+    integrals: NDArray[np.float32]  #: (steps, 4, 6) ROM integrals, see ``twin.cut.reduced.reduce``
 
 
 @dataclass(frozen=True)
@@ -132,10 +134,8 @@ def _predicted_time(lines: LineMap, machine: Machine | None) -> tuple[Floats, Fl
 
 def _steps(analysis: Analysis) -> PredictedSteps:
     e, load = analysis.engagement, analysis.load
-    covered = np.cumsum(e.length)
-    is_first = np.diff(e.move, prepend=-1) != 0
-    begin = covered - e.length
-    begin = begin - np.maximum.accumulate(np.where(is_first, begin, 0.0))
+    end, before = steps_within_moves(e.move, e.length)
+    begin = end - e.length - before
     loads = {name: getattr(load, name) for name in _LOADS}
     integrals = reduce(e, analysis.job)
     return PredictedSteps(e.move, begin, begin + e.length, e.volume, load.feed, integrals=integrals, **loads)

@@ -4,12 +4,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.cycle_time.schedule import points_along
+from freecad_camtwin.twin.base.arrays import Floats, Ints, Mask
+from freecad_camtwin.twin.job.geometry import points_along
 from freecad_camtwin.twin.job.job import Job
-from freecad_camtwin.twin.job.toolpath import Floats, Ints
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.runs.execution import Execution
 from freecad_camtwin.twin.runs.figures import PIECE
@@ -107,7 +106,7 @@ def _samples(
     executed: Ints,
     operation: Ints,
     loads: tuple[Floats, Floats],
-    moving: NDArray[np.bool_],
+    moving: Mask,
 ) -> MovingSamples:
     half = max(0.1, 2 * float(np.median(passage.interval)))
     ahead, behind = (np.interp(passage.time + side, passage.time, passage.way) for side in (half, -half))
@@ -158,7 +157,7 @@ def _of_steps(package: Package, step: Ints, weight: Floats, net: Floats, predict
     return measured, np.where(strong & (typical > max(floor, 1e-12)), ratio, np.nan)
 
 
-def _pieces(operation: Ints, weight: Floats, net: Floats, predicted: Floats, cuts: NDArray[np.bool_]) -> CutPieces:
+def _pieces(operation: Ints, weight: Floats, net: Floats, predicted: Floats, cuts: Mask) -> CutPieces:
     use = cuts & np.isfinite(net) & np.isfinite(predicted) & (weight > 0) & (operation >= 0)
     if not use.any():
         return CutPieces(np.empty(0, np.int32), np.empty(0), np.empty(0))

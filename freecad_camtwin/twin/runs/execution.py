@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.alignment.align import Alignment, align
-from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.runs import figures as kpi
 from freecad_camtwin.twin.runs.net_load import NetLoad, loads

@@ -3,10 +3,9 @@
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from freecad_camtwin.twin.alignment.align import Alignment
-from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.base.arrays import Floats, Mask
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.runs.net_load import NetLoad
 from freecad_camtwin.twin.runs.passage import Passage, Spent, shares
@@ -110,7 +109,7 @@ class Sums:
         self.predicted = np.diff(np.append(package.start, package.start[-1] + package.time[-1]))
         self.covered = np.where(length > 0, self.seen / np.where(length > 0, length, 1.0), np.isfinite(self.start))
 
-    def removed(self, of: NDArray[np.bool_]) -> float:
+    def removed(self, of: Mask) -> float:
         """Predicted volume of the steps of some moves of the program, as far as they were seen [mm³]."""
         lines, steps = self.package.lines, self.package.steps
         per_move = np.bincount(steps.move, weights=steps.volume, minlength=self.package.job.toolpath.moves)
@@ -118,7 +117,7 @@ class Sums:
         share = (lines.end - lines.begin)[has] * np.clip(self.covered[has], 0.0, 1.0)
         return float((per_move[lines.move[has]] * share).sum())
 
-    def predicted_time(self, of: NDArray[np.bool_]) -> float:
+    def predicted_time(self, of: Mask) -> float:
         """Return how long the seen part of some moves of the program was predicted to take, stops included [s]."""
         return float((self.predicted * np.clip(self.covered, 0.0, 1.0))[of].sum())
 
@@ -182,7 +181,7 @@ def operation_figures(
 
 
 def load_figures(
-    package: Package, passage: Passage, load: NetLoad, among: NDArray[np.bool_], operation: int | None = None
+    package: Package, passage: Passage, load: NetLoad, among: Mask, operation: int | None = None
 ) -> LoadFigures:
     """Return the figures of one load over the samples that cut, of those ``among``."""
     cuts = among & passage.is_spent(Spent.CUTTING) & np.isfinite(load.net)
@@ -234,7 +233,7 @@ def quality(package: Package, run: Run, found: Alignment, sums: Sums) -> Quality
     )
 
 
-def feed_reached(package: Package, passage: Passage, among: NDArray[np.bool_]) -> float | None:
+def feed_reached(package: Package, passage: Passage, among: Mask) -> float | None:
     """Return how much of the programmed feed was reached in feed moves: time at that feed over time taken."""
     program = package.lines.program
     has_feed = program.is_cutting & (program.feed > 0)
@@ -249,7 +248,7 @@ def feed_reached(package: Package, passage: Passage, among: NDArray[np.bool_]) -
     return float(planned[fed].sum()) / taken if taken > 0 else None
 
 
-def _feeding(passage: Passage) -> NDArray[np.bool_]:
+def _feeding(passage: Passage) -> Mask:
     return passage.is_spent(Spent.CUTTING, Spent.AIR)
 
 

@@ -19,8 +19,8 @@ from msgspec import Struct
 
 from freecad_camtwin.errors import InputError, OutputError
 from freecad_camtwin.twin.base.archive import DAMAGE, read_arrays, read_entries
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.base.files import write_whole
-from freecad_camtwin.twin.job.toolpath import Floats
 from freecad_camtwin.twin.runs.execution import About, Execution
 from freecad_camtwin.twin.runs.figures import OperationFigures, Quality, RunFigures
 

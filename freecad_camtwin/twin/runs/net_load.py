@@ -11,10 +11,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from freecad_camtwin.twin.alignment.align import Alignment
-from freecad_camtwin.twin.job.toolpath import Floats, Ints
+from freecad_camtwin.twin.base.arrays import Floats, Ints, Mask
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.runs.passage import Passage, Spent
 from freecad_camtwin.twin.signals.run import Run
@@ -80,7 +79,7 @@ class _Sight:
         self.n_rpm = np.where(found.move[passage.rows] >= 0, package.job.toolpath.n_rpm[move], np.nan)
         self.is_away = self._away()
 
-    def _away(self) -> NDArray[np.bool_]:
+    def _away(self) -> Mask:
         """Which samples lie in air, moving, and a while away from any cut; with a stopped spindle they do not count."""
         time, cutting = self.passage.time, self.passage.is_spent(Spent.CUTTING)
         air = self.passage.is_spent(Spent.AIR, Spent.RAPID)

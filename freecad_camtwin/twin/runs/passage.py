@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freecad_camtwin.twin.alignment.align import Alignment
-from freecad_camtwin.twin.job.toolpath import EventKind, Floats, MoveKind
+from freecad_camtwin.twin.base.arrays import Floats, Indices, Mask
+from freecad_camtwin.twin.job.toolpath import EventKind, MoveKind
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.signals.run import Run
 
@@ -47,11 +48,11 @@ class Spent(IntEnum):
 class Passage:
     """One execution of the program: samples that have a place, in order, (n,), and the intervals between them."""
 
-    rows: NDArray[np.intp]  #: (n,) rows of the run's columns
+    rows: Indices  #: (n,) rows of the run's columns
     time: Floats  #: (n,) [s] since the epoch
     way: Floats  #: (n,) length of the program's path up to there [mm], never falling
     spent: NDArray[np.int8]  #: (n - 1,) Spent
-    is_vague: NDArray[np.bool_]  #: (n - 1,) whether its place is too vague to say what load was predicted there
+    is_vague: Mask  #: (n - 1,) whether its place is too vague to say what load was predicted there
 
     @cached_property
     def interval(self) -> Floats:
@@ -64,7 +65,7 @@ class Passage:
         moving = np.where((self.spent <= Spent.RAPID) & ~self.is_vague, self.interval, 0.0) / 2
         return np.asarray(np.concatenate([moving, [0.0]]) + np.concatenate([[0.0], moving]))
 
-    def is_spent(self, *kinds: Spent) -> NDArray[np.bool_]:
+    def is_spent(self, *kinds: Spent) -> Mask:
         """Whether the interval after each sample (before the last) went into one of ``kinds``, (n,)."""
         found = np.isin(self.spent, kinds)
         return np.append(found, found[-1:]) if len(found) else np.zeros(len(self.time), bool)
@@ -130,7 +131,7 @@ def _begins(time: Floats, way: Floats, fall: float) -> list[int]:
     return begins
 
 
-def _onward(way: Floats) -> NDArray[np.bool_]:
+def _onward(way: Floats) -> Mask:
     """Which samples go on along the path: those beside the longest series of samples that never runs back.
 
     A sample that was misplaced for a moment, ahead or behind, is left out; else it would stand for all that follow.
@@ -157,7 +158,7 @@ def _onward(way: Floats) -> NDArray[np.bool_]:
     return np.asarray((way >= low - 2 * STANDS) & (way <= high + 2 * STANDS))
 
 
-def _passage(package: Package, run: Run, found: Alignment, rows: NDArray[np.intp]) -> Passage | None:
+def _passage(package: Package, run: Run, found: Alignment, rows: Indices) -> Passage | None:
     """Cut off the standing still before and after, and say what each interval went into."""
     if len(rows) < 2:
         return None
@@ -177,7 +178,7 @@ def _passage(package: Package, run: Run, found: Alignment, rows: NDArray[np.intp
     return Passage(rows, time, way, _spent(package, run, found, rows, (time, way, stands & ~is_vague)), is_vague)
 
 
-def _stands(time: Floats, way: Floats) -> NDArray[np.bool_]:
+def _stands(time: Floats, way: Floats) -> Mask:
     """Which intervals belong to a while in which the way hardly grows, (n - 1,)."""
     window = max(STANDS_FOR, 2 * float(np.median(np.diff(time))))
     ahead, behind = np.interp(time + window, time, way), np.interp(time - window, time, way)
@@ -188,8 +189,8 @@ def _spent(
     package: Package,
     run: Run,
     found: Alignment,
-    rows: NDArray[np.intp],
-    course: tuple[Floats, Floats, NDArray[np.bool_]],
+    rows: Indices,
+    course: tuple[Floats, Floats, Mask],
 ) -> NDArray[np.int8]:
     """Say what every interval went into; ``course``: time, way, and which intervals stand."""
     time, way, stands = course
@@ -210,7 +211,7 @@ def _spent(
     return np.asarray(spent, np.int8)
 
 
-def _frozen(package: Package, time: Floats, way: Floats, stands: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _frozen(package: Package, time: Floats, way: Floats, stands: Mask) -> Mask:
     """Which intervals a source repeated an old position in, and then the one in which it caught up.
 
     It stood, as it said, and then came farther at once than the machine goes in three times as long.
@@ -227,7 +228,7 @@ def _frozen(package: Package, time: Floats, way: Floats, stands: NDArray[np.bool
     return np.asarray(found)
 
 
-def _told_silent(run: Run, time: Floats) -> NDArray[np.bool_]:
+def _told_silent(run: Run, time: Floats) -> Mask:
     """Which intervals hold a silence that the recorder told of."""
     found = np.zeros(len(time) - 1, bool)
     for silence in run.silences:
@@ -239,7 +240,7 @@ def _told_silent(run: Run, time: Floats) -> NDArray[np.bool_]:
     return found
 
 
-def _at_tool_change(package: Package, way: Floats) -> NDArray[np.bool_]:
+def _at_tool_change(package: Package, way: Floats) -> Mask:
     """Which intervals begin or end where the program changes tools, or reach across such a place."""
     ways = package.lines.way
     places = np.array(

@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Meta, Struct, field
 
 from freecad_camtwin.errors import ProfileError
-from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.base.arrays import Floats
 
 #: Where the profiles that come with the addon live.
 PROFILES = Path(__file__).parents[1] / "data" / "machines"

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.base.arrays import Floats, Indices
 from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Samples
 from freecad_camtwin.twin.signals.signal_map import SignalMap
 
@@ -89,8 +88,8 @@ def to_columns(signals: SignalMap, observations: Iterable[Observation]) -> Colum
 class _Route:
     """Which columns of a block go to which of ours, and how."""
 
-    theirs: NDArray[np.intp]  #: (k,)
-    ours: NDArray[np.intp]  #: (k,)
+    theirs: Indices  #: (k,)
+    ours: Indices  #: (k,)
     factor: Floats  #: (k,) ours = theirs · factor + shift
     shift: Floats
 
@@ -191,7 +190,7 @@ class Translator:
         self._rows = np.concatenate([self._rows, rows])
         return self._release(self._last)
 
-    def _in_order(self, source: Floats) -> tuple[slice | NDArray[np.intp], Floats]:
+    def _in_order(self, source: Floats) -> tuple[slice | Indices, Floats]:
         """Which rows of a block are of the newest instant or later, in order, and their times on our clock.
 
         A message may end in the middle of an instant: what the next one adds is no row of its own, but is not lost.

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Struct
 
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.signals.columns import Columns
 from freecad_camtwin.twin.signals.state import State
 

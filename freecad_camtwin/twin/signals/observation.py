@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.job.toolpath import Floats
+from freecad_camtwin.twin.base.arrays import Floats
 
 #: The item of an Event that tells of missing data; its value says why.
 GAP = "GAP"

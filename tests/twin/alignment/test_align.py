@@ -10,7 +10,7 @@ from freecad_camtwin.twin.alignment.align import align
 from freecad_camtwin.twin.alignment.follow import follow_path, memory
 from freecad_camtwin.twin.alignment.lag import Correction, _Rounds
 from freecad_camtwin.twin.alignment.places import Places
-from freecad_camtwin.twin.cycle_time.schedule import points_along
+from freecad_camtwin.twin.job.geometry import points_along
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.signals.columns import Columns
 from plan_jobs import job_of, straight_path

@@ -12,9 +12,10 @@ import reference
 from camtwin_kernels import force
 from freecad_camtwin.twin.cut.deflection import Stiffness
 from freecad_camtwin.twin.cut.edge import cutter_of
-from freecad_camtwin.twin.cut.engagement import engage, reduce
+from freecad_camtwin.twin.cut.engagement import engage
 from freecad_camtwin.twin.cut.load import Load, LoadModel, load_of_steps
 from freecad_camtwin.twin.cut.milling import Milling, engaged_edges
+from freecad_camtwin.twin.cut.reduced import reduce
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.shop.material import Material, find_material, materials
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from camtwin_kernels import rs274 as kernels
 from freecad_camtwin.errors import ProgramError
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.job.command import PathCommand
 
 _SPACES = re.compile(r"[ \t\r\f\v]+")
@@ -56,7 +57,7 @@ class Words:
 class Blocks:
     """A program or a list of commands, block by block. The arrays are the kernels' (``camtwin_kernels.rs274``)."""
 
-    values: NDArray[np.float64]  #: (blocks, 9) X Y Z I J K R F P in the source's units, NaN where absent
+    values: Floats  #: (blocks, 9) X Y Z I J K R F P in the source's units, NaN where absent
     motion: NDArray[np.int8]  #: (blocks,) 0 to 3, -1 where the block names none of G0 to G3
     plain: NDArray[np.uint8]  #: (blocks,) whether values and motion are all there is to the block
     words: Callable[[int], Words]  #: any block, word by word; raises ProgramError

@@ -16,11 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from freecad_camtwin.twin.base.arrays import Floats
 
 #: What happens: a feed move or a rapid to a point (3,) [mm], or a dwell in seconds.
-Action = tuple[Literal["feed", "rapid"], NDArray[np.float64]] | tuple[Literal["dwell"], float]
+Action = tuple[Literal["feed", "rapid"], Floats] | tuple[Literal["dwell"], float]
 #: The same along the drill's axis alone: heights [mm].
 Stroke = tuple[Literal["feed", "rapid", "dwell"], float]
 
@@ -59,9 +58,7 @@ class DrillingCycle:
             yield "feed", self.r
         yield ("feed" if self.number == 89 else "rapid"), clear
 
-    def actions(
-        self, position: NDArray[np.float64], level: float, normal: int, holes: Sequence[NDArray[np.float64]]
-    ) -> Iterator[Action]:
+    def actions(self, position: Floats, level: float, normal: int, holes: Sequence[Floats]) -> Iterator[Action]:
         """Yield what happens from ``position`` (3,) on; of each hole (3,) the height, on axis ``normal``, is free."""
         height = position[normal]
         if not level >= self.r:  # below, or a height that the program never named
@@ -98,7 +95,7 @@ def drilling(
     return DrillingCycle(number, r, bottom, words.get("Q", 0.0) * scale, words.get("P", 0.0), to_r)
 
 
-def _at(point: NDArray[np.float64], normal: int, height: float) -> NDArray[np.float64]:
+def _at(point: Floats, normal: int, height: float) -> Floats:
     point = point.copy()
     point[normal] = height
     return point

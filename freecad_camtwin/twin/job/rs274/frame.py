@@ -9,10 +9,8 @@ does not say (its first position, the machine's zero, tables on the controller) 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Given = NDArray[np.bool_]
+from freecad_camtwin.twin.base.arrays import Floats, Mask
 
 
 class CoordinateFrame:
@@ -36,7 +34,7 @@ class CoordinateFrame:
         self.position[unknown] = self.offset[unknown]
         return not (unknown & self._lost).any()
 
-    def lose(self, given: Given) -> None:
+    def lose(self, given: Mask) -> None:
         """Let axes go where only the machine knows."""
         self.position[given] = np.nan
         self._lost |= given
@@ -92,7 +90,7 @@ class CoordinateFrame:
         aim = points + (self.position if incremental else self.offset)
         return np.where(np.isnan(points), self.position, aim)
 
-    def in_machine(self, point: Floats, given: Given) -> Floats:
+    def in_machine(self, point: Floats, given: Mask) -> Floats:
         """Where the tip stands when the given axes are at a point of the machine's, (3,)."""
         tip = point - np.array([0.0, 0.0, self.tool_length])
         return np.where(given, tip, self.position)

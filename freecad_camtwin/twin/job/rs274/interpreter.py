@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from camtwin_kernels import rs274 as kernels
 from freecad_camtwin.errors import ProgramError
+from freecad_camtwin.twin.base.arrays import Floats, Mask
 from freecad_camtwin.twin.job.rs274 import cycles, refusals
 from freecad_camtwin.twin.job.rs274.blocks import Blocks, Words
 from freecad_camtwin.twin.job.rs274.frame import CoordinateFrame
@@ -248,7 +248,7 @@ class Interpreter:
 
     # -- what wants the axis words ------------------------------------------------------------------------------
 
-    def _points(self, words: Words) -> NDArray[np.float64]:
+    def _points(self, words: Words) -> Floats:
         """The axis words [mm], NaN where absent."""
         return np.array([words.values.get(axis, np.nan) for axis in _AXES]) * float(self._modes[kernels.SCALE])
 
@@ -269,13 +269,13 @@ class Interpreter:
             return True
         return False
 
-    def _set_system(self, words: Words, points: NDArray[np.float64], block: int) -> None:
+    def _set_system(self, words: Words, points: Floats, block: int) -> None:
         kind, number = words.values.get("L"), round(words.values.get("P", 0.0))
         if kind not in (2, 20) or not 0 <= number <= 9 or "R" in words.values:
             raise self._refuse(block, "only G10 L2 and L20 without R are followed; set tool tables at the machine")
         self.frame.set_system(number, points, kind == 20)
 
-    def _shift(self, g: int, points: NDArray[np.float64], block: int) -> None:
+    def _shift(self, g: int, points: Floats, block: int) -> None:
         if g == 520:
             self.frame.shift_to(points)
         elif g == 920:
@@ -287,7 +287,7 @@ class Interpreter:
         else:
             self.frame.end_shift(keep=g == 922)
 
-    def _go_to_reference(self, number: int, points: NDArray[np.float64], block: int) -> None:
+    def _go_to_reference(self, number: int, points: Floats, block: int) -> None:
         """G28 and G30: by way of a point to the machine's reference point, on the named axes, or on all."""
         given = ~np.isnan(points)
         if given.any():
@@ -296,9 +296,7 @@ class Interpreter:
             given[:] = True
         self._go_to_machine_point(self.frame.references[number], given, None, block)
 
-    def _go_to_machine_point(
-        self, point: NDArray[np.float64] | None, given: NDArray[np.bool_], feed: float | None, block: int
-    ) -> None:
+    def _go_to_machine_point(self, point: Floats | None, given: Mask, feed: float | None, block: int) -> None:
         if point is not None:
             self._straight(block, self.frame.in_machine(point, given), feed)
             return
@@ -307,7 +305,7 @@ class Interpreter:
             f"{self.blocks.where(block)} goes where only the machine knows; the way there is left out"
         )
 
-    def _straight(self, block: int, end: NDArray[np.float64], feed: float | None, cycle: int = 0) -> None:
+    def _straight(self, block: int, end: Floats, feed: float | None, cycle: int = 0) -> None:
         self.record.straight(block, self.frame.position, end, feed, cycle)
         self.frame.position[:] = end
 

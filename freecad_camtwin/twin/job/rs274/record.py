@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels import rs274 as kernels
+from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.job.toolpath import EventKind, MoveKind, PathEvent, Toolpath
 
 
@@ -44,9 +45,7 @@ class Record:
             self.kinds = np.resize(self.kinds, room)
             self.blocks = np.resize(self.blocks, room)
 
-    def straight(
-        self, block: int, start: NDArray[np.float64], end: NDArray[np.float64], feed: float | None, cycle: int = 0
-    ) -> None:
+    def straight(self, block: int, start: Floats, end: Floats, feed: float | None, cycle: int = 0) -> None:
         """Add a rapid (``feed`` None) or a line; one that goes nowhere is none."""
         if np.abs(np.nan_to_num(end - start, nan=1.0)[~np.isnan(end)]).max(initial=0.0) < 1e-9:
             return
@@ -116,7 +115,7 @@ class Record:
             events=tuple(self.events),
         )
 
-    def _held_by_move(self) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    def _held_by_move(self) -> tuple[NDArray[np.int8], Floats]:
         first = np.array([held[0] for held in self._held])
         index = np.searchsorted(first, np.arange(self.made), side="right") - 1
         plane = np.array([held[1] for held in self._held], np.int8)
@@ -131,7 +130,7 @@ class Record:
         return cycle
 
 
-def _settle_unknown_positions(moves: NDArray[np.float64]) -> None:
+def _settle_unknown_positions(moves: Floats) -> None:
     """Fill in where the tool stood on axes that the program had not named yet.
 
     Before its first word for an axis, and after a trip to the machine's reference point, a program does not say
