@@ -105,3 +105,14 @@ def multiplier(omega, zeta, mass, teeth, n_rpm, depth, arc_, kt, kn, steps):
         d[:2, steps] = d[:2, steps + 1] = r / 2
         product = d @ product
     return abs(np.linalg.eigvals(product)).max()
+
+
+def fitted_deflection(force, length, flutes, dc, shank_diameter, modulus, teeth):
+    """Deflection of the tip by a fit to finite-element runs of real flutes, for 2, 3 or 4 teeth.
+
+    δ = C·F/E·[L1³/D1⁴ + (L³ - L1³)/D2⁴]^G: the form and constants of Kivanç and Budak, as quoted with
+    doi 10.1016/j.ijmachtools.2005.09.009. It agrees with the cantilever within a twentieth.
+    """
+    factor, power = {4: (9.05, 0.950), 3: (8.30, 0.965), 2: (7.93, 0.974)}[teeth]
+    shape = flutes**3 / dc**4 + (length**3 - flutes**3) / shank_diameter**4
+    return factor * force / modulus * shape**power

@@ -18,6 +18,7 @@ from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.job.program import read_program
 from freecad_camtwin.twin.job.supply import program_tools, supply
 from freecad_camtwin.twin.package.package import make_package
+from freecad_camtwin.twin.runs.execution import best, make_executions
 from freecad_camtwin.twin.signals.columns import Columns
 from freecad_camtwin.twin.signals.run import Run
 
@@ -84,3 +85,8 @@ def record(path, made, told=None, gaps=(), events=(), **said):
         recording.count(received=told.rows + 7, dropped={"late or doubled": 7})
         recording.finish()
     return path
+
+
+def make_execution(made, run):
+    """The execution of a run that saw most of the path."""
+    return best(make_executions(made, run))

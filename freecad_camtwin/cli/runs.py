@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The run that a call speaks of: a recording of ours, or a table of text that a logger wrote."""
+"""The run that a call names: a recording, one exported as Parquet, or a table of text that a logger wrote."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from freecad_camtwin.cli.outputs import reason
 from freecad_camtwin.connectors import Connector, Options
 from freecad_camtwin.connectors.table import Table
 from freecad_camtwin.errors import InputError
+from freecad_camtwin.store.export_parquet import import_parquet
 from freecad_camtwin.store.run import read_run
 from freecad_camtwin.twin.signals.columns import to_columns
 from freecad_camtwin.twin.signals.discovery import propose_signals
@@ -32,9 +35,19 @@ def run_of(path: Path, signals: SignalMap | None = None) -> Run:
         raise InputError(f"{path} cannot be read: {reason(error)}.") from error
     if is_recording:
         return read_run(path, signals)
+    if path.suffix.lower() == ".parquet":
+        return _parquet(path, signals)
     if path.suffix.lower() not in (".csv", ".tsv"):
-        raise InputError(f"{path} is neither a recording of CAM Twin nor a table (.csv, .tsv).")
+        raise InputError(f"{path} is neither a recording of CAM Twin nor a table (.csv, .tsv, .parquet).")
     return _table(path, signals)
+
+
+def _parquet(path: Path, signals: SignalMap | None) -> Run:
+    """Read a recording that was exported as Parquet, by way of a recording that is thrown away."""
+    with TemporaryDirectory(prefix="camtwin-") as folder:
+        recording = Path(folder) / "run"
+        import_parquet(path, recording)
+        return replace(read_run(recording, signals), source=path.name)
 
 
 def _table(path: Path, signals: SignalMap | None) -> Run:

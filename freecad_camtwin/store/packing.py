@@ -24,8 +24,9 @@ import struct
 import zlib
 
 import numpy as np
+from numpy.typing import NDArray
 
-from freecad_camtwin.twin.base.arrays import Floats, Indices
+from freecad_camtwin.twin.base.arrays import Floats
 
 LEVEL = 1
 DECIMALS = range(8)
@@ -90,7 +91,7 @@ def unpack_column(data: bytes, rows: int) -> Floats:
     return values
 
 
-def _integers(known: Floats) -> tuple[int, Indices]:
+def _integers(known: Floats) -> tuple[int, NDArray[np.int64]]:
     """Return the form and the 64-bit integers of values without NaN."""
     probe = known[:: max(1, len(known) // _PROBE)]
     for places in DECIMALS:
@@ -103,7 +104,7 @@ def _integers(known: Floats) -> tuple[int, Indices]:
     return DOUBLE, np.ascontiguousarray(known).view(np.int64)
 
 
-def _floats(form: int, integers: Indices) -> Floats:
+def _floats(form: int, integers: NDArray[np.int64]) -> Floats:
     if form == DOUBLE:
         return integers.view(np.float64)
     if form == SINGLE:
@@ -125,7 +126,7 @@ def _same(a: Floats, b: Floats) -> bool:
     return bool(np.array_equal(np.ascontiguousarray(a).view(np.int64), np.ascontiguousarray(b).view(np.int64)))
 
 
-def _width(integers: Indices) -> int:
+def _width(integers: NDArray[np.int64]) -> int:
     """Return how many bytes the longest of the integers needs."""
     if not len(integers):
         return 1

@@ -50,31 +50,3 @@ def cantilever_compliance(
     beyond = length - a
     rest = _moment(np.maximum(a - shank, 0.0), beyond)  # of the part of the flutes between shank and force
     out[:] = ((_moment(a, beyond) - rest) / i2 + rest / i1) / modulus
-
-
-def fitted_deflection(
-    force: Floats,
-    length: float,
-    flutes: float,
-    dc: float,
-    shank_diameter: float,
-    modulus: float,
-    teeth: int,
-    out: Floats,
-) -> None:
-    """Fill the deflection of the tip by a fit to finite-element runs of real flutes, for 2, 3 or 4 teeth, else NaN.
-
-    δ = C·F/E·[L1³/D1⁴ + (L³ - L1³)/D2⁴]^G: the form and constants of Kivanç and Budak, as quoted with
-    doi 10.1016/j.ijmachtools.2005.09.009. A check on the cantilever: both agree within a twentieth.
-
-    force, out: (steps,) N, mm
-    """
-    factor, power = math.nan, 1.0
-    if teeth == 4:
-        factor, power = 9.05, 0.950
-    elif teeth == 3:
-        factor, power = 8.30, 0.965
-    elif teeth == 2:
-        factor, power = 7.93, 0.974
-    shape = flutes**3 / dc**4 + (length**3 - flutes**3) / shank_diameter**4
-    out[:] = factor * force / modulus * shape**power

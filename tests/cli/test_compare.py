@@ -3,12 +3,14 @@
 
 import csv
 import json
+import sys
 from html.parser import HTMLParser
 
 import pytest
 
 import runs
 from calling import ROOT, camtwin, here, one_sentence
+from freecad_camtwin.store.export_parquet import export_parquet
 from freecad_camtwin.twin.package.package import save_package
 
 
@@ -82,6 +84,24 @@ def test_the_run_that_comes_along_is_compared():
         if figures["length"] > 0:
             assert figures["loads"]["power"]["ratio"] == pytest.approx(1.15 * 0.85, abs=0.02)
             assert figures["loads"]["power"]["idle"] == pytest.approx(40.0, abs=0.2)
+
+
+def test_a_run_exported_as_parquet_is_compared_as_its_recording_is(job, tmp_path):
+    export_parquet(job / "cover.run", tmp_path / "cover.parquet")
+    told = []
+    for run in (job / "cover.run", tmp_path / "cover.parquet"):
+        called = here("compare", run, "--job", job / "cover.camtwin", "--json", "-")
+        assert called.code == 0, called.err
+        told.append(json.loads(called.out))
+    assert told[0]["executions"][0]["quality"]["seen"] < 1.0
+    assert told[0]["executions"] == json.loads(json.dumps(told[1]["executions"]).replace(".parquet", ".run"))
+
+
+def test_without_pyarrow_a_parquet_run_is_one_sentence_with_the_way_out(job, tmp_path, monkeypatch):
+    export_parquet(job / "cover.run", tmp_path / "cover.parquet")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    called = here("compare", tmp_path / "cover.parquet", "--job", job / "cover.camtwin")
+    assert "pip install 'freecad-camtwin[store]'" in one_sentence(called)
 
 
 def test_a_table_that_names_no_path_is_judged_by_its_fit(job):

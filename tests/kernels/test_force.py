@@ -180,36 +180,3 @@ def test_force_is_proportional_to_depth_and_air_costs_nothing():
 
 def test_a_rising_flat_tool_that_advances_across_no_edge_feels_nothing():
     assert not means(cylinder(2.0, 0.0, 2 * math.pi), 0.1, motion=(0.0, 1.0)).any()
-
-
-def revolution(reach, fz=0.1, teeth=2, ap=3.0):
-    waves = np.empty((360, 4))
-    elements = cylinder(ap, 0.0, math.pi / 2, slices=2, helix_deg=20.0)
-    force.waveform(elements, np.array([1.0, 0.0]), fz, np.array(K), np.array(reach), 8, waves)
-    return waves
-
-
-def test_without_runout_the_waveform_is_the_sum_of_small_pieces():
-    elements = cylinder(3.0, 0.0, math.pi / 2, slices=2, helix_deg=20.0)
-    slow = reference.wave(elements, (1.0, 0.0), 2, 0.1, K, angles=360, pieces=8, turn=math.pi / 360)
-    np.testing.assert_allclose(revolution((0.0, 0.0)), slow, rtol=1e-9, atol=1e-9)
-
-
-def test_runout_makes_one_tooth_cut_thicker_and_removes_no_more():
-    """Shear torque over a revolution is removed volume; a shorter tooth's loss is its follower's gain."""
-    shear_only = np.array([K[0], K[1], K[2], 0.0, 0.0, 0.0])
-    elements = cylinder(3.0, math.pi / 4, math.pi / 2, slices=2, helix_deg=20.0)
-    true, off = np.empty((360, 4)), np.empty((360, 4))
-    for wave, reach in ((true, (0.0, 0.0)), (off, (0.02, -0.02))):
-        force.waveform(elements, np.array([1.0, 0.0]), 0.1, shear_only, np.array(reach), 8, wave)
-    assert off[:, 3].mean() == pytest.approx(true[:, 3].mean(), rel=1e-9)
-    assert off[:, 3].max() > 1.2 * true[:, 3].max()
-
-
-def test_a_tooth_that_is_shorter_than_the_feed_leaves_all_to_the_other():
-    """The long tooth cuts 2·fz once per revolution, the short one nothing."""
-    one = revolution((0.2, -0.2))
-    alone = reference.wave(
-        cylinder(3.0, 0.0, math.pi / 2, slices=2, helix_deg=20.0), (1.0, 0.0), 1, 0.2, K, 360, 8, math.pi / 360
-    )
-    np.testing.assert_allclose(one, alone, rtol=1e-9, atol=1e-9)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import reference
-from camtwin_kernels import stability
+import reference_stability as stability
 
 
 def frf(hertz, natural, stiffness, damping):

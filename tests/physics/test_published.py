@@ -12,9 +12,9 @@ import cuts
 import reference
 from camtwin_kernels import force
 from freecad_camtwin.twin.cut.load import LoadModel
-from freecad_camtwin.twin.handbook import Taylor, chip_thinning, merchant, scallop
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.shop.material import Material, find_material, materials
+from reference_handbook import Taylor, chip_thinning, merchant, scallop
 
 DATA = Path(__file__).parent.parent / "data" / "physics"
 

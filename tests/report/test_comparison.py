@@ -9,7 +9,6 @@ import runs
 from freecad_camtwin.report import comparison, comparison_charts, path_view, style
 from freecad_camtwin.report.coloring import by_measured, by_ratio
 from freecad_camtwin.twin.runs.along_path import compare_load
-from freecad_camtwin.twin.runs.execution import make_execution
 from freecad_camtwin.twin.runs.passage import Spent
 from freecad_camtwin.twin.signals.columns import Columns
 from freecad_camtwin.twin.signals.run import Silence
@@ -27,7 +26,7 @@ def shown(package):
     kept = (told.time < runs.STARTED + 100) | (told.time > runs.STARTED + 110)
     told = Columns(told.time[kept], {name: values[kept] for name, values in told.values.items()})
     silence = Silence(runs.STARTED + 100, runs.STARTED + 110, "connection lost")
-    return compare_load(package, make_execution(package, runs.run(package, told, silences=(silence,))))
+    return compare_load(package, runs.make_execution(package, runs.run(package, told, silences=(silence,))))
 
 
 def test_a_step_has_the_mean_of_its_samples(package, shown):
@@ -85,7 +84,7 @@ def test_the_same_run_gives_the_same_page_and_picture(shown):
 
 
 def test_a_run_without_a_load_is_drawn_and_says_so(package):
-    bare = make_execution(package, runs.run(package, runs.columns(package, every=50, power=None)))
+    bare = runs.make_execution(package, runs.run(package, runs.columns(package, every=50, power=None)))
     page = comparison.comparison_html(compare_load(package, bare))
     assert "The run tells no load of the cut." in page
     assert "On the toolpath" not in page

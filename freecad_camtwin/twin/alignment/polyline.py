@@ -52,10 +52,6 @@ class Polyline:
         along = (way - rows[:, kernels.WAY])[:, None]
         return np.asarray(rows[:, :3] + along * rows[:, kernels.UX : kernels.UZ + 1])
 
-    def directions(self, segment: Ints) -> Floats:
-        """Return the directions of segments, (n, 3)."""
-        return np.asarray(self.segments[segment, kernels.UX : kernels.UZ + 1])
-
 
 def _pieces(path: Toolpath) -> Ints:
     """Into how many segments every move is cut; none if it has no length."""

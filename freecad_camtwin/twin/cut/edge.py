@@ -15,7 +15,6 @@ from freecad_camtwin.twin.job.tool import Shape, Tool
 class Cutter:
     """A surface of revolution: a flat tip, then a rounding by ``corner`` or a chain of cones, then the wall."""
 
-    radius_max: float  #: dc / 2 [mm]
     floor: float  #: radius of the flat at the tip, whose edges cut when the tool descends [mm]
     corner: float  #: radius of the rounding between floor and wall [mm], else 0
     heights: Floats  #: (points,) of the straight parts, increasing [mm]
@@ -90,7 +89,7 @@ def cutter_of(tool: Tool) -> Cutter:
         points, corner = _chain(tool.profile), 0.0
         floor = points[0][0]
     radii, heights = np.array(points).T
-    return Cutter(outer, floor, corner, heights, radii, math.tan(abs(tool.fha or 0.0)) / outer)
+    return Cutter(floor, corner, heights, radii, math.tan(abs(tool.fha or 0.0)) / outer)
 
 
 def _chain(profile: tuple[tuple[float, float], ...]) -> list[tuple[float, float]]:

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The workpiece while it is cut: a field of heights made from the raw stock, saved and continued as wished."""
+"""The workpiece while it is cut: a field of heights made from the raw stock."""
 
 import math
 import os
 import sys
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camtwin_kernels import stock as kernel
-from freecad_camtwin.errors import InputError, StockError
-from freecad_camtwin.twin.base.archive import DAMAGE, LARGEST, read_arrays, read_entries
+from freecad_camtwin.errors import StockError
 from freecad_camtwin.twin.base.arrays import Floats, Ints
 from freecad_camtwin.twin.job.job import Stock
 
@@ -24,8 +22,6 @@ TALLEST = 1000.0
 
 #: Of a solid's volume: less that is hidden from above is not told.
 HOLLOW_SHARE = 0.01
-
-_FORMAT = "camtwin.stock/1"
 
 
 def available_memory() -> int:
@@ -141,36 +137,6 @@ class HeightField:
         heights = shown * np.float32(QUANTUM) + np.float32(self.lower[2])
         heights[shown == 0] = np.nan
         return np.asarray(heights, np.float32)
-
-    def save(self, path: Path) -> None:
-        """Write the state as a compressed .npz."""
-        np.savez_compressed(
-            path,
-            format=_FORMAT,
-            height=self.height,
-            tiles=(self.rows, self.columns),
-            lower=self.lower,
-            upper=self.upper,
-            cell=self.cell,
-        )
-
-    @classmethod
-    def load(cls, path: Path) -> "HeightField":
-        """Read a state that ``save`` wrote. Raises StockError where the file is none."""
-        try:
-            data = read_arrays(read_entries(path, LARGEST), kinds="biufU")
-            if str(data["format"]) != _FORMAT:
-                raise StockError(f"{path} is a stock of another format: {data['format']}")
-            rows, columns = (int(n) for n in data["tiles"])
-            lower = (float(data["lower"][0]), float(data["lower"][1]), float(data["lower"][2]))
-            upper = (float(data["upper"][0]), float(data["upper"][1]), float(data["upper"][2]))
-            height = np.ascontiguousarray(data["height"], dtype=np.int32)
-            cell = float(data["cell"])
-        except (OSError, InputError, *DAMAGE) as error:
-            raise StockError(f"{path} is not a saved stock: {error}") from error
-        if height.shape != (rows * columns, kernel.CELLS):
-            raise StockError(f"{path} is not a whole saved stock")
-        return cls(height, rows, columns, lower, upper, cell)
 
 
 def solid_volume(triangles: Floats) -> float:

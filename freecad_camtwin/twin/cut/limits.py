@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from freecad_camtwin.errors import CamTwinError, ProfileError
+from freecad_camtwin.twin.base.power import torque_of
 from freecad_camtwin.twin.job.job import Job, Limits
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.shop.machine import Machine
@@ -113,7 +114,7 @@ def _machine_limits(machine: Machine | None, speeds: np.ndarray, label: str, not
         net = net[np.isfinite(net) & (net > 0)]
         if net.size == known.size:
             power = float(net.min())
-            torque = float((net * 1000 / (known * math.tau / 60)).min()) * _number("torque_overload")
+            torque = float(torque_of(net, known).min()) * _number("torque_overload")
         elif not notes:
             notes.append(f"'{label}' turns at {known[0]:g} rpm, where '{machine.name}' has no power to spare.")
     return Limits(power=power, torque=torque, feed_min=machine.feed_min or None, feed_max=fastest_feed(machine))

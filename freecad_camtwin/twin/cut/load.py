@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from camtwin_kernels import force
 from freecad_camtwin.twin.base.arrays import Floats, Indices
+from freecad_camtwin.twin.base.power import power_of
 from freecad_camtwin.twin.cut import deflection, edge
 from freecad_camtwin.twin.cut.deflection import Stiffness
 from freecad_camtwin.twin.cut.drilling import STEEP, Drilling
-from freecad_camtwin.twin.cut.milling import CutSlices, Milling, engaged_edges
+from freecad_camtwin.twin.cut.milling import CutSlices, Milling
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.shop.material import Material
@@ -136,7 +136,7 @@ class LoadModel:
             feed=feed,
             fz=fz,
             q=self.area * feed,
-            power=columns["torque_mean"] * self.n_rpm * (2 * math.pi / 60 / 1000),
+            power=power_of(columns["torque_mean"], self.n_rpm),
             deflection=columns["force"] * self._compliance,
             **columns,
         )
@@ -167,30 +167,6 @@ class LoadModel:
             else:
                 words += deflection.missing_for_deflection(tool, self.stiffness)
         return tuple(dict.fromkeys(words))
-
-    def waveform(
-        self, step: int, *, feed: float | None = None, runout: float = 0.0, direction: float = 0.0, angles: int = 360
-    ) -> Floats:
-        """Force in feed direction, to its left, out of the holder [N] and torque [N·mm] over a revolution, (angles, 4).
-
-        The tool's axis is off the spindle's by ``runout`` [mm] towards ``direction`` [rad], measured from tooth 0.
-        NaN where the load is.
-        """
-        wave = np.full((angles, 4), math.nan)
-        tool = self._job.tools[self._tool[step]] if self._tool[step] >= 0 else None
-        fz = (self.feed[step] if feed is None else feed) * 60 / self.n_rpm[step] / self._teeth[step]
-        if tool is None or self.material is None or tool.shape is Shape.DRILL or self._gaps(tool) or math.isnan(fz):
-            return wave
-        cutter, cut = edge.cutter_of(tool), self._cut(np.array([step]))
-        elements, motion, _ = engaged_edges(cutter, cut)
-        chip = Milling(cutter, tool.zefp or 1, self.material, cut).chip_mean[0] * fz
-        ktc, kte = self.material.coefficients(float(chip) or 1.0)
-        krc, kac, kre, kae = self.material.ratios
-        coefficients = np.array([ktc, krc * ktc, kac * ktc, kte, kre * kte, kae * kte])
-        teeth = tool.zefp or 1
-        reach = runout * np.cos(direction - 2 * math.pi * np.arange(teeth) / teeth)
-        force.waveform(elements[0], motion[0], fz, coefficients, reach, 24, wave)
-        return wave
 
 
 #: Stands in where only geometry is asked for.

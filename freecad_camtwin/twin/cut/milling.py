@@ -55,14 +55,13 @@ class Milling:
         Kienzle's curve is replaced by its tangent at the mean chip thickness c·fz of each step, which makes both a
         constant times fz^(1-mc): the whole load is, exactly, a power of the feed.
         """
+        chip = np.where(self.chip_mean > 0, self.chip_mean, 1.0)
+        self.shear_weight, self.edge_weight = material.coefficients(chip)
         if material.is_kienzle:
-            chip = np.where(self.chip_mean > 0, self.chip_mean, 1.0)
-            mc, kc = material.mc or 0.0, (material.kc11 or 0.0) * chip ** -(material.mc or 0.0)
-            self.shear_weight, self.edge_weight = (1 - mc) * kc, mc * kc * chip
-            self.powers, self.rungs = (1 - mc, 1 - mc), np.ones(1)
+            power = 1 - (material.mc or 0.0)
+            self.powers, self.rungs = (power, power), np.ones(1)
             return
         ktc, kte = material.ktc or math.nan, material.kte or 0.0
-        self.shear_weight, self.edge_weight = np.full(len(self.shear), ktc), np.full(len(self.shear), kte)
         self.powers, self.rungs = (1.0, 0.0 if kte else 1.0), np.array(LADDER) * kte / ktc if kte else np.ones(1)
 
     def _tabulate(self, elements: Floats, motion: Floats, teeth: int, ratios: Floats) -> None:

@@ -21,7 +21,6 @@ Point = tuple[float, float, float]
 _LARGEST_FILE = 512 * 2**20
 #: What FreeCAD's posts write around an operation.
 _BEGIN = re.compile(r"\s*begin operation:\s*(.+?)\s*$", re.IGNORECASE)
-_END = re.compile(r"\s*finish operation\b", re.IGNORECASE)
 #: What Fusion's posts write of a tool: "T1 D=3.175 CR=0 - ZMIN=-1 - flat end mill", perhaps with TAPER=118deg.
 _FUSION_TOOL = re.compile(
     r"\s*T(?P<number>\d+)\s+D=(?P<dc>[\d.]+)(?:\s+CR=(?P<re>[\d.]+))?(?:\s+TAPER=(?P<taper>[\d.]+)deg)?"

@@ -109,11 +109,6 @@ def make_executions(package: Package, run: Run, *, alignment: Alignment | None =
     return tuple(made)
 
 
-def make_execution(package: Package, run: Run, *, alignment: Alignment | None = None) -> Execution:
-    """Return the execution of a run that saw most of the path, the last of those that saw the same."""
-    return best(make_executions(package, run, alignment=alignment))
-
-
 def best(executions: tuple[Execution, ...]) -> Execution:
     """Return the execution that saw most of the path, to the percent; of several the last."""
     return max(enumerate(executions), key=lambda each: (round(each[1].quality.seen, 2), each[0]))[1]

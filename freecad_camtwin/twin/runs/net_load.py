@@ -14,6 +14,7 @@ import numpy as np
 
 from freecad_camtwin.twin.alignment.align import Alignment
 from freecad_camtwin.twin.base.arrays import Floats, Ints, Mask
+from freecad_camtwin.twin.base.power import torque_of
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.runs.passage import Passage, Spent
 from freecad_camtwin.twin.signals.run import Run
@@ -144,7 +145,7 @@ class _Sight:
             return self.power
         if name == "torque":
             with np.errstate(divide="ignore", invalid="ignore"):
-                return np.asarray(np.where(self.n_rpm > 0, 1000 * self.power / (self.n_rpm * math.tau / 60), np.nan))
+                return np.asarray(np.where(self.n_rpm > 0, torque_of(self.power, self.n_rpm), np.nan))
         if name == "spindle_load" and (rated := self._rated()) is not None:
             return np.asarray(100 * self.power / rated)
         return np.full(len(self.rows), np.nan)

@@ -105,11 +105,6 @@ class SpindlePoint(Struct, frozen=True, forbid_unknown_fields=True):
     n_rpm: Positive
     power: Positive = field(name="power_w")  #: [W]
 
-    @property
-    def torque(self) -> float:
-        """The torque there [N·mm]."""
-        return self.power * 1000 / (self.n_rpm * math.tau / 60)
-
 
 class Spindle(Struct, frozen=True, forbid_unknown_fields=True):
     """What the spindle can give continuously (S1)."""
@@ -125,11 +120,6 @@ class Spindle(Struct, frozen=True, forbid_unknown_fields=True):
         """The greatest continuous power [W]."""
         return max(point.power for point in self.curve)
 
-    @property
-    def rated_torque(self) -> float:
-        """The greatest continuous torque [N·mm]."""
-        return max(point.torque for point in self.curve)
-
     def power_at(self, n_rpm: Floats | float) -> Floats:
         """Continuous power [W] at ``n_rpm``: falls to 0 with speed below the first corner, NaN above the last.
 
@@ -138,11 +128,6 @@ class Spindle(Struct, frozen=True, forbid_unknown_fields=True):
         speeds = np.array([0.0, *(point.n_rpm for point in self.curve)])
         powers = np.array([0.0, *(point.power for point in self.curve)])
         return np.asarray(np.interp(n_rpm, speeds, powers, right=math.nan))
-
-    def torque_at(self, n_rpm: Floats | float) -> Floats:
-        """Continuous torque [N·mm] at ``n_rpm``; NaN above the last corner of the curve."""
-        speed = np.maximum(np.asarray(n_rpm, np.float64), 1e-6)
-        return np.asarray(self.power_at(speed) * 1000 / (speed * math.tau / 60))
 
 
 class Machine(Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,7 +13,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from freecad_camtwin.errors import ProfileError
+from freecad_camtwin.twin.base.arrays import Floats
 
 #: Radial and axial coefficients as shares of the tangential ones, for materials of which only those are known: the
 #: medians of the linear-edge sets in ``data/materials.csv`` that have them.
@@ -70,12 +73,13 @@ class Material:
             _ratio(self.kae, self.kte, "kae"),
         )
 
-    def coefficients(self, h: float) -> tuple[float, float]:
+    def coefficients(self, h: Floats | float) -> tuple[Floats, Floats]:
         """Tangential ktc [MPa] and kte [N/mm] for chips ``h`` [mm] thick: of Kienzle's curve its tangent at h."""
+        h = np.asarray(h, np.float64)
         if self.kc11 is None:
-            return self.ktc or 0.0, self.kte or 0.0
-        mc = self.mc or 0.0
-        return (1 - mc) * self.kc11 * h**-mc, mc * self.kc11 * h ** (1 - mc)
+            return np.full_like(h, self.ktc or math.nan), np.full_like(h, self.kte or 0.0)
+        mc, kc = self.mc or 0.0, self.kc11 * h ** -(self.mc or 0.0)
+        return (1 - mc) * kc, mc * kc * h
 
 
 def _ratio(part: float | None, whole: float | None, name: str) -> float:

@@ -3,7 +3,6 @@
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -187,17 +186,6 @@ def test_nothing_is_cut_below_the_underside() -> None:
     engagement, left = engage(job(toolpath([(-10, 20, -12), (70, 20, -12)])), cell=0.2)
     assert engagement.removed_volume == pytest.approx(6 * 10 * 60, rel=5e-3)
     assert np.isnan(left.grid()).any()
-
-
-def test_a_state_survives_its_file(tmp_path: Path) -> None:
-    _, left = engage(job(toolpath([(-10, 20, -2), (70, 20, -2)])), cell=0.2)
-    left.save(tmp_path / "stock.npz")
-    again = HeightField.load(tmp_path / "stock.npz")
-    assert (again.height == left.height).all()
-    assert again == replace(left, height=again.height)
-    (tmp_path / "stock.npz").write_bytes(b"no")
-    with pytest.raises(StockError, match="not a saved stock"):
-        HeightField.load(tmp_path / "stock.npz")
 
 
 def test_stock_of_three_kinds_has_its_volume() -> None:

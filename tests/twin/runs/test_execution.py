@@ -8,7 +8,7 @@ import pytest
 
 import runs
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.runs.execution import _uppers, make_execution, make_executions
+from freecad_camtwin.twin.runs.execution import _uppers, make_executions
 from freecad_camtwin.twin.runs.passage import _begins, _onward
 from freecad_camtwin.twin.signals.columns import Columns, joined
 from freecad_camtwin.twin.signals.run import Silence
@@ -21,7 +21,7 @@ def package(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def execution(package):
-    return make_execution(package, runs.run(package))
+    return runs.make_execution(package, runs.run(package))
 
 
 def part(columns, which):
@@ -58,7 +58,7 @@ def test_a_noisy_sensor_is_said_to_tell_little_of_a_light_cut(package, execution
     for seed in range(4):
         noise = np.random.default_rng(seed).normal(0.0, 100.0, told.rows)
         loud = Columns(told.time, {**told.values, "power": told.values["power"] + noise})
-        noisy = make_execution(package, runs.run(package, loud))
+        noisy = runs.make_execution(package, runs.run(package, loud))
         for index, operation in enumerate(noisy.operations):
             (note,) = (note for note in noisy.notes if operation.label in note)
             assert "what idling takes is known within" in note
@@ -78,7 +78,7 @@ def test_a_feed_hold_is_standing_and_not_cutting(package, execution):
     held = Columns(told.time[cut] + 0.01 * np.arange(1, 301), still.values)
     held.values["power"][:] = runs.IDLE
     after = part(told, slice(cut + 1, None))
-    found = make_execution(
+    found = runs.make_execution(
         package,
         runs.run(package, joined([part(told, slice(0, cut + 1)), held, Columns(after.time + 3.0, after.values)])),
     )
@@ -92,7 +92,7 @@ def test_of_a_silence_nothing_is_known_but_its_length(package, execution):
     told = runs.columns(package)
     kept = (told.time < runs.STARTED + 100) | (told.time > runs.STARTED + 110)
     silence = Silence(runs.STARTED + 100, runs.STARTED + 110, "connection lost")
-    found = make_execution(package, runs.run(package, part(told, kept), silences=(silence,)))
+    found = runs.make_execution(package, runs.run(package, part(told, kept), silences=(silence,)))
     assert found.figures.breakdown["gap"] == pytest.approx(10.0, abs=0.1)
     assert found.quality.gaps == 1
     assert found.figures.seen_time == pytest.approx(execution.figures.cycle_time - 10.0, abs=0.1)
@@ -110,7 +110,7 @@ def test_a_source_that_repeats_an_old_position_did_not_see_the_machine_stand(pac
     old = (told.time > runs.STARTED + 100) & (told.time < runs.STARTED + 103)
     for name in ("x", "y", "z", "line"):
         told.values[name][old] = told.values[name][np.argmax(old)]
-    found = make_execution(package, runs.run(package, told))
+    found = runs.make_execution(package, runs.run(package, told))
     assert found.figures.breakdown["gap"] == pytest.approx(3.0, abs=0.1)
     assert found.figures.breakdown["stopped"] == pytest.approx(execution.figures.breakdown["stopped"], abs=0.1)
     assert found.operations[0].feed_reached == pytest.approx(1.0, abs=0.01)
@@ -129,7 +129,7 @@ def test_two_executions_in_one_recording_are_told_apart(package, execution):
 
 def test_a_run_that_was_cut_short_is_seen_as_far_as_it_came(package):
     told = runs.columns(package)
-    found = make_execution(package, runs.run(package, part(told, told.time < runs.STARTED + 80)))
+    found = runs.make_execution(package, runs.run(package, part(told, told.time < runs.STARTED + 80)))
     assert 0.2 < found.quality.seen < 0.4
     assert found.operations[1].seen == 0.0
     assert found.operations[1].loads["power"].ratio is None
@@ -139,7 +139,7 @@ def test_a_run_that_was_cut_short_is_seen_as_far_as_it_came(package):
 
 
 def test_without_a_load_only_times_are_compared(package):
-    found = make_execution(package, runs.run(package, runs.columns(package, power=None)))
+    found = runs.make_execution(package, runs.run(package, runs.columns(package, power=None)))
     assert found.load is None
     assert found.figures.energy is None
     assert any("tells no load" in note for note in found.notes)
@@ -148,7 +148,7 @@ def test_without_a_load_only_times_are_compared(package):
 
 def test_without_positions_the_line_numbers_tell(package):
     told = runs.columns(package, x=None, y=None, z=None)
-    found = make_execution(package, runs.run(package, told))
+    found = runs.make_execution(package, runs.run(package, told))
     assert found.quality.method == "line"
     assert found.quality.off_path is None
     for figures, gain in zip(found.operations, runs.GAIN, strict=True):
@@ -157,7 +157,7 @@ def test_without_positions_the_line_numbers_tell(package):
 
 def test_by_the_load_alone_operations_are_told_and_standing_is_not(package):
     told = runs.columns(package, every=20, x=None, y=None, z=None, line=None)
-    found = make_execution(package, runs.run(package, told))
+    found = runs.make_execution(package, runs.run(package, told))
     assert found.quality.method == "power"
     assert found.figures.breakdown["stopped"] == 0.0
     assert any("tells where it was" in note for note in found.notes)
@@ -168,10 +168,10 @@ def test_by_the_load_alone_operations_are_told_and_standing_is_not(package):
 @pytest.mark.parametrize("times", [0.02, 8.0, -1.0])
 def test_a_load_that_cannot_be_this_cut_is_refused_where_it_alone_tells(package, times):
     told = runs.columns(package, every=20, x=None, y=None, z=None, line=None)
-    assert make_execution(package, runs.run(package, told, toolpath_hash=None)).quality.method == "power"
+    assert runs.make_execution(package, runs.run(package, told, toolpath_hash=None)).quality.method == "power"
     told.values["power"][:] = 200.0 + times * (told.values["power"] - runs.IDLE)
     with pytest.raises(InputError, match=r"does not fit the load of .* it draws -?\d+ % of what is predicted"):
-        make_execution(package, runs.run(package, told, toolpath_hash=None))
+        runs.make_execution(package, runs.run(package, told, toolpath_hash=None))
 
 
 REFUSED = [
@@ -184,23 +184,23 @@ REFUSED = [
 def test_a_run_along_another_path_is_refused(package, said, sentence):
     package = replace(package, program_sha256="d" * 64)
     with pytest.raises(InputError) as caught:
-        make_execution(package, runs.run(package, **said))
+        runs.make_execution(package, runs.run(package, **said))
     assert sentence in str(caught.value)
     assert "cannot be compared" in str(caught.value)
 
 
 def test_a_run_without_a_hash_is_judged_by_its_fit(package):
-    found = make_execution(package, runs.run(package, toolpath_hash=None))
+    found = runs.make_execution(package, runs.run(package, toolpath_hash=None))
     assert any("judged by how it fits" in note for note in found.notes)
     told = runs.columns(package, line=None)
     elsewhere = Columns(told.time, {**told.values, "x": 1.7 * told.values["y"], "y": 0.4 * told.values["x"] + 3})
     with pytest.raises(InputError, match=r"does not fit the path|lies on the path"):
-        make_execution(package, runs.run(package, elsewhere, toolpath_hash=None))
+        runs.make_execution(package, runs.run(package, elsewhere, toolpath_hash=None))
 
 
 def test_a_run_without_rows_is_refused(package):
     with pytest.raises(InputError, match="holds no samples"):
-        make_execution(package, runs.run(package, Columns(np.empty(0))))
+        runs.make_execution(package, runs.run(package, Columns(np.empty(0))))
 
 
 def test_a_blink_in_the_wrong_place_spoils_nothing():

@@ -12,14 +12,13 @@ import pytest
 
 import runs
 from freecad_camtwin.errors import InputError, OutputError
-from freecad_camtwin.twin.runs.execution import make_execution
 from freecad_camtwin.twin.runs.file import folder_of, load_execution, save_execution, written
 
 
 @pytest.fixture(scope="module")
 def execution(tmp_path_factory):
     package = runs.package(tmp_path_factory.mktemp("job"))
-    return make_execution(package, runs.run(package, runs.columns(package, every=50)))
+    return runs.make_execution(package, runs.run(package, runs.columns(package, every=50)))
 
 
 @pytest.fixture

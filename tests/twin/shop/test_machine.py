@@ -5,9 +5,11 @@ import configparser
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from freecad_camtwin.errors import ProfileError
+from freecad_camtwin.twin.base.power import torque_of
 from freecad_camtwin.twin.shop.machine import PROFILES, decode_machine, encode_machine, machine_names, read_machine
 
 GOOD = (PROFILES / "vmc.toml").read_text()
@@ -58,9 +60,9 @@ def test_an_unknown_profile_names_those_there_are(tmp_path):
 def test_below_its_first_corner_a_spindle_has_constant_torque_and_above_it_constant_power():
     spindle = read_machine("vmc").spindle
     assert spindle.power_at(1000.0) == pytest.approx(spindle.rated_power / 2)
-    assert spindle.torque_at([500.0, 2000.0]) == pytest.approx(spindle.rated_torque)
+    torque = torque_of(spindle.power_at([500.0, 1000.0, 2000.0]), np.array([500.0, 1000.0, 2000.0]))
+    assert torque == pytest.approx(21000.0 * 1000 / (2000.0 * math.tau / 60))
     assert spindle.power_at(8000.0) == pytest.approx(spindle.rated_power)
-    assert spindle.rated_torque == pytest.approx(21000.0 * 1000 / (2000.0 * math.tau / 60))
     assert math.isnan(spindle.power_at(20000.0))
 
 

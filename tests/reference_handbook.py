@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Formulas of the handbooks that a person or a macro applies to one cut in mind; no simulation stands behind them."""
+"""Formulas of the handbooks for one cut, which the tests hold the materials and the simulation against."""
 
 import math
 from typing import NamedTuple

@@ -16,6 +16,9 @@ cutting force's directional factors are replaced by their mean over a revolution
 equation for an eigenvalue Λ at each chatter frequency. Semi-discretisation (T. Insperger, G. Stépán, "Updated
 semi-discretization method for periodic delay-differential equations", 2004) keeps the factors' course in time: the map
 of the vibration over one tooth period is a product of matrices, stable if its eigenvalues lie within the unit circle.
+
+The product does not use these: they need measured compliances, which no CAM document has. They are verified here
+against closed forms and published cases, for whoever brings such measurements.
 """
 
 import math
@@ -23,13 +26,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from camtwin_kernels.jit import lean_kernel, lean_part
-
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 
 
-@lean_part
 def _factors(phi: float, kr: float) -> tuple[float, float, float, float]:
     """Antiderivatives of the directional factors xx, xy, yx, yy."""
     s, c = math.sin(2.0 * phi), math.cos(2.0 * phi)
@@ -41,7 +41,6 @@ def _factors(phi: float, kr: float) -> tuple[float, float, float, float]:
     )
 
 
-@lean_kernel
 def directional_factors(phi_st: Floats, phi_ex: Floats, kr: float, alpha: Floats) -> None:
     """Fill the mean directional factors of a cut. A slot's are (-π·kr, -π, +π, -π·kr).
 
@@ -52,7 +51,6 @@ def directional_factors(phi_st: Floats, phi_ex: Floats, kr: float, alpha: Floats
         alpha[i, 0], alpha[i, 1], alpha[i, 2], alpha[i, 3] = b[0] - a[0], b[1] - a[1], b[2] - a[2], b[3] - a[3]
 
 
-@lean_kernel
 def zeroth_order_lobes(
     omega: Floats, gx: Complexes, gy: Complexes, alpha: Floats, teeth: float, ktc: float, depth: Floats, n_rpm: Floats
 ) -> None:
@@ -86,7 +84,6 @@ def zeroth_order_lobes(
                 n_rpm[i, which, k] = 60.0 * omega[i] / (teeth * (epsilon + 2.0 * math.pi * k))
 
 
-@lean_part
 def _specific_force(step: int, steps: int, phi_st: float, phi_ex: float, teeth: int, ktc: float, krc: float) -> float:
     """Cutting force in feed direction per depth and displacement in it, mean over one step of the tooth period."""
     total, points = 0.0, 20
@@ -98,7 +95,6 @@ def _specific_force(step: int, steps: int, phi_st: float, phi_ex: float, teeth: 
     return total
 
 
-@lean_kernel
 def transition(
     mode: Floats, teeth: int, n_rpm: float, depth: float, arc: Floats, kt: Floats, shift: Floats, phi: Floats
 ) -> None:
