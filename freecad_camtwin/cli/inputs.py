@@ -15,7 +15,7 @@ from freecad_camtwin.cli.options import Settings, merged_limits
 from freecad_camtwin.cli.outputs import reason
 from freecad_camtwin.cli.progress import working
 from freecad_camtwin.errors import DocumentError, InputError
-from freecad_camtwin.twin.base.archive import DAMAGE, packing_fault
+from freecad_camtwin.twin.base.archive import DAMAGE, document_fault
 from freecad_camtwin.twin.job.job import Job, Limits, Stock
 from freecad_camtwin.twin.job.supply import ToolWords, program_tools, supply
 
@@ -166,12 +166,8 @@ def checked(source: Path) -> str:
 def _check_document(source: Path) -> None:
     try:
         with zipfile.ZipFile(source) as archive:
-            if fault := packing_fault(archive):
-                raise DocumentError(f"{source} cannot be read: {fault}.")
-            broken = archive.testzip()
-            if "Document.xml" not in archive.namelist():
-                raise DocumentError(f"{source} is a zip archive without Document.xml: it is no FreeCAD document.")
+            fault = document_fault(archive)
     except (OSError, *DAMAGE) as error:
         raise DocumentError(f"{source} is damaged, or no FreeCAD document: it cannot be unpacked.") from error
-    if broken is not None:
-        raise DocumentError(f"{source} is damaged: its part {broken} does not match its checksum.")
+    if fault is not None:
+        raise DocumentError(f"{source} {fault}.")

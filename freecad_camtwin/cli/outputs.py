@@ -3,7 +3,6 @@
 
 import errno
 import os
-import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ from typing import Self
 import click
 
 from freecad_camtwin.errors import OutputError
+from freecad_camtwin.twin.base.files import check_replaceable, write_synced
 
 #: As a file name: write to standard output.
 STANDARD_OUTPUT = "-"
@@ -63,10 +63,7 @@ def _check_old(target: Path, sources: tuple[Path, ...]) -> None:
         raise OutputError(f"{target} is a folder; name a file.")
     if not target.is_file():
         raise OutputError(f"{target} is no file that can be replaced; name another, or - for standard output.")
-    if any(source.exists() and target.samefile(source) for source in sources):
-        raise OutputError(f"{target} is the input itself; name another file for the result.")
-    if not target.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
-        raise OutputError(f"{target} is read-only; name another file or make it writable.")
+    check_replaceable(target, *sources)
 
 
 def check_targets(targets: Iterable[Path | None], *sources: Path) -> None:
@@ -161,10 +158,8 @@ class Outputs:
             sys.stdout.buffer.flush()
             return
         temporary = self.place(target)
-        with explaining(target), temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        with explaining(target):
+            write_synced(temporary, content)
 
 
 @contextmanager

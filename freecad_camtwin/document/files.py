@@ -2,7 +2,6 @@
 """Results onto the disk in one stroke: whole, or not at all."""
 
 import os
-import stat
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 from freecad_camtwin.document.graft import graft
 from freecad_camtwin.errors import OutputError
 from freecad_camtwin.twin.base import files
+from freecad_camtwin.twin.base.archive import document_fault
 
 
 @contextmanager
@@ -21,13 +21,7 @@ def replacing_result(path: str | os.PathLike[str], source: str | os.PathLike[str
     ``source``: a file that must not be overwritten.
     """
     target = Path(path)
-    try:
-        if source is not None and target.exists() and target.samefile(source):
-            raise OutputError(f"{target} is the input itself; choose another name for the result")
-        if target.exists() and not target.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
-            raise OutputError(f"{target} is read-only; choose another name, or allow writing to it")
-    except OSError as error:
-        raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
+    files.check_replaceable(target, *((source,) if source is not None else ()))
     with files.replacing(target) as part:
         yield part
 
@@ -54,8 +48,8 @@ def _check(part: Path, target: Path) -> None:
     """FreeCAD says nothing when the disk is full: see that the file is whole."""
     try:
         with zipfile.ZipFile(part) as archive:
-            if "Document.xml" in archive.namelist() and archive.testzip() is None:
-                return
-    except (zipfile.BadZipFile, FileNotFoundError):
-        pass
-    raise OutputError(f"FreeCAD could not save {target} as a whole; is the disk full?")
+            fault = document_fault(archive)
+    except (zipfile.BadZipFile, FileNotFoundError) as error:
+        fault = str(error)
+    if fault is not None:
+        raise OutputError(f"FreeCAD could not save {target} as a whole; is the disk full?")

@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from freecad_camtwin.errors import DocumentError
-from freecad_camtwin.twin.base.archive import DAMAGE, packing_fault
+from freecad_camtwin.twin.base.archive import DAMAGE, document_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,8 @@ def inspect(path: str | os.PathLike[str]) -> StoredDocument:
     name = Path(path).name
     try:
         with zipfile.ZipFile(path) as archive:
-            if "Document.xml" not in archive.namelist():
-                raise DocumentError(f"{name} is not a FreeCAD document: it holds no Document.xml")
-            if fault := packing_fault(archive):
-                raise DocumentError(f"{name} cannot be read: {fault}")
-            damaged = archive.testzip()
-            if damaged:
-                raise DocumentError(f"{name} is damaged: its part {damaged!r} cannot be read")
+            if fault := document_fault(archive):
+                raise DocumentError(f"{name} {fault}")
             return _read(archive)
     except FileNotFoundError as error:
         raise DocumentError(f"there is no file {path}") from error

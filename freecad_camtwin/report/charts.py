@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from freecad_camtwin.report import style
 from freecad_camtwin.twin.analysis.analysis import Analysis
 from freecad_camtwin.twin.base.arrays import Floats
+from freecad_camtwin.twin.base.sequences import run_begins
 from freecad_camtwin.twin.base.words import LOAD_QUANTITIES
 
 #: Columns of a chart: more data than this are drawn as a band from least to greatest.
@@ -130,7 +131,7 @@ def _name_operations(axes: Axes, analysis: Analysis, place: Floats) -> None:
     operation = analysis.operation
     if not len(operation):
         return
-    begins = np.flatnonzero(np.concatenate([[True], operation[1:] != operation[:-1]]))
+    begins = np.flatnonzero(run_begins(operation))
     ends = np.concatenate([place[begins[1:]], [place[-1]]])
     for index, (begin, end) in enumerate(zip(begins, ends, strict=True)):
         width = (end - place[begin]) / max(place[-1], 1e-9)

@@ -10,6 +10,7 @@ from freecad_camtwin.report import style
 from freecad_camtwin.report.charts import Band, banded
 from freecad_camtwin.report.coloring import MEASURED
 from freecad_camtwin.twin.base.arrays import Floats
+from freecad_camtwin.twin.base.sequences import run_begins
 from freecad_camtwin.twin.runs.along_path import Comparison
 
 #: So many operations have a mark of their own in the scatter; all others share the last.
@@ -119,7 +120,7 @@ def _operations(rows: list[Axes], comparison: Comparison) -> None:
     way, operation = comparison.samples.way / 1000, comparison.samples.operation
     if not len(way):
         return
-    begins = np.flatnonzero(np.diff(operation, prepend=-2) != 0)
+    begins = np.flatnonzero(run_begins(operation))
     ends = np.append(begins[1:], len(way)) - 1
     for number, (begin, end) in enumerate(zip(begins, ends, strict=True)):
         if number % 2 == 0:

@@ -16,6 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from freecad_camtwin.report import style
 from freecad_camtwin.report.coloring import Coloring
 from freecad_camtwin.twin.base.arrays import Floats, Ints
+from freecad_camtwin.twin.base.sequences import run_begins
 from freecad_camtwin.twin.job.job import Job, Stock
 
 #: More pieces than this are not drawn: steps of one move are put together, the worst color wins.
@@ -91,8 +92,7 @@ def pieces(move: Ints, start: Floats, end: Floats, value: Floats) -> tuple[Float
     if len(move) <= MOST_PIECES:
         return start, end, value
     together = math.ceil(len(move) / MOST_PIECES)
-    new_move = np.concatenate([[True], move[1:] != move[:-1]])
-    first_of_move = np.maximum.accumulate(np.where(new_move, np.arange(len(move)), 0))
+    first_of_move = np.maximum.accumulate(np.where(run_begins(move), np.arange(len(move)), 0))
     heads = np.flatnonzero((np.arange(len(move)) - first_of_move) % together == 0)
     tails = np.concatenate([heads[1:], [len(move)]]) - 1
     return start[heads], end[tails], np.fmax.reduceat(value, heads)

@@ -59,6 +59,17 @@ def packing_fault(archive: zipfile.ZipFile) -> str | None:
     return None
 
 
+def document_fault(archive: zipfile.ZipFile) -> str | None:
+    """Say why a zip is no whole FreeCAD document, as a clause about it; None where it is one. May raise ``DAMAGE``."""
+    if fault := packing_fault(archive):
+        return f"cannot be read: {fault}"
+    if "Document.xml" not in archive.namelist():
+        return "holds no Document.xml: it is no FreeCAD document"
+    if broken := archive.testzip():
+        return f"is damaged: its part {broken!r} does not match its checksum"
+    return None
+
+
 def read_arrays(entries: Mapping[str, bytes], kinds: str = "biuf") -> dict[str, NDArray[Any]]:
     """Return the arrays that entries NAME.npy hold, by NAME; ``kinds`` are numpy's letters for what they may hold."""
     return {name.removesuffix(".npy"): _array(name, data, kinds) for name, data in entries.items()}

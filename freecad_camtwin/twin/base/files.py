@@ -2,12 +2,37 @@
 """Files in one stroke: whole, or not at all; what was there before stays until the new one is complete."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from freecad_camtwin.errors import OutputError
+
+
+def check_replaceable(target: Path, *sources: str | os.PathLike[str]) -> None:
+    """Raise OutputError where a file stands at ``target`` that must not be replaced: one of ``sources``, or read-only.
+
+    A file without write permission is refused even where the system would allow it: a renaming, or the administrator.
+    """
+    try:
+        if not target.exists():
+            return
+        if any(os.path.exists(source) and target.samefile(source) for source in sources):
+            raise OutputError(f"{target} is the input itself; name another file for the result.")
+        if not target.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+            raise OutputError(f"{target} is read-only; name another file or make it writable.")
+    except OSError as error:
+        raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a file, and have it on the disk."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager
@@ -25,7 +50,5 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
 
 def write_whole(target: str | os.PathLike[str], content: bytes) -> None:
     """Write a file in one stroke, and have it on the disk."""
-    with replacing(target) as part, part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    with replacing(target) as part:
+        write_synced(part, content)

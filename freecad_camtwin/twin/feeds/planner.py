@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from freecad_camtwin.twin.base.arrays import Floats, Indices, Mask
+from freecad_camtwin.twin.base.weighted import weighted_quantile
 from freecad_camtwin.twin.cut.engagement import Engagement
 from freecad_camtwin.twin.cut.limits import OperationLimits
 from freecad_camtwin.twin.cut.load import LoadModel
@@ -29,7 +30,7 @@ from freecad_camtwin.twin.feeds.step_feeds import (
     planned_by_chip,
     planned_relative,
 )
-from freecad_camtwin.twin.feeds.stretches import median, quantise
+from freecad_camtwin.twin.feeds.stretches import quantise
 from freecad_camtwin.twin.job.geometry import fractions
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.toolpath import Toolpath
@@ -275,7 +276,7 @@ def _in_corner(cut: JobCut) -> Mask:
     for index in range(len(cut.job.operations)):
         of = (cut.operation == index) & cut.is_resolved & ~cut.sinks
         if of.any():
-            usual[index] = median(span[of], cut.engagement.length[of])
+            usual[index] = weighted_quantile(span[of], cut.engagement.length[of], 0.5)
     return np.asarray(span > _CORNER * usual[cut.operation])
 
 

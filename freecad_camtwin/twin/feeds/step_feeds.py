@@ -22,6 +22,7 @@ import numpy as np
 
 from freecad_camtwin.errors import PlanError
 from freecad_camtwin.twin.base.arrays import Floats, Indices, Mask
+from freecad_camtwin.twin.base.sequences import run_begins
 from freecad_camtwin.twin.cut.limits import OperationLimits, feed_min_share
 from freecad_camtwin.twin.feeds.ceiling import CODE, Holder, JobCut
 from freecad_camtwin.twin.feeds.plan import OBJECTIVES, Reason
@@ -206,11 +207,10 @@ def _settle(cut: JobCut, wanted: StepFeeds, options: PlanOptions) -> StepFeeds:
     before, length = cut.feed, cut.engagement.length
     known = np.isfinite(before)
     value = np.where(known, wanted.feed, np.inf)
-    apart = np.zeros(value.size, bool)
-    apart[1:] = (np.diff(cut.operation) != 0) | (known[1:] != known[:-1])
+    apart = run_begins(cut.operation, known)
     shortest = np.maximum(options.steady * cut.dc, options.shortest)
     run = runs(np.where(known, value, 1.0), length, apart, options.band, shortest)
-    begin = np.flatnonzero(np.diff(run, prepend=-1))
+    begin = np.flatnonzero(run_begins(run))
     size = np.diff(np.append(begin, value.size))
     slowest = window_argmin(value, np.repeat(begin, size), np.repeat(begin + size - 1, size))
     feed = np.where(known, value[slowest], 1.0)

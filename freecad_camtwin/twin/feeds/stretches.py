@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from freecad_camtwin.twin.base.arrays import Floats, Indices, Mask
+from freecad_camtwin.twin.base.weighted import weighted_quantile
 from freecad_camtwin.twin.job.toolpath import Toolpath
 
 #: The most that ``quantise`` takes off a feed, as a share.
@@ -56,14 +57,7 @@ class StepTrack:
             mean = (total[last + 1] - total[whole]) / (self.end[last] - self.start[whole])
             if mean.max() > 0:
                 return float(mean.max())
-        return median(value[within], length[within])
-
-
-def median(value: Floats, weight: Floats) -> float:
-    """The value that half of the weight does not exceed."""
-    order = np.argsort(value)
-    share = np.cumsum(weight[order])
-    return float(value[order][np.searchsorted(share, share[-1] / 2)])
+        return weighted_quantile(value[within], length[within], 0.5)
 
 
 def window_argmin(value: Floats, low: Indices, high: Indices) -> Indices:

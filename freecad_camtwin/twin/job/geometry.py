@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from freecad_camtwin.twin.base.arrays import Floats, Indices
+from freecad_camtwin.twin.base.sequences import run_begins
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, MoveKind, Toolpath
 
 
@@ -92,8 +93,7 @@ def steps_within_moves(move: Indices, length: Floats) -> tuple[Floats, Floats]:
     ``move`` and ``length`` [mm] are those of every step, in the order of the path.
     """
     end = np.cumsum(length)
-    is_first = np.diff(move, prepend=-1) != 0
-    return end, np.maximum.accumulate(np.where(is_first, end - length, 0.0))
+    return end, np.maximum.accumulate(np.where(run_begins(move), end - length, 0.0))
 
 
 def fractions(move: Indices, length: Floats) -> Floats:
@@ -101,7 +101,7 @@ def fractions(move: Indices, length: Floats) -> Floats:
     if not move.size:
         return np.zeros(0)
     end, before = steps_within_moves(move, length)
-    begin = np.flatnonzero(np.diff(move, prepend=-1))
+    begin = np.flatnonzero(run_begins(move))
     size = np.diff(np.append(begin, move.size))
     whole = np.repeat(np.add.reduceat(length, begin), size)
     share = np.round(np.divide(end - before, whole, out=np.ones_like(end), where=whole > 0), 6)

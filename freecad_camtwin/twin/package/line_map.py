@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from freecad_camtwin.twin.base.arrays import Floats, Ints
+from freecad_camtwin.twin.base.sequences import unbroken
 from freecad_camtwin.twin.job.geometry import chord_angle
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, MoveKind, Toolpath
@@ -235,7 +236,7 @@ def _operations(document: Toolpath, program: Toolpath, move: Ints) -> Ints:
 
 def _strange_lines(program: Toolpath, move: Ints) -> Iterator[str]:
     strange = np.flatnonzero(program.is_cutting & (program.length > _NO_LENGTH) & (move < 0))
-    for first, last in _runs(strange):
+    for first, last in unbroken(strange):
         lines = program.line[first], program.line[last]
         what = f"line {lines[0]}" if lines[0] == lines[1] else f"lines {lines[0]} to {lines[1]}"
         count = last - first + 1
@@ -246,19 +247,8 @@ def _strange_lines(program: Toolpath, move: Ints) -> Iterator[str]:
 def _missing_moves(document: Job, made: Floats) -> Iterator[str]:
     path = document.toolpath
     missing = np.flatnonzero(path.is_cutting & (path.length > _NO_LENGTH) & (made < 1.0))
-    for first, last in _runs(missing):
+    for first, last in unbroken(missing):
         operation = int(path.operation[first])
         label = document.operations[operation].label if operation >= 0 else document.label
         what = f"move {first}" if first == last else f"moves {first} to {last}"
         yield f"{what} of the document, in '{label}', {'is' if first == last else 'are'} not whole in the program"
-
-
-def _runs(index: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Return the first and last of each unbroken run of numbers."""
-    if index.size:
-        breaks = np.flatnonzero(np.diff(index) > 1)
-        yield from zip(
-            index[np.concatenate([[0], breaks + 1])].tolist(),
-            index[np.append(breaks, len(index) - 1)].tolist(),
-            strict=True,
-        )

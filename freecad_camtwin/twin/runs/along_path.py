@@ -7,6 +7,8 @@ import numpy as np
 
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.base.arrays import Floats, Ints, Mask
+from freecad_camtwin.twin.base.sequences import run_begins
+from freecad_camtwin.twin.base.weighted import means_by_group
 from freecad_camtwin.twin.job.geometry import points_along
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.package.package import Package
@@ -140,8 +142,7 @@ def _of_steps(package: Package, step: Ints, weight: Floats, net: Floats, predict
         return np.bincount(step[use], weights=values[use], minlength=count).astype(np.float64)
 
     time, total = sums(weight), sums(weight * net)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        measured = total / time
+    measured = means_by_group(net, weight, step, count)
     expected = sums(weight * np.nan_to_num(predicted))
     length = np.cumsum(package.steps.end - package.steps.begin)
     low = np.searchsorted(length, length - AROUND)
@@ -163,7 +164,6 @@ def _pieces(operation: Ints, weight: Floats, net: Floats, predicted: Floats, cut
         return CutPieces(np.empty(0, np.int32), np.empty(0), np.empty(0))
     operation, weight, net, predicted = operation[use], weight[use], net[use], predicted[use]
     second = (np.cumsum(weight) / PIECE).astype(np.int64)
-    is_new = (np.diff(second, prepend=-1) > 0) | (np.diff(operation, prepend=-1) != 0)
-    first = np.flatnonzero(is_new)
+    first = np.flatnonzero(run_begins(second, operation))
     time, one, other = (np.add.reduceat(each, first) for each in (weight, weight * net, weight * predicted))
     return CutPieces(operation[first], one / time, other / time)

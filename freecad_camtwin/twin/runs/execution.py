@@ -14,6 +14,7 @@ from msgspec import Struct
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.alignment.align import Alignment, align
 from freecad_camtwin.twin.base.arrays import Floats
+from freecad_camtwin.twin.base.weighted import means_by_group
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.runs import figures as kpi
 from freecad_camtwin.twin.runs.net_load import NetLoad, loads
@@ -251,21 +252,15 @@ def _moves(
     made["covered"] = np.where(length > 0, np.minimum(seen / np.where(length > 0, length, 1.0), 1.0), reached * 1.0)
     made["samples"] = np.bincount(move[move >= 0], minlength=count).astype(np.float64)
     weight = passage.weight
-    made["feed_override"] = _means(run.columns.column("feed_override")[passage.rows], weight, move, count)
-    made["confidence"] = _means(found.confidence[passage.rows], weight, move, count)
+    made["feed_override"] = means_by_group(run.columns.column("feed_override")[passage.rows], weight, move, count)
+    made["confidence"] = means_by_group(found.confidence[passage.rows], weight, move, count)
     for name, load in told.items():
-        made[f"{name}.mean"] = _means(load.net, weight, move, count)
+        made[f"{name}.mean"] = means_by_group(load.net, weight, move, count)
         made[f"{name}.p95"], made[f"{name}.greatest"] = _uppers(load.net, weight, move, count)
-        made[f"{name}.predicted"] = _means(np.where(np.isfinite(load.net), load.predicted, np.nan), weight, move, count)
+        made[f"{name}.predicted"] = means_by_group(
+            np.where(np.isfinite(load.net), load.predicted, np.nan), weight, move, count
+        )
     return made
-
-
-def _means(values: Floats, weight: Floats, move: np.ndarray, count: int) -> Floats:
-    """Return the mean over time of every move's samples, (count,); NaN without any."""
-    use = np.isfinite(values) & (move >= 0) & (weight > 0)
-    total = np.bincount(move[use], weights=weight[use], minlength=count)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.bincount(move[use], weights=(values * weight)[use], minlength=count) / total)
 
 
 def _uppers(values: Floats, weight: Floats, move: np.ndarray, count: int) -> tuple[Floats, Floats]:

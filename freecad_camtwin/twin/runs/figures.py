@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from freecad_camtwin.twin.alignment.align import Alignment
 from freecad_camtwin.twin.base.arrays import Floats, Mask
+from freecad_camtwin.twin.base.weighted import weighted_mean, weighted_quantile
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.runs.net_load import NetLoad
 from freecad_camtwin.twin.runs.passage import Passage, Spent, shares
@@ -136,7 +137,9 @@ def run_figures(package: Package, run: Run, sums: Sums, loads: dict[str, NetLoad
         cycle_time=float(passage.time[-1] - passage.time[0]),
         predicted_time=sums.predicted_time(everything),
         breakdown={kind.name.lower(): passage.seconds(kind) for kind in Spent},
-        feed_override=_mean(_column(run, passage, "feed_override"), passage.weight * _feeding(passage)),
+        feed_override=number_or_none(
+            weighted_mean(_column(run, passage, "feed_override"), passage.weight * _feeding(passage))
+        ),
         feed_override_low=float(known.min()) if known.size else None,
         feed_override_high=float(known.max()) if known.size else None,
         feed_reached=feed_reached(package, passage, whole),
@@ -167,9 +170,7 @@ def operation_figures(
                 stood=float(sums.stood[moves].sum()),
                 unseen=float(sums.unseen[moves].sum()),
                 predicted_time=sums.predicted_time(moves),
-                feed_override=_mean(
-                    _column(run, passage, "feed_override"), passage.weight * (samples & _feeding(passage))
-                ),
+                feed_override=_mean_override(run, passage, samples & _feeding(passage)),
                 feed_reached=feed_reached(package, passage, samples),
                 removed=sums.removed(moves),
                 loads={
@@ -192,10 +193,10 @@ def load_figures(
     ratio, low, high = _ratio(net, predicted, weight)
     return LoadFigures(
         unit=load.unit,
-        mean=_mean(net, weight),
-        p95=_quantile(net, weight, 0.95),
+        mean=number_or_none(weighted_mean(net, weight)),
+        p95=number_or_none(weighted_quantile(net, weight, 0.95)),
         greatest=float(net.max()) if net.size else None,
-        predicted=_mean(predicted, weight),
+        predicted=number_or_none(weighted_mean(predicted, weight)),
         ratio=ratio,
         ratio_low=low,
         ratio_high=high,
@@ -252,6 +253,10 @@ def _feeding(passage: Passage) -> Mask:
     return passage.is_spent(Spent.CUTTING, Spent.AIR)
 
 
+def _mean_override(run: Run, passage: Passage, among: Mask) -> float | None:
+    return number_or_none(weighted_mean(_column(run, passage, "feed_override"), passage.weight * among))
+
+
 def _column(run: Run, passage: Passage, name: str) -> Floats:
     return run.columns.column(name)[passage.rows]
 
@@ -278,20 +283,6 @@ def _ratio(net: Floats, predicted: Floats, weight: Floats) -> tuple[Known, Known
     pieces = one[other > 0] / other[other > 0]
     low, high = np.quantile(pieces, [1 / 6, 5 / 6])
     return float((net * weight).sum() / (predicted * weight).sum()), float(low), float(high)
-
-
-def _mean(values: Floats, weight: Floats) -> float | None:
-    use = np.isfinite(values) & (weight > 0)
-    return float((values[use] * weight[use]).sum() / weight[use].sum()) if use.any() else None
-
-
-def _quantile(values: Floats, weight: Floats, share: float) -> float | None:
-    use = np.isfinite(values) & (weight > 0)
-    if not use.any():
-        return None
-    order = np.argsort(values[use])
-    covered = np.cumsum(weight[use][order])
-    return float(values[use][order][np.searchsorted(covered, share * covered[-1])])
 
 
 def number_or_none(value: float) -> float | None:

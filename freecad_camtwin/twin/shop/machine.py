@@ -6,7 +6,6 @@ and W. Everything is checked while it is read, and the sentence of a ProfileErro
 """
 
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +16,7 @@ from msgspec import Meta, Struct, field
 
 from freecad_camtwin.errors import ProfileError
 from freecad_camtwin.twin.base.arrays import Floats
+from freecad_camtwin.twin.base.toml import decode_toml
 
 #: Where the profiles that come with the addon live.
 PROFILES = Path(__file__).parents[1] / "data" / "machines"
@@ -177,12 +177,7 @@ def machine_names() -> tuple[str, ...]:
 
 def decode_machine(text: bytes, label: str) -> Machine:
     """Read a profile from TOML text; ``label`` names it in errors."""
-    try:
-        machine = msgspec.toml.decode(text, type=Machine)
-    except msgspec.ValidationError as error:
-        raise ProfileError(f"machine profile {label}: {_sentence(str(error))}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ProfileError(f"machine profile {label} is not TOML: {error}") from error
+    machine = decode_toml(text, Machine, f"machine profile {label}", noun="a machine profile")
     _check_sense(machine, label)
     return machine
 
@@ -211,28 +206,6 @@ def _value(value: object) -> str:
         return "[" + ", ".join(_value(item) for item in value) + "]"
     # JSON writes numbers, booleans and strings as TOML does.
     return msgspec.json.encode(value).decode()
-
-
-def _sentence(complaint: str) -> str:
-    """Turn msgspec's words into ours: the entry first, then what is wrong with it."""
-    text, _, where = complaint.partition(" - at `$")
-    entry = where.rstrip("`").lstrip(".")
-    missing = re.fullmatch(r"Object missing required field `(.+)`", text)
-    if missing:
-        return f"{'.'.join(filter(None, (entry, missing[1])))} is missing"
-    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", text)
-    if unknown:
-        return f"{'.'.join(filter(None, (entry, unknown[1])))} is not an entry of a machine profile"
-    bound = re.fullmatch(r"Expected `(?:float|int)` (.+)", text)
-    if bound:
-        return f"{entry} must be {_bound(bound[1])}"
-    return f"{entry or 'the file'}: {text[:1].lower()}{text[1:]}"
-
-
-def _bound(comparison: str) -> str:
-    sign, _, value = comparison.partition(" ")
-    words = {">": "greater than", ">=": "at least", "<": "less than", "<=": "at most"}
-    return f"{words.get(sign, sign)} {float(value):g}"
 
 
 def _check_sense(machine: Machine, label: str) -> None:

@@ -5,7 +5,6 @@ import csv
 import difflib
 import math
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
@@ -17,6 +16,7 @@ import numpy as np
 
 from freecad_camtwin.errors import ProfileError
 from freecad_camtwin.twin.base.arrays import Floats
+from freecad_camtwin.twin.base.toml import decode_toml
 
 #: Radial and axial coefficients as shares of the tangential ones, for materials of which only those are known: the
 #: medians of the linear-edge sets in ``data/materials.csv`` that have them.
@@ -115,10 +115,7 @@ def read_materials(path: Path) -> Mapping[str, Material]:
             return _table(csv.DictReader(text.splitlines()), path.name)
         except csv.Error as error:
             raise ProfileError(f"{path.name} is no table: {error}") from error
-    try:
-        entries = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"{path.name} is not TOML: {error}") from error
+    entries = decode_toml(text, dict[str, Any], path.name)
     for key, entry in entries.items():
         if not isinstance(entry, dict):
             raise ProfileError(f"{path.name}: {key!r} is not a material; write one table [NAME] per material")

@@ -16,7 +16,6 @@ The words are MTConnect's where it has one (``QUANTITIES`` and ``Meaning`` say w
 """
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +26,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from freecad_camtwin.errors import ProfileError
+from freecad_camtwin.twin.base.toml import decode_toml
 from freecad_camtwin.twin.signals import units
 
 
@@ -181,12 +181,7 @@ def read_signals(path: str | Path) -> SignalMap:
 
 def decode_signals(text: bytes, label: str) -> SignalMap:
     """Read a map from TOML text; ``label`` names it in errors."""
-    try:
-        found = msgspec.toml.decode(text, type=SignalMap)
-    except msgspec.ValidationError as error:
-        raise ProfileError(f"signal map {label}: {_sentence(str(error))}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ProfileError(f"signal map {label} is not TOML: {error}") from error
+    found = decode_toml(text, SignalMap, f"signal map {label}", noun="a signal map", words=Meaning)
     return check_signals(found, label)
 
 
@@ -226,19 +221,6 @@ def _faults_of(signal: Signal) -> Iterator[str]:
     elif not units.is_unit_of(signal.unit, ours):
         known = units.convertible_units(ours)
         yield f"{signal.item!r}: {signal.unit!r} is no unit of {signal.meaning}; known are {known}"
-
-
-def _sentence(complaint: str) -> str:
-    """Turn msgspec's words into ours: the entry first, then what is wrong with it."""
-    text, _, where = complaint.partition(" - at `$")
-    entry = where.rstrip("`").lstrip(".")
-    if text.startswith("Invalid enum value"):
-        return f"{entry}: {text.removeprefix('Invalid enum value ')} is none of {', '.join(Meaning)}"
-    match = re.fullmatch(r"Object (missing required|contains unknown) field `(.+)`", text)
-    if match:
-        name = ".".join(filter(None, (entry, match[2])))
-        return f"{name} is missing" if match[1].startswith("missing") else f"{name} is not an entry of a signal map"
-    return f"{entry or 'the file'}: {text[:1].lower()}{text[1:]}"
 
 
 def encode_signals(signals: SignalMap) -> bytes:
