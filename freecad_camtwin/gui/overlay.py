@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pivy import coin
 
-from freecad_camtwin.twin.base.arrays import Floats
+from freecad_camtwin.twin.base.arrays import Floats, Ints
 
 _WIDTH_PIXELS = 2
 
