@@ -54,3 +54,10 @@ def test_rows_that_come_after_later_ones_change_nothing_of_them():
     assert_array_equal(late.time, plain.time)
     for name, column in plain.values.items():
         assert_array_equal(late.values[name], column)
+
+
+def test_what_a_late_row_says_does_not_hold_for_the_rows_after_it():
+    """Where a row has no number for an item, the newest number before it holds: not the one that came last."""
+    said = [rows(0, 100), rows(40, 20), Samples.row(START + 0.2, {"row": 200.0})]
+    kept = joined([block.columns for block in blocks_of(*said)])
+    assert (kept.values["line"][-1], kept.values["power"][-1]) == (200.0, 99.0)
