@@ -73,3 +73,16 @@ def test_the_look_ahead_can_always_brake():
     ))  # fmt: skip
     assert (last[:-1] ** 2 <= last[1:] ** 2 + 2 * pull[1:] * length[1:] + 1e-6).all()
     assert last[-1] == 0.0
+
+
+@pytest.mark.parametrize("length", [0.001, 0.005, 0.02])
+def test_no_move_takes_less_than_a_servo_cycle(length):
+    """At 50 mm/s a move of 5 µm would last a tenth of a cycle: the planner looks at one move a cycle, and no more."""
+    moves = 60
+    points = np.zeros((moves + 1, 3))
+    points[:, 0] = length * np.arange(moves + 1)
+    queue, legs, peaks = run(points, 50.0, 2.0)
+    assert len(queue) == moves
+    assert peaks.max() <= length / CYCLE * 1.0001
+    assert moves * CYCLE <= legs[-1, linuxcnc_tables.LEG_TIME] <= (moves + 20) * CYCLE
+    assert legs[-1, linuxcnc_tables.LEG_WAY] == pytest.approx(points[-1, 0])
