@@ -45,3 +45,16 @@ def test_a_ball_may_follow_a_slope_of_30_degrees_and_a_flat_end_hardly_any(shape
     engagement = cuts.engagement(0.0, 1.0, 1.0, plunge=np.sin(np.radians(slope)), radius=5.0)
     model = LoadModel(engagement, job, find_material("6061"))
     assert Cut(job, engagement, model).sinks.tolist() == [sinks]
+
+
+@pytest.mark.parametrize("ae", [0.001, 0.1, 0.49, 0.5, 0.51, 2.0, 5.0])
+def test_chips_are_reckoned_no_thinner_than_at_a_twentieth_of_the_diameter(ae):
+    """h = 2·fz·√(ae/dc·(1 - ae/dc)) below dc/2: at ae = 5 % a feed of 2.3 times the chip's own, and never more."""
+    dc = 10.0
+    arc = np.arccos(1 - 2 * ae / dc)
+    job = cuts.job(cuts.end_mill(dc=dc))
+    engagement = cuts.engagement(0.0, arc, 1.0, radius=dc / 2)
+    (thickness,) = Cut(job, engagement, LoadModel(engagement, job, find_material("6061"))).thickness
+    share = max(ae / dc, 0.05)
+    assert thickness == pytest.approx(2 * np.sqrt(share * (1 - share)), rel=1e-6)
+    assert 1 / thickness <= 2.3

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Every figure of a run is what paper and pencil say of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import hand_made
+from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.alignment.lag import Correction
 from freecad_camtwin.twin.runs.execution import make_executions
 from freecad_camtwin.twin.runs.summary import summary
@@ -215,3 +218,42 @@ def test_the_ratio_is_that_of_the_cut_and_not_of_what_is_too_faint_to_measure():
     made, told = hand_made.with_faint_cuts()
     face, side = (operation.loads["power"] for operation in execution(told, made).operations)
     assert (face.ratio, side.ratio) == pytest.approx((1.2, 0.8))
+
+
+def fitted(placed, confidence):
+    """A run that names no path; so much of what moved has a place, and so surely."""
+    made, told = hand_made.package(), hand_made.columns()
+    off = 0.1 * np.sqrt(-2 * np.log(confidence))
+    found = hand_made.placed(made, told, distance=float(off))
+    lost = np.zeros(told.rows, bool)
+    lost[1 : 1 + round((1 - placed) * (told.rows - 1))] = True  # the first row has not moved yet
+    nowhere = {name: np.where(lost, -1, getattr(found, name)) for name in ("executed", "move", "operation", "step")}
+    found = replace(found, way=np.where(lost, np.nan, found.way), **nowhere)
+    return make_executions(made, hand_made.run(made, told, toolpath_hash=None), alignment=found)
+
+
+@pytest.mark.parametrize(("placed", "confidence"), [(0.62, 0.9), (1.0, 0.42), (0.62, 0.42)])
+def test_a_run_that_names_no_path_is_kept_where_it_fits(placed, confidence):
+    (only,) = fitted(placed, confidence)
+    assert any("it was judged by how it fits" in note for note in only.notes)
+
+
+@pytest.mark.parametrize(("placed", "confidence"), [(0.58, 0.9), (1.0, 0.38)])
+def test_a_run_that_names_no_path_is_refused_with_its_figures_where_it_does_not_fit(placed, confidence):
+    sentence = (
+        rf"{100 * placed:.0f} % of its samples have a place on it, with a confidence of {confidence:.2f};.* refused"
+    )
+    with pytest.raises(InputError, match=sentence):
+        fitted(placed, confidence)
+
+
+def test_a_run_along_another_path_or_program_is_refused_however_well_it_fits():
+    made = hand_made.package(program_sha256="d" * 64)
+    told = hand_made.columns()
+    found = hand_made.placed(made, told)
+    for said in ({"toolpath_hash": "f" * 64}, {"toolpath_hash": None, "program_hash": "e" * 64}):
+        with pytest.raises(InputError, match="they cannot be compared"):
+            make_executions(made, hand_made.run(made, told, **said), alignment=found)
+    for said in ({}, {"toolpath_hash": None, "program_hash": "d" * 64}):
+        (only,) = make_executions(made, hand_made.run(made, told, **said), alignment=found)
+        assert only.notes == ()
