@@ -8,7 +8,7 @@ MATRIX ?= 1.0 1.1
 export LC_ALL := C.UTF-8
 python := .venv/bin/python
 
-.PHONY: help demo demo-live test test-matrix bench faults lint format compatibility roots clean
+.PHONY: help demo demo-live test test-matrix bench faults mutants lint format compatibility roots clean
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' Makefile | sed -E 's/^([a-z%-]+):.*## (.*)/\1\t\2/; s/%/NAME/' | expand -t 16
 
@@ -49,6 +49,11 @@ format: .venv/ready ## format the code and mend what ruff can mend
 faults: .venv/ready ## every fault of network, machine and computer, done to a recorder: what was lost, and why
 	@.ci/system broker
 	@PYTHONPATH=.:kernels:tests $(python) -m faults.run
+
+mutants: .venv/ready ## one change at a time in a sample of the code: how many does no test notice? build/mutants.json
+	@.ci/system freecad controller store broker certificates
+	@.ci/peers >/dev/null
+	@PYTHONPATH=.:kernels:tests $(python) -m mutants.run
 
 compatibility: .venv/ready ## every document at hand in FreeCAD 0.20, 1.0 and 1.1: docs/compatibility.md
 	@.ci/system freecad
