@@ -55,6 +55,13 @@ def test_any_bytes_are_said_or_refused(payload):
         assert not isinstance(each, Samples) or np.isfinite(each.time).all()
 
 
+@pytest.mark.parametrize("value", ["mill", None, True, -1, 2.5, b"bytes"])
+def test_messagepack_is_an_object_or_a_list_and_nothing_smaller(value):
+    # A single byte of text, such as 'ÿ' in an old encoding, is a number or a word to MessagePack.
+    with pytest.raises(PayloadError, match="neither text nor JSON nor MessagePack"):
+        said("t", msgspec.msgpack.encode(value))
+
+
 @given(blocks.filter(lambda block: block.values.size), st.data())
 def test_a_cut_batch_is_refused(block, data):
     payload = encode_batch(block)

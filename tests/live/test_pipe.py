@@ -2,6 +2,7 @@
 """What goes into a pipe of live data comes out of it; a slow reader loses the oldest and nothing else."""
 
 import os
+import select
 import time
 
 import numpy as np
@@ -73,6 +74,18 @@ def ends():
             os.close(end)
         except OSError:  # the test has closed it
             continue
+
+
+def test_rows_are_told_when_they_come_and_not_at_the_next_beat(ends, monkeypatch):
+    monkeypatch.setattr(pipes, "BEAT", 10 * PATIENCE)
+    reader, writer = ends
+    pipe = Pipe(writer)
+    time.sleep(0.2)  # by now it waits for its beat
+    pipe.put(Block(numbered(0, 3)), State(rows=3))
+    assert select.select([reader], [], [], PATIENCE)[0]
+    (frame,) = Frames().take(os.read(reader, LONGEST))
+    assert_array_equal(frame.rows.column("row"), [0, 1, 2])
+    pipe.end()
 
 
 def test_a_reader_that_sleeps_loses_the_oldest_rows_and_is_told_how_many(ends, monkeypatch):

@@ -25,7 +25,7 @@ from mutants.tree import CHECKOUT, Ring, Tree
 
 SOURCES = ("kernels", "freecad_camtwin")
 KERNELS = "kernels/camtwin_kernels"
-_LONGEST = 1800.0  # s, one folder
+_LONGEST = 3600.0  # s, one folder
 #: Sources that a process of its own runs, which no coverage follows, and the source that starts it.
 _STARTED_BY = {
     "freecad_camtwin/document/child.py": "freecad_camtwin/cli/freecad.py",
@@ -123,15 +123,15 @@ def _module(path: str) -> str:
     return path.removeprefix("kernels/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def measured(trees: list[Tree], rings: Iterable[Ring]) -> Map:
-    """Run all tests of these rings, and return what each of them runs."""
+def measured(trees: list[Tree], rings: Iterable[Ring], only: list[str]) -> Map:
+    """Run all tests of these rings, or ``only`` those of some folders, and return what each of them runs."""
     cache = Path(os.environ.get("CAMTWIN_CACHE") or Path.home() / ".cache" / "camtwin") / "mutants"
     cache.mkdir(parents=True, exist_ok=True)
     free: SimpleQueue[Tree] = SimpleQueue()
     for tree in trees:
         free.put(tree)
 
-    def measure(job: tuple[Ring, str]) -> Folder:
+    def measure(job: tuple[Ring, str]) -> Folder | None:
         tree = free.get()
         try:
             return _measured(tree, cache, *job)
@@ -139,7 +139,8 @@ def measured(trees: list[Tree], rings: Iterable[Ring]) -> Map:
             free.put(tree)
 
     with ThreadPoolExecutor(len(trees)) as pool:
-        return Map(list(pool.map(measure, [job for ring in rings for job in _jobs(ring)])))
+        jobs = [job for ring in rings for job in _jobs(ring) if not only or job[1] in only]
+        return Map([folder for folder in pool.map(measure, jobs) if folder is not None])
 
 
 def _jobs(ring: Ring) -> Iterator[tuple[Ring, str]]:
@@ -155,20 +156,21 @@ def _jobs(ring: Ring) -> Iterator[tuple[Ring, str]]:
         yield ring, folder
 
 
-def _measured(tree: Tree, cache: Path, ring: Ring, folder: str) -> Folder:
+def _measured(tree: Tree, cache: Path, ring: Ring, folder: str) -> Folder | None:
     place = cache / f"{ring.value}-{folder.replace('/', '-')}-{_key(folder)}"
     if not place.is_dir():
         for old in cache.glob(f"{ring.value}-{folder.replace('/', '-')}-" + "?" * 12):
             shutil.rmtree(old, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix=".measuring-") as working:
-            _measure(tree, Path(working), ring, folder)
-            os.replace(working, place)
-            Path(working).mkdir()
+            if not _measure(tree, Path(working), ring, folder):
+                return None
+            (Path(working) / "done").rename(place)
     noted = json.loads((place / "tests.json").read_text())
     return Folder(ring, noted["seconds"], Path(noted["tree"]), place / "coverage")
 
 
-def _measure(tree: Tree, working: Path, ring: Ring, folder: str) -> None:
+def _measure(tree: Tree, working: Path, ring: Ring, folder: str) -> bool:
+    """Run the tests of a folder, and put what they run into ``working/done``; False if that fails as a whole."""
     settings = tree.folder.with_suffix(".coveragerc")
     settings.write_text(_SETTINGS.format(data=working / "parts" / "coverage", tree=tree.folder))
     (working / "parts").mkdir()
@@ -188,15 +190,21 @@ def _measure(tree: Tree, working: Path, ring: Ring, folder: str) -> None:
         CAMTWIN_MUTANTS_COVERAGE=str(only),
     )
     if not ending.seconds:
-        raise SystemExit(f"The tests of {folder} do not run:\n{ending.printed}")
+        why = ending.printed[-2000:] if ending.code is not None else f"they take longer than {_LONGEST:g} s"
+        print(f"{folder} is left out: its tests do not run ({ring.value}): {why}", flush=True)
+        return False
     for name in ending.failed:
         print(f"fails without any mutation, and is left out: {name}", flush=True)
-    joined = coverage.Coverage(data_file=str(working / "coverage"), config_file=str(settings))
-    joined.combine([str(working / "parts")])
-    joined.save()
-    shutil.rmtree(working / "parts")
+    (working / "done").mkdir()
+    joined = coverage.CoverageData(str(working / "done" / "coverage"))
+    for part in sorted((working / "parts").iterdir()):
+        data = coverage.CoverageData(str(part))
+        data.read()
+        joined.update(data)
+    joined.write()
     passed = {name: seconds for name, seconds in ending.seconds.items() if name not in ending.failed}
-    (working / "tests.json").write_text(json.dumps({"tree": str(tree.folder), "seconds": passed}))
+    (working / "done" / "tests.json").write_text(json.dumps({"tree": str(tree.folder), "seconds": passed}))
+    return True
 
 
 def _key(folder: str) -> str:

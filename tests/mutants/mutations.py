@@ -50,6 +50,7 @@ class Mutation:
     path: str  #: of the source, from the root of the checkout
     first: int  #: the first line of the statement, or of the head of an ``if`` or a loop
     last: int
+    line: str  #: the text of the first line
     kind: str
     before: str  #: the expression or statement that is replaced, on one line
     after: str
@@ -69,8 +70,9 @@ def mutations(path: str, source: bytes) -> list[Mutation]:
 class _Mutator:
     def __init__(self, path: str, source: bytes) -> None:
         self._path = path
+        self._lines = source.splitlines(keepends=True)
         self._starts = [0]
-        for line in source.splitlines(keepends=True):
+        for line in self._lines:
             self._starts.append(self._starts[-1] + len(line))
 
     def in_body(self, body: list[ast.stmt], *, in_function: bool) -> Iterator[Mutation]:
@@ -117,6 +119,7 @@ class _Mutator:
             path=self._path,
             first=statement.lineno,
             last=last,
+            line=self._lines[statement.lineno - 1].decode().strip(),
             kind=kind,
             before=ast.unparse(node),
             after=f"({after})" if isinstance(node, ast.expr) else after,
@@ -138,7 +141,8 @@ def _is_left_alone(statement: ast.stmt) -> bool:
 
 
 def _is_nothing(value: ast.expr | None) -> bool:
-    return value is None or (isinstance(value, ast.Constant) and value.value is None)
+    """Tell whether None would be the same, or be taken for it: False has its own change."""
+    return value is None or (isinstance(value, ast.Constant) and (value.value is None or value.value is False))
 
 
 def _blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:

@@ -6,13 +6,13 @@ one command for every mutant, whereas ours need the tests that run the line, ker
 """
 
 import argparse
+import hashlib
 import json
 import os
-import random
 import tempfile
 import time
 import tomllib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -51,16 +51,21 @@ class Verdict:
 
 
 def sample(package: str, count: int, seed: int) -> list[Mutation]:
-    """Return ``count`` mutations of a package, no two in one statement; a larger sample begins with the smaller one."""
-    everything = [
-        mutation
-        for source in sorted((CHECKOUT / package).rglob("*.py"))
-        for mutation in mutations(str(source.relative_to(CHECKOUT)), source.read_bytes())
-    ]
-    random.Random(f"{seed} {package}").shuffle(everything)
+    """Return ``count`` mutations of a package, no two in one statement.
+
+    A mutation's place in the draw depends on its own words alone: a change of the code elsewhere leaves the sample as
+    it is, and a larger sample begins with the smaller one.
+    """
+    places: dict[str, Mutation] = {}
+    for source in sorted((CHECKOUT / package).rglob("*.py")):
+        repeated: Counter[str] = Counter()
+        for mutation in mutations(str(source.relative_to(CHECKOUT)), source.read_bytes()):
+            words = f"{seed} {mutation.path} {mutation.kind} {mutation.before} {mutation.after}"
+            repeated[words] += 1
+            places[hashlib.sha256(f"{words} {repeated[words]}".encode()).hexdigest()] = mutation
     chosen: dict[tuple[str, int], Mutation] = {}
-    for mutation in everything:
-        chosen.setdefault((mutation.path, mutation.first), mutation)
+    for place in sorted(places):
+        chosen.setdefault((places[place].path, places[place].first), places[place])
         if len(chosen) == count:
             break
     return list(chosen.values())
@@ -89,7 +94,7 @@ class Trial:
 
     def verdict(self, mutation: Mutation) -> Verdict:
         """Run the tests that may notice a mutation until one does."""
-        proof = next((known["proof"] for known in self._equivalent if _is_same(known, mutation)), None)
+        proof = next((known["proof"] for known in self._equivalent if is_same(known, mutation)), None)
         if proof is not None:
             return Verdict(mutation, None, 0, 0.0, proof)
         tree, began = self._free.get(), time.monotonic()
@@ -181,8 +186,15 @@ def rings_of(path: str) -> tuple[Ring, ...]:
     return (Ring.COMPILED,)
 
 
-def _is_same(known: dict[str, str], mutation: Mutation) -> bool:
-    return (known["path"], known["before"], known["after"]) == (mutation.path, mutation.before, mutation.after)
+def equivalents() -> list[dict[str, str]]:
+    """Return the mutants that are proven to change nothing."""
+    noted: list[dict[str, str]] = tomllib.loads(Path(__file__).with_name("equivalent.toml").read_text())["mutant"]
+    return noted
+
+
+def is_same(known: dict[str, str], mutation: Mutation) -> bool:
+    """Tell whether a mutation is the one that a proof is about."""
+    return all(known[name] == getattr(mutation, name) for name in ("path", "line", "before", "after"))
 
 
 def _line(verdict: Verdict) -> str:
@@ -198,7 +210,7 @@ def _report(verdicts: list[Verdict], seed: int, began: float) -> int:
     proven = [verdict for verdict in verdicts if verdict.proof]
     for verdict in sorted(survivors, key=lambda verdict: (verdict.mutation.path, verdict.mutation.first)):
         print(f"\n{verdict.mutation.path}:{verdict.mutation.first} ({verdict.mutation.kind}), {verdict.tests} tests")
-        print(f"    - {verdict.mutation.before}\n    + {verdict.mutation.after}")
+        print(f"    {verdict.mutation.line}\n    - {verdict.mutation.before}\n    + {verdict.mutation.after}")
     percent = 100 * len(survivors) / max(1, len(verdicts))
     noted = {
         "seed": seed,
@@ -221,8 +233,9 @@ def main() -> int:
     parser.add_argument("--package", action="append", choices=PACKAGES, help="only of these packages")
     parser.add_argument("--survivors", action="store_true", help="those that build/mutants.json says survived")
     parser.add_argument(
-        "--tests", action="append", default=[], help="run these files of tests, instead of what covers a line"
+        "--tests", action="append", default=[], help="run these tests, instead of those that run the line"
     )
+    parser.add_argument("--folder", action="append", default=[], help="run tests of these folders only")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     began = time.monotonic()
@@ -232,12 +245,11 @@ def main() -> int:
     else:
         packages = shares(options.count, tuple(options.package or PACKAGES))
         chosen = [mutation for package, count in packages.items() for mutation in sample(package, count, options.seed)]
-    equivalent = tomllib.loads(Path(__file__).with_name("equivalent.toml").read_text()).get("mutant", [])
     with tempfile.TemporaryDirectory(prefix="camtwin-mutants-", ignore_cleanup_errors=True) as scratch:
         trees = [Tree(Path(scratch) / f"tree-{at}") for at in range(options.workers)]
         rings = dict.fromkeys(ring for mutation in chosen for ring in rings_of(mutation.path))
-        covering = Map([]) if options.tests else measured(trees, rings)
-        trial = Trial(trees, covering, options.tests, equivalent)
+        covering = Map([]) if options.tests else measured(trees, rings, options.folder)
+        trial = Trial(trees, covering, options.tests, equivalents())
         with ThreadPoolExecutor(len(trees)) as pool:
             verdicts = list(pool.map(trial.verdict, chosen))
     return _report(verdicts, options.seed, began)

@@ -6,7 +6,8 @@ import ast
 import pytest
 
 from mutants.mutations import mutations
-from mutants.run import PACKAGES, sample, shares
+from mutants.run import PACKAGES, equivalents, is_same, sample, shares
+from mutants.tree import CHECKOUT
 
 LEFT_ALONE = """
 '''A module of 3 things.'''
@@ -75,3 +76,10 @@ def test_every_package_has_its_share_of_the_sample():
     divided = shares(160, PACKAGES)
     assert sum(divided.values()) == 160
     assert min(divided.values()) >= 12
+
+
+def test_every_mutant_that_is_said_to_change_nothing_exists_and_has_its_proof():
+    for known in equivalents():
+        source = (CHECKOUT / known["path"]).read_bytes()
+        assert any(is_same(known, mutation) for mutation in mutations(known["path"], source)), known
+        assert known["proof"].endswith(".")

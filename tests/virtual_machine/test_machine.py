@@ -17,10 +17,12 @@ from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.cycle_time.motion import schedule
 from freecad_camtwin.twin.package.package import make_package
 from freecad_camtwin.twin.shop.machine import Overheads, read_machine
+from freecad_camtwin.twin.shop.material import find_material
 from freecad_camtwin.twin.signals.columns import to_columns
 from freecad_camtwin.twin.signals.discovery import propose_signals
 from freecad_camtwin.twin.signals.observation import Event, Samples
 from freecad_camtwin.virtual_machine.machine import VIRTUAL_ITEMS, VirtualMachine, spoken
+from freecad_camtwin.virtual_machine.motion import MOST
 from freecad_camtwin.virtual_machine.show import Pace, Show
 from freecad_camtwin.virtual_machine.truth import Truth
 from observing import PATIENCE, numbers, until, words
@@ -146,6 +148,45 @@ def test_it_obeys_a_feed_override_and_refuses_what_it_cannot_do(package):
     heard = words(told, "command")
     assert heard[0] == "feed_override 50 by test: done"
     assert heard[4] == "spindle 1 by test: it has no spindle"
+
+
+def test_at_half_the_feed_a_cut_draws_less_power_by_the_exponent_of_its_material(package):
+    steel = find_material("C45")
+    told, machine = run(replace(package, material=steel), commands=[(0.0, "feed_override", 50)])
+    assert machine.refused == []
+    columns = to_columns(propose_signals(VIRTUAL_ITEMS).signals, told)
+    spindle = package.machine.spindle
+    net = (columns.column("power") - spindle.idle_power) * spindle.efficiency
+    predicted = align(package, columns).predicted("power")
+    steady = (predicted > 0) & (np.abs(columns.column("feed") - 5.0) < 1e-6)
+    assert steady.sum() > 100
+    # Kienzle: a chip half as thick has a specific cutting force that is 2^mc times as large.
+    np.testing.assert_allclose(net[steady], predicted[steady] * 0.5 ** (1 - steel.mc), rtol=0.02)
+
+
+@pytest.mark.parametrize(("number", "told_as"), [(7, 7.0), (0, 1.0)])
+def test_a_tool_without_a_number_is_told_by_its_place_in_the_list(package, number, told_as):
+    tools = tuple(replace(tool, number=number) for tool in package.job.tools)
+    told, _ = run(replace(package, job=replace(package.job, tools=tools)))
+    assert set(column(told, "tool")[1]) == {told_as}
+
+
+def test_a_move_in_the_first_line_of_a_program_has_a_line(package):
+    program = package.lines.program
+    first = replace(program, line=program.line - program.line.min() + 1)
+    told, _ = run(replace(package, lines=replace(package.lines, program=first)))
+    assert column(told, "line")[1].min() == 1
+
+
+def test_an_override_may_be_as_low_and_as_high_as_is_said_and_no_further(package):
+    def refusals(*values):
+        machine = VirtualMachine(package, CLEAN, begin=BEGIN)
+        for value in values:
+            machine.obey(Command("feed_override", value, "test"))
+        return len(machine.refused)
+
+    assert refusals(0, 100 * MOST) == 0
+    assert refusals(-1, 100 * MOST + 1) == 2
 
 
 def test_what_it_says_means_itself():

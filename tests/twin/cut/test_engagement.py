@@ -9,7 +9,7 @@ import pytest
 
 from freecad_camtwin.errors import StockError, ToolError
 from freecad_camtwin.twin.cut.engagement import Engagement, default_cell, engage
-from freecad_camtwin.twin.cut.height_field import HeightField, memory_estimate
+from freecad_camtwin.twin.cut.height_field import TALLEST, HeightField, memory_estimate
 from freecad_camtwin.twin.job.job import Stock
 from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.job.toolpath import EventKind, MoveKind, PathEvent
@@ -204,6 +204,16 @@ def test_a_cell_too_fine_for_the_memory_is_refused_with_the_estimate_before_it_i
     assert 390e6 < estimate < 450e6
     with pytest.raises(StockError, match=rf"takes {estimate / 1e6:.0f} MB and 300 MB may be used"):
         HeightField.of(stock, 0.05, memory_limit=300_000_000)
+
+
+def test_stock_as_tall_as_can_be_is_taken_and_taller_one_is_refused() -> None:
+    def stock(tall: float) -> Stock:
+        return Stock((0.0, 0.0, 0.0), (10.0, 10.0, tall))
+
+    field = HeightField.of(stock(TALLEST), cell=1.0)
+    assert field.volume == pytest.approx(100.0 * TALLEST, rel=1e-6)
+    with pytest.raises(StockError, match="more than the 1000 mm"):
+        HeightField.of(stock(TALLEST + 0.1), cell=1.0)
 
 
 def test_the_default_cell_follows_the_smallest_cutter_and_the_stock() -> None:

@@ -36,6 +36,15 @@ def test_an_unknown_word_is_refused_with_its_neighbours(word, near):
         find_material(word)
 
 
+@pytest.mark.parametrize("word", ["", "unobtainium", "alumin", "carbon stee", "60"])
+def test_no_more_than_four_neighbours_are_named(word):
+    with pytest.raises(ProfileError) as raised:
+        find_material(word)
+    neighbours = str(raised.value).partition("near it are ")[2].split(", ")
+    assert 1 <= len(neighbours) <= 4
+    assert set(neighbours) <= set(materials())
+
+
 @pytest.mark.parametrize("word", ["", "???", "unobtainium"])
 def test_nonsense_is_refused_too(word):
     with pytest.raises(ProfileError, match="no material is called"):
