@@ -22,7 +22,7 @@ from freecad_camtwin.twin.alignment.places import Places
 from freecad_camtwin.twin.cut.limits import OperationLimits
 from freecad_camtwin.twin.job.job import Job, Operation
 from freecad_camtwin.twin.package.line_map import identity
-from freecad_camtwin.twin.package.package import Package, Steps
+from freecad_camtwin.twin.package.package import Package, PredictedSteps
 from freecad_camtwin.twin.shop.machine import read_machine
 from freecad_camtwin.twin.signals.columns import Columns
 from freecad_camtwin.twin.signals.run import Run
@@ -52,7 +52,7 @@ def package(**other):
         "power": np.array([POWERS.get(move, 0.0) for move in range(6)]),
     }  # fmt: skip
     unknown = {name: np.full(6, np.nan) for name in ("torque", "force", "h_ex", "deflection")}
-    steps = Steps(**of_steps, **unknown, integrals=np.zeros((6, 4, 6), np.float32))
+    steps = PredictedSteps(**of_steps, **unknown, integrals=np.zeros((6, 4, 6), np.float32))
     mill = read_machine("vmc")
     mill = structs.replace(mill, name="mill", spindle=structs.replace(mill.spindle, efficiency=0.8))
     start = np.concatenate([[0.0], np.cumsum(PREDICTED)[:-1]])

@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 from freecad_camtwin.publishers.protocol import Command
 
 #: Bytes of a command; a longer one is none.
-_LONGEST = 4096
+LONGEST_COMMAND = 4096
 _NAME = re.compile(r"[a-z][a-z_]{0,39}")
 
 
@@ -52,7 +52,7 @@ def read_command(asked: Asked) -> Command:
     """Return a command that may be passed on; Refused, with the reason, where it may not."""
     if asked.retained:
         raise Refused("a retained command is not followed: nobody knows when it was meant")
-    if len(asked.payload) > _LONGEST or not _NAME.fullmatch(asked.name):
+    if len(asked.payload) > LONGEST_COMMAND or not _NAME.fullmatch(asked.name):
         raise Refused("it is no camtwin.command/1")
     try:
         said = _payloads.decode(asked.payload)

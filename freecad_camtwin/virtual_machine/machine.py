@@ -18,7 +18,7 @@ from freecad_camtwin.twin.base.arrays import Floats, Ints
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import Event, Observation, Samples
-from freecad_camtwin.virtual_machine.motion import _LEAST, _MOST, Progress
+from freecad_camtwin.virtual_machine.motion import LEAST_OVERRIDE, MOST_OVERRIDE, Progress
 from freecad_camtwin.virtual_machine.truth import Truth
 
 #: Rows of a block.
@@ -108,8 +108,8 @@ class VirtualMachine:
         why = ""
         if command.name != FEED_OVERRIDE:
             why = f"it has no {command.name}"
-        elif not 100 * _LEAST <= command.value <= 100 * _MOST:
-            why = f"a feed override of {command.value:g} % is not between {_LEAST:.0%} and {_MOST:.0%}"
+        elif not 100 * LEAST_OVERRIDE <= command.value <= 100 * MOST_OVERRIDE:
+            why = f"a feed override of {command.value:g} % is not between {LEAST_OVERRIDE:.0%} and {MOST_OVERRIDE:.0%}"
         elif command.value != 100 * self.progress.override:
             self.progress.turn(command.value / 100)
         self.refused += [why] if why else []

@@ -15,7 +15,7 @@ from freecad_camtwin.twin.job.geometry import points_along
 from freecad_camtwin.twin.package.package import Package
 
 #: The feed override that the machine follows, as a share; 0 holds it.
-_LEAST, _MOST = 0.0, 2.0
+LEAST_OVERRIDE, MOST_OVERRIDE = 0.0, 2.0
 
 
 class Progress:
@@ -49,7 +49,7 @@ class Progress:
         return max(found.total, float(found.legs.time[-1]) + found.smoothing)
 
     def turn(self, override: float) -> None:
-        """Set the feed override, a share from ``LEAST`` to ``MOST``."""
+        """Set the feed override, a share from ``LEAST_OVERRIDE`` to ``MOST_OVERRIDE``."""
         self.override = override
         if not override:
             return

@@ -24,6 +24,7 @@ from camtwin_kernels import stock as tiles
 from camtwin_kernels.engagement import ALONE, CUT_MOVES
 from freecad_camtwin.twin.cut import engagement as twin
 from freecad_camtwin.twin.cut import sweep
+from freecad_camtwin.twin.cut.cutters import cutters_of
 from freecad_camtwin.twin.cut.engagement import engage
 from freecad_camtwin.twin.cut.height_field import HeightField, memory_estimate
 from freecad_camtwin.twin.cut.reduced import reduce
@@ -135,7 +136,7 @@ class Port:
 def kernel_seconds(work, cell):
     """CPU seconds of our kernel alone, as the port does it, and the removed quanta."""
     path, field = work.toolpath, HeightField.of(BLOCK, cell)
-    cutters = twin._cutters(work, [])
+    cutters = cutters_of(work, [])
     moves = twin._divide(path, cutters, field, np.flatnonzero(~path.is_cutting))
     view, cut = field.view(), sweep.empty_cut(np.zeros((int(moves.first[-1]), 1), np.int32))
     scratch = sweep.scratch(len(view.top))

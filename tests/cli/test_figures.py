@@ -66,7 +66,7 @@ def cycle(**other):
     path = replace(job.toolpath, **other)
     job = replace(job, toolpath=path, operations=(replace(face, freecad_time=7.0), side), warnings=("Odd job.",))
     timed = hand_analysis.schedule(warnings=("Odd time.",))
-    return cycle_time.figures(job, timed, SimpleNamespace(name="mill"))
+    return cycle_time.cycle_time_figures(job, timed, SimpleNamespace(name="mill"))
 
 
 def test_figures_of_a_cycle_time():

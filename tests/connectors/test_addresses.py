@@ -8,7 +8,7 @@ import pytest
 from controllers.recorded_agent import RecordedAgent
 from freecad_camtwin import connectors, publishers
 from freecad_camtwin.connectors import Options, open_connector
-from freecad_camtwin.connectors.mtconnect.documents import DocumentError, read
+from freecad_camtwin.connectors.mtconnect.documents import NoMtconnectError, read_document
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.publishers import Spoken, open_publisher
 from freecad_camtwin.twin.signals.observation import Samples
@@ -48,7 +48,7 @@ def test_a_password_is_not_sent_to_an_agent_that_does_not_ask_for_it():
 def test_a_document_with_a_doctype_is_refused_though_it_is_a_whole_one():
     """What a DOCTYPE declares may be expanded without end, or be fetched from elsewhere."""
     whole = b'<MTConnectStreams><Header instanceId="1" nextSequence="7"/><Streams/></MTConnectStreams>'
-    assert read(b'<?xml version="1.0"?>' + whole).next == 7
+    assert read_document(b'<?xml version="1.0"?>' + whole).next == 7
     for doctype in (b"<!DOCTYPE MTConnectStreams>", b'<!DOCTYPE a SYSTEM "file:///etc/passwd">'):
-        with pytest.raises(DocumentError, match="no MTConnect document"):
-            read(b'<?xml version="1.0"?>' + doctype + whole)
+        with pytest.raises(NoMtconnectError, match="no MTConnect document"):
+            read_document(b'<?xml version="1.0"?>' + doctype + whole)

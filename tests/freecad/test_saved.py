@@ -144,7 +144,7 @@ def test_the_run_is_read_and_is_one_along_this_path(opened, name):
     assert run.about.toolpath_hash == obj.ToolpathHash
     stored = json.loads((DOCUMENTS[name].parent / obj.Sidecar).read_text())
     assert run.figures.cycle_time == stored["figures"]["cycle_time"]
-    assert execution.job_of(obj) == job
+    assert execution.job_of_execution(obj) == job
     execution.check_path(job, dict(obj.PathHashes), obj.Source)
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from freecad_camtwin.publishers.commands import LONGEST, Asked, Refused, read_command
+from freecad_camtwin.publishers.commands import LONGEST_COMMAND, Asked, Refused, read_command
 from freecad_camtwin.publishers.protocol import Command
 
 WANTED = b'{"schema": "camtwin.command/1", "value": 80, "sender": "ada"}'
@@ -49,7 +49,7 @@ def test_an_expired_command_is_refused_whichever_of_its_expiries_has_passed(of_p
         b"", b"80", b"null", b"[]", b"{}", WANTED[:-1], WANTED + b"}", b"\xff" + WANTED,
         WANTED.replace(b"/1", b"/2"), WANTED.replace(b"80", b'"80"'), WANTED.replace(b"80", b"null"),
         WANTED.replace(b'"value": 80, ', b""), WANTED.replace(b'"sender"', b'"sonder"'),
-        WANTED.replace(b"ada", b"a" * 101), WANTED.replace(b"}", b', "expires": -1}'), WANTED + b" " * LONGEST,
+        WANTED.replace(b"ada", b"a" * 101), WANTED.replace(b"}", b', "expires": -1}'), WANTED + b" " * LONGEST_COMMAND,
     ],
 )  # fmt: skip
 def test_a_malformed_command_is_refused(payload):

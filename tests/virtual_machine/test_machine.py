@@ -22,7 +22,7 @@ from freecad_camtwin.twin.signals.columns import to_columns
 from freecad_camtwin.twin.signals.discovery import propose_signals
 from freecad_camtwin.twin.signals.observation import Event, Samples
 from freecad_camtwin.virtual_machine.machine import VIRTUAL_ITEMS, VirtualMachine, spoken
-from freecad_camtwin.virtual_machine.motion import MOST
+from freecad_camtwin.virtual_machine.motion import MOST_OVERRIDE
 from freecad_camtwin.virtual_machine.show import Pace, Show
 from freecad_camtwin.virtual_machine.truth import Truth
 from observing import PATIENCE, numbers, until, words
@@ -185,8 +185,8 @@ def test_an_override_may_be_as_low_and_as_high_as_is_said_and_no_further(package
             machine.obey(Command("feed_override", value, "test"))
         return len(machine.refused)
 
-    assert refusals(0, 100 * MOST) == 0
-    assert refusals(-1, 100 * MOST + 1) == 2
+    assert refusals(0, 100 * MOST_OVERRIDE) == 0
+    assert refusals(-1, 100 * MOST_OVERRIDE + 1) == 2
 
 
 def test_what_it_says_means_itself():

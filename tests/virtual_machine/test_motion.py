@@ -8,7 +8,7 @@ import pytest
 
 from aligning import package_of
 from freecad_camtwin.errors import InputError
-from freecad_camtwin.twin.job.toolpath import Event, EventKind
+from freecad_camtwin.twin.job.toolpath import EventKind, PathEvent
 from freecad_camtwin.virtual_machine.motion import Progress
 from plan_jobs import job_of, straight_path
 
@@ -20,7 +20,7 @@ DWELL = 2.0
 def package():
     """10 mm, a dwell of two seconds, 10 mm; at 10 mm/s."""
     path = straight_path([(0, 0, 0), (10, 0, 0), (20, 0, 0)], [1, 1], 10.0)
-    return package_of(job_of(replace(path, events=(Event(1, EventKind.DWELL, DWELL),))))
+    return package_of(job_of(replace(path, events=(PathEvent(1, EventKind.DWELL, DWELL),))))
 
 
 def run(package, *turns):

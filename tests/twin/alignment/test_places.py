@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aligning import package_of
-from freecad_camtwin.twin.alignment.follow import SILENCE, doubts_lines, follow, memory
+from freecad_camtwin.twin.alignment.follow import SILENCE, doubts_lines, follow_path, memory
 from freecad_camtwin.twin.alignment.lag import Correction
 from freecad_camtwin.twin.alignment.places import Places, line_state
 from freecad_camtwin.twin.alignment.polyline import CHORD_ERROR
@@ -55,7 +55,7 @@ def test_of_a_path_made_twice_the_pass_that_is_due_is_taken():
     corner = np.searchsorted(line.way, way, side="right") - 1
     points = line.points(corner.astype(np.int32), way)
     time = np.interp(way, line.way, np.append(line.clock, np.nan)[: len(line.way)])
-    _, found, distance = follow(line, time, points, ANYWHERE, 0.3, memory())
+    _, found, distance = follow_path(line, time, points, ANYWHERE, 0.3, memory())
     assert time[len(before)] - time[len(before) - 1] > SILENCE
     assert distance == pytest.approx(np.zeros(len(way)), abs=1e-6)
     assert found == pytest.approx(way, abs=0.01)
@@ -90,7 +90,7 @@ def test_lines_that_positions_contradict_are_doubted_from_then_on(shift):
     reported = (move + shift) % 12 + 1.0
     span = places.by_line(reported, line_state()).span
     held = memory()
-    _, found, _ = follow(places.line, way / 10, places.line.points(move, way), span, 0.3, held)
+    _, found, _ = follow_path(places.line, way / 10, places.line.points(move, way), span, 0.3, held)
     assert doubts_lines(held) == (shift != 0)
     if shift == 0:
         assert found == pytest.approx(way, abs=0.01)
@@ -105,7 +105,7 @@ def test_a_position_that_no_machine_can_have_come_to_is_not_believed(shift):
     points = line.points((way // 10).astype(np.int32), way)
     strange = np.array([100, 101, 300])
     points[strange] = (500.0, -200.0, 90.0)
-    _, found, _ = follow(line, way / 10 + shift, points, ANYWHERE, 0.3, memory())
+    _, found, _ = follow_path(line, way / 10 + shift, points, ANYWHERE, 0.3, memory())
     assert np.isnan(found[strange]).all()
     others = np.setdiff1d(np.arange(len(way)), strange)
     assert found[others] == pytest.approx(way[others], abs=0.01)
@@ -115,6 +115,6 @@ def test_a_machine_that_stays_off_the_path_is_placed_nowhere():
     line = places_of(square(3)).line
     time = np.arange(0.0, 5.0, 0.01)
     points = np.stack([50.0 + 10 * time, 70.0 + 0 * time, 0 * time], axis=1)
-    segment, way, distance = follow(line, time, points, ANYWHERE, 0.3, memory())
+    segment, way, distance = follow_path(line, time, points, ANYWHERE, 0.3, memory())
     assert (segment == -1).all()
     assert np.isnan([way, distance]).all()

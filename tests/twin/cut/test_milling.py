@@ -8,7 +8,7 @@ import pytest
 
 import cuts
 from freecad_camtwin.twin.cut import edge
-from freecad_camtwin.twin.cut.milling import Cut, Milling
+from freecad_camtwin.twin.cut.milling import CutSlices, Milling
 from freecad_camtwin.twin.shop.material import Material, materials
 
 FEEDS = np.concatenate([[0.0], np.geomspace(1e-4, 1.0, 200)])
@@ -18,7 +18,7 @@ def of_slices(*slices, radius=3.0):
     """One horizontal step whose slices lie on each other; each (phi_st, phi_ex, ap)."""
     st, ex, ap = np.array(slices, float).T[:, None]
     area = (ap * radius * (np.cos(st) - np.cos(ex))).sum(axis=1)
-    return Cut(area, np.zeros(1), np.cumsum(ap, axis=1) - ap / 2, ap, st, ex)
+    return CutSlices(area, np.zeros(1), np.cumsum(ap, axis=1) - ap / 2, ap, st, ex)
 
 
 def loads(material, cut, *, flutes=4, helix=0.0):

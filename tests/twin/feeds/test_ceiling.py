@@ -8,7 +8,7 @@ import pytest
 
 import cuts
 from freecad_camtwin.twin.cut.load import LoadModel
-from freecad_camtwin.twin.feeds.ceiling import Cut
+from freecad_camtwin.twin.feeds.ceiling import JobCut
 from freecad_camtwin.twin.job.tool import Shape
 from freecad_camtwin.twin.shop.material import find_material
 
@@ -44,7 +44,7 @@ def test_a_ball_may_follow_a_slope_of_30_degrees_and_a_flat_end_hardly_any(shape
     job = replace(job, toolpath=replace(job.toolpath, cycle=np.array([cycle])))
     engagement = cuts.engagement(0.0, 1.0, 1.0, plunge=np.sin(np.radians(slope)), radius=5.0)
     model = LoadModel(engagement, job, find_material("6061"))
-    assert Cut(job, engagement, model).sinks.tolist() == [sinks]
+    assert JobCut(job, engagement, model).sinks.tolist() == [sinks]
 
 
 @pytest.mark.parametrize("ae", [0.001, 0.1, 0.49, 0.5, 0.51, 2.0, 5.0])
@@ -54,7 +54,7 @@ def test_chips_are_reckoned_no_thinner_than_at_a_twentieth_of_the_diameter(ae):
     arc = np.arccos(1 - 2 * ae / dc)
     job = cuts.job(cuts.end_mill(dc=dc))
     engagement = cuts.engagement(0.0, arc, 1.0, radius=dc / 2)
-    (thickness,) = Cut(job, engagement, LoadModel(engagement, job, find_material("6061"))).thickness
+    (thickness,) = JobCut(job, engagement, LoadModel(engagement, job, find_material("6061"))).thickness
     share = max(ae / dc, 0.05)
     assert thickness == pytest.approx(2 * np.sqrt(share * (1 - share)), rel=1e-6)
     assert 1 / thickness <= 2.3

@@ -10,7 +10,7 @@ import hand_made
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.alignment.lag import Correction
 from freecad_camtwin.twin.runs.execution import make_executions
-from freecad_camtwin.twin.runs.summary import summary
+from freecad_camtwin.twin.runs.summary import execution_properties
 from freecad_camtwin.twin.signals.run import Silence
 
 CORRECTION = Correction(lag=0.02, delay=0.01, bias=(0.1, 0.2, 0.3))
@@ -125,7 +125,7 @@ def test_figures_of_the_moves(measured):
 
 
 def test_the_summary_shows_these_figures_with_their_units(measured):
-    shown = summary(measured)
+    shown = execution_properties(measured)
     figures, power = measured.figures, 150.0
     assert shown["KPI"] == {
         "cycle time [s]": "13",
@@ -152,13 +152,13 @@ def test_the_summary_shows_these_figures_with_their_units(measured):
 
 def test_a_thousand_watts_for_an_hour_are_a_kilowatt_hour():
     told = hand_made.columns(power=np.full(105, 1000.0))
-    shown = summary(execution(told))["KPI"]
+    shown = execution_properties(execution(told))["KPI"]
     assert float(shown["energy [Wh]"]) == pytest.approx(1000 * 13 / 3600, rel=1e-5)
 
 
 def test_what_is_not_known_is_not_in_the_summary():
     told = hand_made.columns(power=None, feed_override=None)
-    shown = summary(execution(hand_made.part(told, slice(None))))
+    shown = execution_properties(execution(hand_made.part(told, slice(None))))
     left_out = {"energy [Wh]", "energy of the cut [Wh]", "feed override [%]"}
     assert not left_out & set(shown["KPI"])
     assert not [name for name in shown["KPI"] if "power" in name]

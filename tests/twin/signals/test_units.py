@@ -7,7 +7,7 @@ import pytest
 
 from freecad_camtwin.errors import ProfileError
 from freecad_camtwin.twin.signals import units
-from freecad_camtwin.twin.signals.columns import apply
+from freecad_camtwin.twin.signals.columns import to_columns
 from freecad_camtwin.twin.signals.observation import Event, Samples
 from freecad_camtwin.twin.signals.signal_map import Meaning, Signal, SignalMap
 
@@ -117,12 +117,12 @@ def test_a_number_that_comes_as_a_word_is_converted_like_one_in_a_row(meaning, c
     word = [Event(1.0, "item", str(theirs)), Samples.row(2.0, {"x": 0.0})]
     row = [Samples.row(2.0, {"x": 0.0, "item": theirs})]
     for observations in (word, row):
-        assert apply(signals, observations).values[column] == pytest.approx([ours], abs=1e-9)
+        assert to_columns(signals, observations).values[column] == pytest.approx([ours], abs=1e-9)
 
 
 def test_scale_and_offset_of_a_word_come_before_its_unit():
     """A sensor that sends tenths of a degree Fahrenheit above freezing: 1800 are 212 °F."""
     tenths = Signal("item", Meaning.TEMPERATURE, "°F", scale=0.1, offset=32.0)
     signals = SignalMap((tenths, Signal("x", Meaning.POSITION_X)))
-    columns = apply(signals, [Event(1.0, "item", "1800"), Samples.row(2.0, {"x": 0.0})])
+    columns = to_columns(signals, [Event(1.0, "item", "1800"), Samples.row(2.0, {"x": 0.0})])
     assert columns.values["temperature"] == pytest.approx([100.0])
