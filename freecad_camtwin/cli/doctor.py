@@ -31,7 +31,8 @@ EXTRAS = {
     "asyncua": ("asyncua", "opc.tcp: addresses"),
     "httpx": ("httpx", "mtconnect+http: addresses"),
     "lxml": ("lxml", "mtconnect+http: addresses"),
-    "pyarrow": ("pyarrow", "export --parquet"),
+    "pyarrow": ("pyarrow", "runs as Parquet: export, compare, import"),
+    "scipy": ("scipy", "machine identify"),
     "psycopg": ("psycopg", "export --postgres"),
 }
 #: FreeCAD versions that the documents' side is tested on.

@@ -4,6 +4,9 @@
 It passes messages on, with or without acknowledgement (QoS 0 and 1), keeps retained ones, and knows wildcards. It has
 no users, no encryption and no memory: what was published while a client was away is gone. It listens on this computer
 alone. For a machine take a real broker.
+
+It is our own because the connectors speak MQTT 5, and the one broker in Python that is kept, amqtt, speaks MQTT 3.1.1
+and would install fifteen other packages. Where mosquitto is installed, the demo takes that instead.
 """
 
 import asyncio

@@ -2,6 +2,9 @@
 """As much of an HTTP server as an agent needs: GET, whole answers and endless ones, over asyncio and h11.
 
 h11 knows the protocol and its bounds; here are the connections. One that is slow, silent or many keeps nobody else.
+
+A server such as uvicorn or aiohttp would be another dependency, while h11 comes with httpx, which the connectors need.
+It would still leave to us what most of this file is: how many connect, how long one may be silent, how much may wait.
 """
 
 import asyncio

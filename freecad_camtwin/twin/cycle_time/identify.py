@@ -3,8 +3,8 @@
 
 The log says where the tool was and when. Its points are laid onto the program's path, which gives the time at which
 the machine passed each of some hundred milestones; the schedule says the same of a guessed machine. The logarithms of
-the machine's numbers are moved until both agree (Gauss and Newton, damped by Levenberg and Marquardt). What the run
-does not tell stays where the guess had it, held by a weak prior, and its wide interval says so:
+the machine's numbers are moved until both agree, by scipy's least squares. What the run does not tell stays where the
+guess had it, held by a weak prior, and its wide interval says so:
 
     covariance = σ²·(JᵀJ + σ²/s²)⁻¹,   J the change of every milestone's lap by each logarithm, σ the scatter of laps,
                                        s = 1 the prior's width (a factor of e)
@@ -33,6 +33,7 @@ from freecad_camtwin.twin.shop.machine import Grbl, Jerk, Machine, read_machine
 OFF_PATH = 1.0
 _MILESTONES = 300
 _PRIOR = 1.0
+_NEEDED = "fitting a machine needs scipy, which is not installed; pip install 'freecad-camtwin[identify]' brings it"
 _COLUMNS = ("time_s", "x_mm", "y_mm", "z_mm")
 
 
@@ -129,15 +130,14 @@ def identify(log: Log, job: Job, guess: Machine | None = None) -> Identified:
     seen, ways, off = _lay_on_path(log, path, first)
     milestones, passed = _milestones(seen, ways)
     names = _names(guess)
-    logs = np.log([_get(guess, name) for name in names])
-    start = logs.copy()
+    start = np.log([_get(guess, name) for name in names])
 
     def laps(values: Floats) -> Floats:
         machine = _with(guess, names, np.exp(values))
         schedule = Motion(path, machine).schedule()
         return np.diff(schedule.legs.smooth_reached(milestones, schedule.smoothing, leaving=False))
 
-    logs, jacobian, residuals = _fit(laps, np.diff(passed), logs, start)
+    logs, jacobian, residuals = _fit(laps, np.diff(passed), start)
     scatter = float(np.sqrt(np.mean(residuals**2)))
     noise = max(scatter, float(np.median(np.diff(log.time))) / math.sqrt(6.0))
     precision = jacobian.T @ jacobian / noise**2 + np.eye(len(logs)) / _PRIOR**2
@@ -154,31 +154,24 @@ def identify(log: Log, job: Job, guess: Machine | None = None) -> Identified:
     return Identified(machine, parameters, scatter, error, off)
 
 
-def _fit(
-    laps: Callable[[Floats], Floats], measured: Floats, logs: Floats, start: Floats
-) -> tuple[Floats, Floats, Floats]:
+def _fit(laps: Callable[[Floats], Floats], measured: Floats, start: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the logarithms that fit best, the Jacobian there, and what remains."""
-    damping = 1e-2
-    weak = 1e-6 * float(np.mean(measured)) ** 2
-    now = measured - laps(logs)
-    cost = float(now @ now)
-    for _ in range(40):
-        jacobian = _jacobian(laps, logs)
-        normal = jacobian.T @ jacobian + weak * np.eye(len(logs))
-        downhill = jacobian.T @ now - weak * (logs - start)
-        better = False
-        for _ in range(6):
-            step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)), downhill)
-            trial = logs + np.clip(step, -0.5, 0.5)
-            left = measured - laps(trial)
-            if float(left @ left) < cost:
-                better = float(left @ left) < cost * (1 - 1e-6)
-                logs, now, cost, damping = trial, left, float(left @ left), damping / 5.0
-                break
-            damping *= 5.0
-        if not better:
-            break
-    return logs, _jacobian(laps, logs), now
+    try:
+        from scipy.optimize import least_squares
+    except ImportError as error:
+        raise InputError(_NEEDED) from error
+    weak = 1e-3 * float(np.mean(measured))  # pulls towards the guess what no lap depends on
+
+    def misses(change: Floats) -> Floats:
+        return np.concatenate([laps(start + change) - measured, weak * change])
+
+    def slopes(change: Floats) -> Floats:
+        return np.vstack([_jacobian(laps, start + change), weak * np.eye(len(change))])
+
+    # The changes are logarithms already, and alike in size: a first step goes no farther than a factor of e.
+    found = least_squares(misses, np.zeros(len(start)), slopes, ftol=1e-6, xtol=1e-6, max_nfev=40)
+    logs = start + found.x
+    return logs, found.jac[: len(measured)], -found.fun[: len(measured)]
 
 
 def _jacobian(laps: Callable[[Floats], Floats], logs: Floats) -> Floats:

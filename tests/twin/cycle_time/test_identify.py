@@ -2,6 +2,7 @@
 """A machine fitted to one real run predicts others, knows what it does not know, and refuses another program's log."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,16 @@ def test_a_made_up_run_predicts_another_program(name, within, tmp_path):
     found = identify(Log("made up", times, timed.position(times)), job, slow_guess(truth))
     other = program("trochoid", tmp_path).toolpath
     assert motion_time(schedule(other, found.machine)) == pytest.approx(motion_time(schedule(other, truth)), rel=within)
+
+
+def test_without_scipy_the_sentence_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+    truth = read_machine("grbl_router")
+    job = program("zigzag", tmp_path)
+    timed = schedule(job.toolpath, truth)
+    times = np.arange(timed.start[0], timed.total, 0.01)
+    with pytest.raises(InputError, match="pip install"):
+        identify(Log("made up", times, timed.position(times)), job, truth)
 
 
 def test_the_log_of_another_program_is_refused_in_one_sentence(tmp_path):
