@@ -2,6 +2,7 @@
 """One drill's steps: torque and thrust at any feed."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -33,6 +34,13 @@ class Drilling:
         """What the chip cannot be computed without, as words; with the maker's factor torque and thrust still can."""
         gaps = {"number of flutes": tool.zefp, "point angle": tool.sig}
         return tuple(words for words, value in gaps.items() if value is None)
+
+    def loads(self, fz: Floats, fn: Floats) -> Iterator[tuple[str, Floats]]:
+        """Yield the loads of every step at a feed per tooth and per revolution [mm]; see ``load.ForceModel``."""
+        torque, thrust = self.at(fn)
+        yield from (("torque", torque), ("torque_mean", torque), ("thrust", thrust))
+        yield from (("h_ex", self.chip_max * fz), ("h_m", self.chip_max * fz))
+        yield from (("force", 0.0 * torque), ("force_mean", 0.0 * torque))
 
     def at(self, fn: Floats) -> tuple[Floats, Floats]:
         """Torque [N·mm] and thrust [N] at ``fn`` mm per revolution, (steps,)."""

@@ -2,10 +2,10 @@
 """From engagement to load: how hard every step of the path pulls on tool and spindle, at any feed."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -47,6 +47,32 @@ CHUNK = 100_000
 _COLUMNS = ("h_ex", "h_m", "force", "force_mean", "torque", "torque_mean", "thrust")
 
 
+class ForceModel(Protocol):
+    """One tool's steps in one material, their geometry digested once; ``FORCE_MODELS`` chooses it."""
+
+    chip_max: Floats  #: h_ex / fz, (steps,)
+
+    def loads(self, fz: Floats, fn: Floats) -> Iterator[tuple[str, Floats]]:
+        """Yield the columns of ``Load`` from h_ex to thrust that the model knows, at a feed per tooth and per turn.
+
+        All arrays are (steps,), in mm, N and N·mm. A column that is not yielded is unknown.
+        """
+
+
+def _milling(tool: Tool, material: Material, cut: CutSlices) -> ForceModel:
+    return Milling(edge.cutter_of(tool), tool.zefp or 1, material, cut)
+
+
+def _drilling(tool: Tool, material: Material, cut: CutSlices) -> ForceModel:
+    return Drilling(tool, material, cut.area, cut.plunge)
+
+
+#: What makes the force model of a shape's steps; every shape that is not named here mills (docs/recipes.md).
+FORCE_MODELS: dict[Shape, Callable[[Tool, Material, CutSlices], ForceModel]] = {
+    Shape.DRILL: _drilling,
+}
+
+
 class LoadModel:
     """The load of a job's steps as a function of feed. Geometry is worked out here, once; ``at`` is cheap.
 
@@ -84,13 +110,10 @@ class LoadModel:
         slices = (e.slice_z, e.slice_ap, e.slice_phi_st, e.slice_phi_ex)
         return CutSlices(self.area[steps], e.plunge[steps].astype(float), *(a[steps].astype(float) for a in slices))
 
-    def _digest(self, tool: Tool, steps: Indices) -> Milling | Drilling | None:
-        if edge.missing_for_force(tool):
+    def _digest(self, tool: Tool, steps: Indices) -> ForceModel | None:
+        if tool.shape is None or edge.missing_for_force(tool):
             return None
-        cut, material = self._cut(steps), self.material or _ANY
-        if tool.shape is Shape.DRILL:
-            return Drilling(tool, material, cut.area, cut.plunge)
-        return Milling(edge.cutter_of(tool), tool.zefp or 1, material, cut)
+        return FORCE_MODELS.get(tool.shape, _milling)(tool, self.material or _ANY, self._cut(steps))
 
     def _gaps(self, tool: Tool) -> tuple[str, ...]:
         """Why some of a tool's loads cannot be computed, as words."""
@@ -128,7 +151,7 @@ class LoadModel:
         fz = fn / self._teeth
         columns = {name: np.full(self.steps, math.nan) for name in _COLUMNS}
         for steps, _, cut in self._groups:
-            for name, values in _loads(cut, fz[steps], fn[steps]):
+            for name, values in cut.loads(fz[steps], fn[steps]) if cut is not None else ():
                 # Without a material only the chip is known.
                 columns[name][steps] = values if self.material or name in ("h_ex", "h_m") else math.nan
         columns["torque"] = np.maximum(columns["torque"], columns["torque_mean"])
@@ -171,22 +194,6 @@ class LoadModel:
 
 #: Stands in where only geometry is asked for.
 _ANY = Material("any", ktc=1.0, kte=0.0)
-
-
-def _loads(cut: Milling | Drilling | None, fz: Floats, fn: Floats) -> Iterator[tuple[str, Floats]]:
-    """The columns that one tool's steps have at a feed per tooth and per revolution."""
-    if cut is None:
-        return
-    if isinstance(cut, Drilling):
-        torque, thrust = cut.at(fn)
-        yield from (("torque", torque), ("torque_mean", torque), ("thrust", thrust))
-        yield from (("h_ex", cut.chip_max * fz), ("h_m", cut.chip_max * fz))
-        yield from (("force", 0.0 * torque), ("force_mean", 0.0 * torque))
-        return
-    mean = cut.mean(fz)
-    yield from (("h_ex", cut.chip_max * fz), ("h_m", cut.chip_mean * fz))
-    yield from (("force", cut.peak_force(fz)), ("torque", cut.peak_torque(fz)))
-    yield from (("force_mean", np.hypot(mean[:, 0], mean[:, 1])), ("torque_mean", mean[:, 3]), ("thrust", -mean[:, 2]))
 
 
 def load_of_steps(

@@ -2,6 +2,7 @@
 """One milling tool's steps, their geometry digested once, so that the load at another feed is a weighted sum."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +83,14 @@ class Milling:
         twist = teeth * radius**2 / 2
         self._torque += twist * (self.shear_weight * down)[:, None] * self.rungs ** self.powers[0]
         self._torque += twist * (self.edge_weight * share)[:, None] * self.rungs ** self.powers[1]
+
+    def loads(self, fz: Floats, _fn: Floats) -> Iterator[tuple[str, Floats]]:
+        """Yield the loads of every step at a feed per tooth [mm]; see ``load.ForceModel``."""
+        mean = self.mean(fz)
+        yield from (("h_ex", self.chip_max * fz), ("h_m", self.chip_mean * fz))
+        yield from (("force", self.peak_force(fz)), ("torque", self.peak_torque(fz)))
+        yield from (("force_mean", np.hypot(mean[:, 0], mean[:, 1])), ("torque_mean", mean[:, 3]))
+        yield "thrust", -mean[:, 2]
 
     def mean(self, fz: Floats) -> Floats:
         """Mean force in x, y and pull [N], and torque [N·mm], (steps, 4)."""
