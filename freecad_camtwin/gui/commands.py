@@ -216,7 +216,15 @@ def show_page(path: str) -> None:
     QtGui.QDesktopServices.openUrl(QtCore.QUrl.fromLocalFile(path))
 
 
-COMMANDS: tuple[type[JobCommand], ...] = (Attach, Analyze, PlanFeeds, Clear, Post, Report)
+#: In the order of menu and toolbar; docs/recipes.md tells how to add one.
+COMMANDS: tuple[type[JobCommand], ...] = (
+    Attach,
+    Analyze,
+    PlanFeeds,
+    Clear,
+    Post,
+    Report,
+)
 
 
 def register() -> list[str]:

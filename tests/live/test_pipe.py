@@ -16,7 +16,7 @@ from freecad_camtwin.live import pipe as pipes
 from freecad_camtwin.live.flow import Block
 from freecad_camtwin.live.pipe import Pipe
 from freecad_camtwin.twin.signals.columns import Columns
-from freecad_camtwin.twin.signals.frames import 65536_FRAME, Frames, encode
+from freecad_camtwin.twin.signals.frames import LONGEST_FRAME, Frames, encode
 from freecad_camtwin.twin.signals.state import State
 
 #: Longer than any of it takes, on a machine that does ten other things [s].
@@ -143,6 +143,6 @@ def test_many_rows_at_once_are_told_in_frames_that_a_reader_takes(ends):
     pipe.put(Block(wide), State())
     frames, found = Frames(), []
     while sum(frame.rows.rows for frame in found) < 45_000:
-        found += frames.take(os.read(reader, 65536_FRAME))
+        found += frames.take(os.read(reader, LONGEST_FRAME))
     pipe.end()
     assert len([frame for frame in found if frame.rows.rows]) > 1
