@@ -35,7 +35,9 @@ class Recipe:
 
 def recipe(title):
     """Take a recipe off the page by its heading."""
-    (section,) = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    (section,) = re.findall(
+        rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
     blocks = [(match["intro"], match["text"]) for match in _BLOCK.finditer(section)]
     assert section.count("\n```") == 2 * len(blocks), f"a block of {title!r} has no line that says what to do with it"
     by_intro = dict(blocks)

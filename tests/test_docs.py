@@ -3,6 +3,7 @@
 
 import ast
 import re
+import tomllib
 from itertools import product
 from pathlib import Path
 
@@ -108,3 +109,16 @@ def test_the_index_of_the_docs_names_every_page():
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     linked = {(ROOT / "docs" / file).resolve() for file, _ in _LINK.findall(index)}
     assert {page for page in PAGES if page.parent.name == "docs" and page.name != "README.md"} <= linked
+
+
+def test_the_page_on_the_architecture_draws_the_layers_that_the_contracts_hold():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    layers, floors = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawn = re.findall(r"^    (freecad_camtwin/\w+)(?:/|\.py) ", page, re.MULTILINE)
+    assert [layer.replace("/", ".") for layer in drawn] == layers
+    table = re.findall(r"^\| (\d+) \| `twin/(\w+)/` \|", page, re.MULTILINE)
+    expected = [set(re.split(r" [|:] ", floor)) for floor in floors]
+    numbers = sorted({int(number) for number, _ in table}, reverse=True)
+    assert numbers == list(range(len(floors), 0, -1))
+    assert [{folder for at, folder in table if int(at) == number} for number in numbers] == expected

@@ -48,12 +48,12 @@ _COLUMNS = ("h_ex", "h_m", "force", "force_mean", "torque", "torque_mean", "thru
 
 
 class ForceModel(Protocol):
-    """One tool's steps in one material, their geometry digested once; ``FORCE_MODELS`` chooses it."""
+    """One tool's steps in one material, their geometry digested once; see ``FORCE_MODELS``."""
 
     chip_max: Floats  #: h_ex / fz, (steps,)
 
     def loads(self, fz: Floats, fn: Floats) -> Iterator[tuple[str, Floats]]:
-        """Yield the columns of ``Load`` from h_ex to thrust that the model knows, at a feed per tooth and per turn.
+        """Yield the columns of ``Load`` from h_ex to thrust, at a feed per tooth and per revolution.
 
         All arrays are (steps,), in mm, N and N·mm. A column that is not yielded is unknown.
         """
