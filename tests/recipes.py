@@ -46,9 +46,9 @@ def recipe(title):
 
 
 def copied(folder):
-    """Copy both packages into a folder, as the recipes find them."""
-    for package in ("freecad_camtwin", "kernels"):
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    """Copy the package into a folder, as the recipes find it; kernels are used where they are, and need no compiling."""
+    name = "freecad_camtwin"
+    shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from recipes import copied, recipe
+from recipes import ROOT, copied, recipe
 
 
 @pytest.mark.parametrize("title", ["A new connector", "A new material", "A new force model"])
@@ -17,7 +17,7 @@ def test_a_recipe_does_what_it_says(title, tmp_path):
     ended = subprocess.run(
         [sys.executable, "-c", made.script],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(tmp_path / "kernels")))},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT / "kernels")))},
         capture_output=True,
         text=True,
         check=False,

@@ -20,7 +20,7 @@ def test_the_recipe_for_a_command_gives_a_command_that_works(job, tmp_path, monk
     monkeypatch.setattr(commands, "watch_documents", lambda: None)
     assert commands.register() == ["CamTwin_Length"]
     said = []
-    monkeypatch.setattr(commands, "note", said.append)
+    monkeypatch.setattr(commands, "print_to_report_view", said.append)
     assert (file.parent / "icons" / "CamTwin_Length.svg").samefile(Gui.Command.get(new.name).getInfo()["pixmap"])
     assert Gui.Command.get(new.name).isActive()
     Gui.runCommand(new.name)
