@@ -46,7 +46,7 @@ def recipe(title):
 
 
 def copied(folder):
-    """Copy the package into a folder, as the recipes find it; kernels are used where they are, and need no compiling."""
+    """Copy the package into a folder, as the recipes find it; the kernels stay where they are, compiled."""
     name = "freecad_camtwin"
     shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
