@@ -8,7 +8,7 @@ MATRIX ?= 1.0 1.1
 export LC_ALL := C.UTF-8
 python := .venv/bin/python
 
-.PHONY: help demo demo-live test test-matrix bench faults mutants lint format compatibility roots clean
+.PHONY: help demo demo-live test test-versions test-matrix bench faults mutants lint format compatibility roots clean
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' Makefile | sed -E 's/^([a-z%-]+):.*## (.*)/\1\t\2/; s/%/NAME/' | expand -t 16
 
@@ -24,6 +24,11 @@ test: .venv/ready ## all tests: without FreeCAD, and inside this machine's FreeC
 	@.ci/system freecad controller store broker certificates
 	@.ci/peers >/dev/null
 	@.ci/test
+
+test-versions: .venv/ready ## the tests over other people's libraries, with their lowest and newest versions
+	@.ci/system broker certificates store
+	@.ci/peers >/dev/null
+	@.ci/versions
 
 test-matrix: .venv/ready ## the tests inside the other FreeCADs, headless and windowed (MATRIX="1.0 1.1")
 	@.ci/test $(MATRIX)
