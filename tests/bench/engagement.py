@@ -298,7 +298,7 @@ def first_call(rows):
             ).stdout  # fmt: skip
             spent.append(json.loads(out.splitlines()[-1]))
     rows.append(Row("jit_first_s", statistics.median(both[0] for both in spent[::2]), "s", "lower", 8.0, 4.0))
-    rows.append(Row("jit_cached_s", statistics.median(both[1] for both in spent[1::2]), "s", "lower", 0.6, 0.3))
+    rows.append(Row("jit_cached_s", statistics.median(both[1] for both in spent[1::2]), "s", "lower", 0.45, 0.3))
     rows.append(Row("process_cached_s", statistics.median(both[0] for both in spent[1::2]), "s", "lower"))
 
 
