@@ -13,7 +13,7 @@ from PySide import QtCore, QtGui
 
 from freecad_camtwin.errors import CamTwinError
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _POLL_MS = 50
 
@@ -22,7 +22,7 @@ class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
     """The user pressed Cancel."""
 
 
-class BackgroundTask(Generic[T]):
+class BackgroundTask(Generic[_T]):
     """One run of ``work(progress)`` in a thread, with a progress bar; ``done`` is called on FreeCAD's thread.
 
     ``work`` receives a function to call with the share done (0 … 1); it raises Cancelled once the user has cancelled.
@@ -32,13 +32,13 @@ class BackgroundTask(Generic[T]):
     def __init__(
         self,
         title: str,
-        work: Callable[[Callable[[float], None]], T],
-        done: Callable[[T], None],
+        work: Callable[[Callable[[float], None]], _T],
+        done: Callable[[_T], None],
         failed: Callable[[str], None],
     ) -> None:
         self._work, self._done, self._failed = work, done, failed
         self._share, self._cancelled = 0.0, False
-        self._result: T | None = None
+        self._result: _T | None = None
         self._error: BaseException | None = None
         self._bar: Any = QtGui.QProgressDialog(title, "Cancel", 0, 1000, Gui.getMainWindow())
         self._bar.setWindowTitle("CAM Twin")
