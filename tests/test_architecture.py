@@ -125,8 +125,8 @@ SHARED_NAMES = {
     },
 }
 
-#: Array types, and how far a chord may lie from its arc: files that state these themselves, each for its own use.
-STATED_PER_FILE = {"Floats", "Ints", "Indices", "CHORD_ERROR"}
+#: How far a chord may lie from its arc: each file states it for its own use.
+STATED_PER_FILE = {"CHORD_ERROR"}
 
 
 def public_names(path):
