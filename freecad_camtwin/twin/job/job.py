@@ -58,10 +58,10 @@ class Job:
     stock: Stock | None = None  #: None where the source has none (a program)
     material: str | None = None  #: key into the materials table
     machine: str | None = None  #: path or name of a machine profile
-    objective: str = "auto"  #: what a feed plan holds to: "auto", "limits" or "programmed" (docs/feeds.md)
     name: str | None = None  #: FreeCAD's internal name of the job object
     warnings: tuple[str, ...] = ()  #: one sentence each: what was odd while reading
     source: str = ""  #: the file it came from
     freecad_version: str | None = None  #: of the FreeCAD that read it
     can_be_saved: bool = True  #: False where the document's proxies are lost: saving would ruin it
     mends_with: str | None = None  #: which FreeCAD can save such a document
+    objective: str = "auto"  #: what a feed plan holds to: "auto", "limits" or "programmed" (docs/feeds.md)

@@ -57,13 +57,13 @@ class StoredJob:
     stock: Stock | None = None
     material: str | None = None
     machine: str | None = None
-    objective: str = "auto"
     name: str | None = None
     warnings: tuple[str, ...] = ()
     source: str = ""
     freecad_version: str | None = None
     can_be_saved: bool = True
     mends_with: str | None = None
+    objective: str = "auto"
 
 
 def interpret_stored(stored: StoredJob) -> Job:
