@@ -4,13 +4,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from freecad_camtwin.cli.text import say, table
 from freecad_camtwin.twin.analysis import schema
 from freecad_camtwin.twin.analysis.analysis import Analysis
 from freecad_camtwin.twin.analysis.verdicts import verdict_sentences
-from freecad_camtwin.twin.base.arrays import Floats
+from freecad_camtwin.twin.base.arrays import greatest
 from freecad_camtwin.twin.base.words import clock, digits
 
 #: Quantity → (heading, factor to its unit).
@@ -39,15 +37,11 @@ def print_analysis(analysis: Analysis) -> None:
 
 def worst_load(analysis: Analysis) -> str:
     """The greatest load in a few words: over its limit where there is one, else as power."""
-    known = [entry for entry in (_greatest(ratio) for ratio in analysis.ratios.values()) if entry is not None]
+    known = [entry for entry in (greatest(ratio) for ratio in analysis.ratios.values()) if entry is not None]
     if known:
         return f"{100 * max(known):.0f} % of its limit"
-    power = _greatest(analysis.load.power)
+    power = greatest(analysis.load.power)
     return "unknown" if power is None else f"{power:.3g} W"
-
-
-def _greatest(values: Floats) -> float | None:
-    return float(np.nanmax(values)) if np.isfinite(values).any() else None
 
 
 def print_operations(analysis: Analysis, entries: Sequence[dict[str, Any]]) -> None:

@@ -13,11 +13,13 @@ from freecad_camtwin.gui.commands import errors_shown, print_to_report_view, tra
 from freecad_camtwin.gui.overlay import packed
 from freecad_camtwin.gui.state import state_of
 from freecad_camtwin.report.coloring import by_values
+from freecad_camtwin.twin.base.arrays import Ints
+from freecad_camtwin.twin.base.sequences import pieces_of
 from freecad_camtwin.twin.job.geometry import points_along
 from freecad_camtwin.twin.job.toolpath import MoveKind, Toolpath
 from freecad_camtwin.twin.runs.execution import Execution
 
-#: An arc is drawn as so many chords.
+#: An arc is drawn as so many chords, whatever its radius: a picture has no tolerance.
 CHORDS = 12
 
 
@@ -34,12 +36,11 @@ def show_measured(obj: Any) -> None:
         print_to_report_view(translate("CamTwin", "{}: measured {} along the toolpath.").format(obj.Label, found.load))
 
 
-def lines(path: Toolpath, found: Execution) -> tuple[NDArray[np.float32], NDArray[np.uint32], NDArray[np.int32]]:
+def lines(path: Toolpath, found: Execution) -> tuple[NDArray[np.float32], NDArray[np.uint32], Ints]:
     """Return points (2·pieces, 3), colors (2·pieces,) and points per line (pieces,), all 2, of every move."""
     values = found.moves[f"{found.load}.mean"]
     pieces = np.where(path.kind == MoveKind.ARC, CHORDS, 1)
-    move = np.repeat(np.arange(path.moves, dtype=np.int32), pieces)
-    part = np.arange(len(move)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    move, part = pieces_of(pieces)
     length = path.length[move] / pieces[move]
     ends = [points_along(path, move, length * (part + side)) for side in (0, 1)]
     rgba = packed(by_values(values, str(found.load)).rgba)[move]

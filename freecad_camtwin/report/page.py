@@ -15,7 +15,7 @@ from freecad_camtwin.report.coloring import by_load
 from freecad_camtwin.report.rows import changes_of, operation_rows, unknown_sentences
 from freecad_camtwin.twin.analysis.analysis import Analysis
 from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, verdict_sentences
-from freecad_camtwin.twin.base.arrays import Floats
+from freecad_camtwin.twin.base.arrays import greatest
 from freecad_camtwin.twin.base.words import LOAD_QUANTITIES, clock, digits
 from freecad_camtwin.twin.feeds.plan import FeedPlan
 
@@ -121,7 +121,7 @@ def _cards(analysis: Analysis, after: Analysis | None) -> list[dict[str, Any]]:
     shown = after or analysis
     sentences = verdict_sentences(shown)
     contacts = len(shown.engagement.rapid_contacts)
-    worst = _greatest(shown.worst_ratio)
+    worst = greatest(shown.worst_ratio)
     return [
         {
             "name": "Time",
@@ -142,7 +142,7 @@ def _cards(analysis: Analysis, after: Analysis | None) -> list[dict[str, Any]]:
             "figure": _tool_figure(shown),
             "before": _tool_figure(analysis) if after else None,
             "sentence": sentences["tool"],
-            "bad": any((_greatest(shown.ratios[name]) or 0.0) > 1.005 for name in ("deflection", "h_ex")),
+            "bad": any((greatest(shown.ratios[name]) or 0.0) > 1.005 for name in ("deflection", "h_ex")),
         },
         {
             "name": "Safety",
@@ -161,14 +161,14 @@ def _time_figure(analysis: Analysis) -> str:
 
 
 def _load_figure(analysis: Analysis) -> str:
-    worst, power = _greatest(analysis.worst_ratio), _greatest(analysis.load.power)
+    worst, power = greatest(analysis.worst_ratio), greatest(analysis.load.power)
     if worst is not None:
         return f"{100 * worst:.0f} %"
     return f"{digits(power)} W" if power is not None else "unknown"
 
 
 def _tool_figure(analysis: Analysis) -> str:
-    bend, chip = _greatest(analysis.load.deflection), _greatest(analysis.load.h_ex)
+    bend, chip = greatest(analysis.load.deflection), greatest(analysis.load.h_ex)
     if bend is not None:
         return f"{digits(1000 * bend)} µm"
     return f"h_ex {digits(1000 * chip)} µm" if chip is not None else "unknown"
@@ -179,7 +179,3 @@ def _charts_caption(analysis: Analysis, after: Analysis | None) -> str:
     if after is not None:
         return f"{words} Both are drawn at the same place of the path."
     return words if analysis.schedule is not None else f"{words} Over path length, as no machine profile gives a clock."
-
-
-def _greatest(values: Floats) -> float | None:
-    return float(np.nanmax(values)) if np.isfinite(values).any() else None

@@ -19,7 +19,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from freecad_camtwin.errors import ConnectorError, InputError
+from freecad_camtwin.connectors.tls import tls_context
+from freecad_camtwin.errors import ConnectorError
 
 KEEPALIVE = 15
 #: Reason codes of MQTT 5 by which a broker refuses us for good.
@@ -83,13 +84,7 @@ def new_client(
         if not encrypted:
             warn(f"{name} is sent the password in the clear; use mqtts")
     if encrypted:
-        try:
-            context = ssl.create_default_context(cafile=credentials.authority)
-            if credentials.certificate:
-                context.load_cert_chain(credentials.certificate, credentials.key)
-        except OSError as error:
-            raise InputError(f"the certificates for {name} cannot be used: {error}") from error
-        client.tls_set_context(context)
+        client.tls_set_context(tls_context(credentials.authority, credentials.certificate, credentials.key, name))
     return client
 
 

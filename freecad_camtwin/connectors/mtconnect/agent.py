@@ -26,7 +26,8 @@ from freecad_camtwin.connectors.mtconnect.multipart import MultipartError, Multi
 from freecad_camtwin.connectors.protocol import Options, Told
 from freecad_camtwin.connectors.readings import observations
 from freecad_camtwin.connectors.retry import LostError, patiently, sessions
-from freecad_camtwin.errors import ConnectorError, InputError
+from freecad_camtwin.connectors.tls import tls_context
+from freecad_camtwin.errors import ConnectorError
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Observations
 
@@ -195,12 +196,7 @@ class AgentClient:
 
     def _client(self) -> httpx.AsyncClient:
         options = self._options
-        try:
-            context = ssl.create_default_context(cafile=options.authority)
-            if options.certificate:
-                context.load_cert_chain(options.certificate, options.key)
-        except OSError as error:
-            raise InputError(f"the certificates for {self._url} cannot be used: {error}") from error
+        context = tls_context(options.authority, options.certificate, options.key, self._url)
         # Nothing compressed: a compressor may hold a document back until more of the stream has come.
         headers = {"Accept": "text/xml", "Accept-Encoding": "identity"}
         return httpx.AsyncClient(verify=context, timeout=options.quiet, headers=headers, trust_env=False)

@@ -17,6 +17,7 @@ import numpy as np
 from camtwin_kernels import signature as kernels
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.base.arrays import Floats, Indices, Mask
+from freecad_camtwin.twin.base.sequences import sums_before
 from freecad_camtwin.twin.signals.columns import Columns
 
 #: Samples of both curves are this long [s].
@@ -122,7 +123,7 @@ def _pace(timing: Timing, centre: Floats) -> Floats:
     stays = np.concatenate([[0], np.cumsum(running > 1e-6)])[:-1]
     held = np.bincount(stays)[stays] * FINE > _HELD
     lasted = np.bincount(np.clip(np.rint(centre), 0, None).astype(int), weights=~held * FINE)
-    passed = np.concatenate([[0.0], np.cumsum(lasted)])
+    passed = sums_before(lasted)
     ends = np.stack([timing.start, timing.start + timing.time])
     took = np.diff(np.interp(ends / FINE, np.arange(len(passed)), passed), axis=0)[0]
     feed = np.flatnonzero(timing.is_feed & (timing.time > 0))

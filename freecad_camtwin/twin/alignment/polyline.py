@@ -8,6 +8,7 @@ import numpy as np
 
 from camtwin_kernels import alignment as kernels
 from freecad_camtwin.twin.base.arrays import Floats, Ints
+from freecad_camtwin.twin.base.sequences import pieces_of
 from freecad_camtwin.twin.job.geometry import exact_chord_angle, points_along
 from freecad_camtwin.twin.job.toolpath import MoveKind, Toolpath
 
@@ -31,9 +32,8 @@ class Polyline:
         length = path.length
         way = path.way
         pieces = _pieces(path)
-        move = np.repeat(np.arange(path.moves, dtype=np.int32), pieces)
-        first = np.cumsum(pieces) - pieces
-        share = (np.arange(len(move)) - first[move]) / np.maximum(pieces, 1)[move]
+        move, number = pieces_of(pieces)
+        share = number / pieces[move]
         begin = points_along(path, move, share * length[move])
         end = points_along(path, move, (share + 1.0 / pieces[move]) * length[move])
         span = np.linalg.norm(end - begin, axis=1, keepdims=True)

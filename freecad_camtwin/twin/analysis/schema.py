@@ -12,7 +12,7 @@ import numpy as np
 
 from freecad_camtwin.twin.analysis.figures import Figures
 from freecad_camtwin.twin.analysis.verdicts import operation_verdicts, verdict_sentences
-from freecad_camtwin.twin.base.arrays import Floats
+from freecad_camtwin.twin.base.arrays import Floats, greatest
 from freecad_camtwin.twin.base.words import LOAD_QUANTITIES
 from freecad_camtwin.twin.job.job import Limits
 
@@ -97,8 +97,8 @@ def steps(analysis: Figures) -> dict[str, np.ndarray[Any, Any]]:
 
 def peak(values: Floats) -> float | None:
     """The greatest known value, or None."""
-    known = values[np.isfinite(values)]
-    return _number(known.max()) if len(known) else None
+    known = greatest(values)
+    return None if known is None else _number(known)
 
 
 def _number(value: Any) -> float | None:

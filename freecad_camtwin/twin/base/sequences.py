@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Where a sequence begins anew: runs of rows with equal values, and unbroken runs of numbers."""
+"""Sequences and their parts: runs of equal rows, unbroken numbers, pieces of each, sums up to each."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from freecad_camtwin.twin.base.arrays import Indices, Mask
+from freecad_camtwin.twin.base.arrays import Floats, Indices, Ints, Mask
 
 
 def run_begins(*columns: Indices | Mask) -> Mask:
@@ -22,3 +22,14 @@ def unbroken(numbers: Indices) -> Iterator[tuple[int, int]]:
         firsts = numbers[np.concatenate([[0], breaks + 1])].tolist()
         lasts = numbers[np.append(breaks, len(numbers) - 1)].tolist()
         yield from zip(firsts, lasts, strict=True)
+
+
+def pieces_of(counts: Indices) -> tuple[Ints, Indices]:
+    """Return for ``counts[i]`` pieces of every i: which i a piece is of, and its number in it from 0 on."""
+    owner = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def sums_before(values: Floats | Indices) -> Floats:
+    """Return the sum of all values before each, and of all, (n + 1,)."""
+    return np.concatenate([[0.0], np.cumsum(values)])

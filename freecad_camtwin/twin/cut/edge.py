@@ -8,6 +8,7 @@ import numpy as np
 
 from camtwin_kernels import force
 from freecad_camtwin.twin.base.arrays import Floats
+from freecad_camtwin.twin.base.sequences import sums_before
 from freecad_camtwin.twin.job.tool import Shape, Tool
 
 
@@ -34,7 +35,7 @@ class Cutter:
             inside = np.minimum(z, self.corner)
             return np.asarray(self.corner * np.arccos(1 - inside / self.corner) + np.maximum(z - self.corner, 0))
         chords = np.hypot(np.diff(self.heights), np.diff(self.radii))
-        along = np.interp(z, self.heights, np.concatenate([[0.0], np.cumsum(chords)]))
+        along = np.interp(z, self.heights, sums_before(chords))
         return np.asarray(along + np.maximum(z - self.heights[-1], 0))
 
     def elements(self, z: Floats, ap: Floats, phi_st: Floats, phi_ex: Floats) -> Floats:

@@ -22,6 +22,7 @@ import numpy as np
 
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.base.arrays import Floats
+from freecad_camtwin.twin.base.sequences import sums_before
 from freecad_camtwin.twin.cycle_time.motion import Motion
 from freecad_camtwin.twin.cycle_time.schedule import Schedule
 from freecad_camtwin.twin.job.geometry import points_along
@@ -225,7 +226,7 @@ def _lay_on_path(log: Log, path: Toolpath, schedule: Schedule) -> tuple[Floats, 
     dense = np.linspace(0.0, total, max(2, int(total / spacing) + 1))
     move = np.clip(np.searchsorted(way, dense, side="right") - 1, 0, path.moves - 1).astype(np.int32)
     points = points_along(path, move, np.minimum(dense - way[move], path.length[move]))
-    come = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(log.position, axis=0), axis=1))])
+    come = sums_before(np.linalg.norm(np.diff(log.position, axis=0), axis=1))
     every = max(1, len(log.time) // 6000)
     at, last = 0, 0.0
     times, ways, offs = [], [], []

@@ -8,6 +8,7 @@ import numpy as np
 from camtwin_kernels import kinematics
 from freecad_camtwin.errors import ToolpathError
 from freecad_camtwin.twin.base.arrays import Floats
+from freecad_camtwin.twin.base.sequences import sums_before
 from freecad_camtwin.twin.cycle_time.linuxcnc import LinuxcncPlanner
 from freecad_camtwin.twin.cycle_time.path_geometry import Geometry
 from freecad_camtwin.twin.cycle_time.schedule import Legs, Schedule
@@ -225,7 +226,7 @@ def _legs(geometry: Geometry, waits: Floats, entry: Floats, peak: Floats, phases
     """Turn trapezoids into legs: a wait, then gaining, cruising and braking for every move."""
     moves = len(peak)
     lasting = np.column_stack([waits, phases]).ravel()
-    time = np.concatenate([[0.0], np.cumsum(lasting)])
+    time = sums_before(lasting)
     gaining, cruising, braking = phases.T
     speed = np.column_stack([np.zeros(moves), entry[:-1], peak, peak])
     pull = np.zeros((moves, 4))

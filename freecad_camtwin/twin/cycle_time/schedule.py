@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from freecad_camtwin.twin.base.arrays import Floats, Ints
+from freecad_camtwin.twin.base.sequences import sums_before
 from freecad_camtwin.twin.job.geometry import points_along
 from freecad_camtwin.twin.job.toolpath import Toolpath
 
@@ -49,7 +50,7 @@ class Legs:
         """The integral of way over time up to every leg [mm·s]."""
         lasting = np.diff(self.time)
         each = lasting * (self.way[:-1] + lasting * (self.speed[:-1] / 2 + lasting * self.pull[:-1] / 6))
-        return np.concatenate([[0.0], np.cumsum(each)])
+        return sums_before(each)
 
     def _swept_at(self, times: Floats) -> Floats:
         leg = np.clip(np.searchsorted(self.time, times, side="right") - 1, 0, None)

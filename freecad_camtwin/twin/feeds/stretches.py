@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from freecad_camtwin.twin.base.arrays import Floats, Indices, Mask
+from freecad_camtwin.twin.base.sequences import sums_before
 from freecad_camtwin.twin.base.weighted import weighted_quantile
 from freecad_camtwin.twin.job.toolpath import Toolpath
 
@@ -49,7 +50,7 @@ class StepTrack:
         if not within.any():
             return float("nan")
         length = self.end - self.start
-        total = np.concatenate([[0.0], np.cumsum(np.where(within, value, 0.0) * length)])
+        total = sums_before(np.where(within, value, 0.0) * length)
         last = np.searchsorted(self.end, self.start + distance * (1 - 1e-9), side="left")
         whole = np.flatnonzero(last <= self.last)
         if whole.size:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from freecad_camtwin.errors import ToolpathError
 from freecad_camtwin.twin.base.arrays import Floats, Ints, Mask
+from freecad_camtwin.twin.base.sequences import sums_before
 
 #: Coordinates beyond this are a slip of the pen, not a machine tool [mm].
 LARGEST_COORDINATE = 1e5
@@ -165,7 +166,7 @@ class Toolpath:
     @cached_property
     def way(self) -> Floats:
         """Length of path before every move, and of the whole [mm], shape (moves + 1,)."""
-        return np.concatenate([[0.0], np.cumsum(self.length)])
+        return sums_before(self.length)
 
     @cached_property
     def is_cutting(self) -> Mask:

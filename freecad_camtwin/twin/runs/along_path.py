@@ -7,7 +7,7 @@ import numpy as np
 
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.base.arrays import Floats, Ints, Mask
-from freecad_camtwin.twin.base.sequences import run_begins
+from freecad_camtwin.twin.base.sequences import run_begins, sums_before
 from freecad_camtwin.twin.base.weighted import means_by_group
 from freecad_camtwin.twin.job.geometry import points_along
 from freecad_camtwin.twin.job.job import Job
@@ -148,7 +148,7 @@ def _of_steps(package: Package, step: Ints, weight: Floats, net: Floats, predict
     low = np.searchsorted(length, length - AROUND)
     high = np.minimum(np.searchsorted(length, length + AROUND), count)
     around_time, around_total, around_expected = (
-        (running := np.concatenate([[0.0], np.cumsum(each)]))[high] - running[low] for each in (time, total, expected)
+        (running := sums_before(each))[high] - running[low] for each in (time, total, expected)
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         typical = around_expected / around_time

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from freecad_camtwin.twin.alignment.align import Alignment
 from freecad_camtwin.twin.base.arrays import Floats, Mask
+from freecad_camtwin.twin.base.sequences import sums_before
 from freecad_camtwin.twin.base.weighted import weighted_mean, weighted_quantile
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.runs.net_load import NetLoad
@@ -241,8 +242,7 @@ def feed_reached(package: Package, passage: Passage, among: Mask) -> float | Non
     at_feed = np.where(has_feed, program.length / np.where(has_feed, program.feed, 1.0), 0.0)
     others = np.where(has_feed, 0.0, program.length)
     planned, other = (
-        np.diff(np.interp(passage.way, package.lines.way, np.concatenate([[0.0], np.cumsum(each)])))
-        for each in (at_feed, others)
+        np.diff(np.interp(passage.way, package.lines.way, sums_before(each))) for each in (at_feed, others)
     )
     fed = np.isin(passage.spent, (Spent.CUTTING, Spent.AIR)) & among[:-1] & (other <= 1e-9)
     taken = float(passage.interval[fed].sum())

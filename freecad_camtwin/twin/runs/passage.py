@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from freecad_camtwin.twin.alignment.align import Alignment
 from freecad_camtwin.twin.base.arrays import Floats, Indices, Mask
+from freecad_camtwin.twin.base.sequences import sums_before
 from freecad_camtwin.twin.job.toolpath import EventKind, MoveKind
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.signals.run import Run
@@ -97,7 +98,7 @@ class Passage:
             np.where(is_unseen, self.interval, 0.0),
             np.where(is_unseen, np.diff(self.way), 0.0),
         )
-        stood, unseen, unseen_way = (np.concatenate([[0.0], np.cumsum(part)]) for part in parts)
+        stood, unseen, unseen_way = (sums_before(part) for part in parts)
         return stood, unseen, unseen_way
 
 
@@ -217,7 +218,7 @@ def _frozen(package: Package, time: Floats, way: Floats, stands: Mask) -> Mask:
     It stood, as it said, and then came farther at once than the machine goes in three times as long.
     """
     path = package.lines.way
-    clock = np.concatenate([[0.0], np.cumsum(package.time)])
+    clock = sums_before(package.time)
     predicted = np.diff(np.interp(way, path, clock))
     found = predicted > 3 * np.diff(time) + LEAP
     for leap in np.flatnonzero(found):

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freecad_camtwin.twin.base.sequences import run_begins, unbroken
+from freecad_camtwin.twin.base.sequences import pieces_of, run_begins, sums_before, unbroken
 
 small = st.integers(0, 2)
 
@@ -24,3 +24,16 @@ def test_unbroken_numbers_give_back_what_they_were_made_from(numbers):
     spans = list(unbroken(np.array(sorted(numbers), np.int64)))
     assert [n for first, last in spans for n in range(first, last + 1)] == sorted(numbers)
     assert all(last + 1 not in numbers and first - 1 not in numbers for first, last in spans)
+
+
+@given(st.lists(st.integers(0, 4), max_size=10))
+def test_pieces_are_numbered_in_each_owner(counts):
+    owner, number = pieces_of(np.array(counts, np.int64))
+    assert list(zip(owner.tolist(), number.tolist(), strict=True)) == [
+        (i, k) for i, count in enumerate(counts) for k in range(count)
+    ]
+
+
+def test_sums_before_begin_at_nothing_and_end_with_all():
+    assert sums_before(np.array([1.0, 2.0, 4.0])).tolist() == [0.0, 1.0, 3.0, 7.0]
+    assert sums_before(np.zeros(0)).tolist() == [0.0]
