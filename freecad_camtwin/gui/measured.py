@@ -14,7 +14,7 @@ from freecad_camtwin.gui.overlay import packed
 from freecad_camtwin.gui.state import state_of
 from freecad_camtwin.report.coloring import by_values
 from freecad_camtwin.twin.base.arrays import Ints
-from freecad_camtwin.twin.base.sequences import pieces_of
+from freecad_camtwin.twin.base.sequences import numbered_pieces
 from freecad_camtwin.twin.job.geometry import points_along
 from freecad_camtwin.twin.job.toolpath import MoveKind, Toolpath
 from freecad_camtwin.twin.runs.execution import Execution
@@ -40,7 +40,7 @@ def lines(path: Toolpath, found: Execution) -> tuple[NDArray[np.float32], NDArra
     """Return points (2·pieces, 3), colors (2·pieces,) and points per line (pieces,), all 2, of every move."""
     values = found.moves[f"{found.load}.mean"]
     pieces = np.where(path.kind == MoveKind.ARC, CHORDS, 1)
-    move, part = pieces_of(pieces)
+    move, part = numbered_pieces(pieces)
     length = path.length[move] / pieces[move]
     ends = [points_along(path, move, length * (part + side)) for side in (0, 1)]
     rgba = packed(by_values(values, str(found.load)).rgba)[move]

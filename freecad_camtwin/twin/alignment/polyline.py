@@ -8,7 +8,7 @@ import numpy as np
 
 from camtwin_kernels import alignment as kernels
 from freecad_camtwin.twin.base.arrays import Floats, Ints
-from freecad_camtwin.twin.base.sequences import pieces_of
+from freecad_camtwin.twin.base.sequences import numbered_pieces
 from freecad_camtwin.twin.job.geometry import exact_chord_angle, points_along
 from freecad_camtwin.twin.job.toolpath import MoveKind, Toolpath
 
@@ -32,7 +32,7 @@ class Polyline:
         length = path.length
         way = path.way
         pieces = _pieces(path)
-        move, number = pieces_of(pieces)
+        move, number = numbered_pieces(pieces)
         share = number / pieces[move]
         begin = points_along(path, move, share * length[move])
         end = points_along(path, move, (share + 1.0 / pieces[move]) * length[move])

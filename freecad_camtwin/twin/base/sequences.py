@@ -24,7 +24,7 @@ def unbroken(numbers: Indices) -> Iterator[tuple[int, int]]:
         yield from zip(firsts, lasts, strict=True)
 
 
-def pieces_of(counts: Indices) -> tuple[Ints, Indices]:
+def numbered_pieces(counts: Indices) -> tuple[Ints, Indices]:
     """Return for ``counts[i]`` pieces of every i: which i a piece is of, and its number in it from 0 on."""
     owner = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)

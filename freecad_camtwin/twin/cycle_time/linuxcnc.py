@@ -5,7 +5,7 @@ import numpy as np
 
 from camtwin_kernels import linuxcnc_join, linuxcnc_merge, linuxcnc_run, linuxcnc_tables
 from freecad_camtwin.twin.base.arrays import Floats, Ints
-from freecad_camtwin.twin.base.sequences import pieces_of
+from freecad_camtwin.twin.base.sequences import numbered_pieces
 from freecad_camtwin.twin.cycle_time.path_geometry import Geometry
 from freecad_camtwin.twin.cycle_time.schedule import Legs
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, EventKind, MoveKind, Toolpath
@@ -150,6 +150,6 @@ def _peaks_of_moves(queue: Floats, peaks: Floats, moves: int) -> Floats:
     first = queue[:, linuxcnc_tables.Q_FIRST].astype(np.int64)
     final = queue[:, linuxcnc_tables.Q_FINAL].astype(np.int64)
     out = np.zeros(moves)
-    piece, number = pieces_of(final - first + 1)
+    piece, number = numbered_pieces(final - first + 1)
     np.maximum.at(out, first[piece] + number, peaks[piece])
     return out

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freecad_camtwin.twin.base.sequences import pieces_of, run_begins, sums_before, unbroken
+from freecad_camtwin.twin.base.sequences import numbered_pieces, run_begins, sums_before, unbroken
 
 small = st.integers(0, 2)
 
@@ -28,7 +28,7 @@ def test_unbroken_numbers_give_back_what_they_were_made_from(numbers):
 
 @given(st.lists(st.integers(0, 4), max_size=10))
 def test_pieces_are_numbered_in_each_owner(counts):
-    owner, number = pieces_of(np.array(counts, np.int64))
+    owner, number = numbered_pieces(np.array(counts, np.int64))
     assert list(zip(owner.tolist(), number.tolist(), strict=True)) == [
         (i, k) for i, count in enumerate(counts) for k in range(count)
     ]

@@ -89,7 +89,7 @@ def test_what_is_no_end_mill_has_no_defaults(shape):
 
 
 def test_every_number_names_its_source():
-    with (Path(module.__file__).parent / "data" / "limits.csv").open(encoding="utf-8", newline="") as text:
+    with (Path(module.__file__).parent.parent / "data" / "limits.csv").open(encoding="utf-8", newline="") as text:
         rows = list(csv.DictReader(text))
     assert len(rows) > 30
     assert all(row["source"] and float(row["value"]) > 0 for row in rows)
