@@ -41,10 +41,13 @@ bench-%: .venv/ready ## one benchmark: tests/bench/NAME.py
 	@.ci/system freecad controller broker certificates
 	@$(python) tests/bench/run.py $*
 
-lint: .venv/ready ## formatting, style, types and the layers
+lint: .venv/ready ## formatting, style, types (also as on Windows and macOS) and the layers
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
+	@.venv/bin/ruff check --preview --select PLW1514 .  # a text file without its encoding: a rule that ruff previews
 	@.venv/bin/mypy
+	@.venv/bin/mypy --platform win32 --cache-dir .mypy_cache/win32
+	@.venv/bin/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	@PYTHONPATH=.:kernels .venv/bin/lint-imports
 
 format: .venv/ready ## format the code and mend what ruff can mend

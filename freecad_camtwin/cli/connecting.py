@@ -27,6 +27,11 @@ if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain 
 #: Where a password is looked for when no option names another variable.
 PASSWORD = "CAMTWIN_PASSWORD"
 
+#: What asks a process to end: Ctrl-C, a service manager, and on Windows also Ctrl-Break.
+_ENDING: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
+if sys.platform == "win32":
+    _ENDING = (*_ENDING, signal.SIGBREAK)
+
 _IDENTITY = (
     click.option("--user", metavar="NAME", help="Who we are to the machine, broker or server."),
     click.option(
@@ -179,26 +184,25 @@ def show_choice(choice: Choice) -> None:
 
 @contextmanager
 def until_interrupted(stop: Callable[[], None]) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the work cleanly; a second one ends the process."""
+    """Let the first Ctrl-C or SIGTERM end the work cleanly by ``stop``; a second one ends the process.
+
+    The handlers are those of ``signal``, since the event loop of Windows has none of its own.
+    """
     loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in _ENDING}
 
-    def first() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+    def first(_number: int, _frame: Any) -> None:
+        for number in _ENDING:
             signal.signal(number, signal.SIG_DFL)
-        stop()
+        loop.call_soon_threadsafe(stop)  # wakes the loop, which may wait for the machine
 
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, first)
-    except NotImplementedError:  # Windows: Ctrl-C is KeyboardInterrupt there, and ends the work all the same
-        yield
-        return
+    for number in _ENDING:
+        signal.signal(number, first)
     try:
         yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def say_warnings(flow: Flow, *, quiet: bool) -> None:

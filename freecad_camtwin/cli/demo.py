@@ -90,7 +90,7 @@ def demo_command(settings: Settings, /, live: bool, output: Path | None, seconds
 
 def _why_no_linuxcnc() -> str:
     """Return in a sentence why LinuxCNC cannot run here, nothing if it can."""
-    asked = subprocess.run([sys.executable, str(ON_LINUXCNC)], capture_output=True, text=True, check=False)
+    asked = subprocess.run([sys.executable, str(ON_LINUXCNC)], capture_output=True, encoding="utf-8", check=False)
     return asked.stdout.strip() if asked.returncode == 0 else f"{_name(ON_LINUXCNC)} does not work here"
 
 

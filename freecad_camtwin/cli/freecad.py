@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -18,7 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from freecad_camtwin.cli.process import fresh_home, kill, last_line, run_process, start
+from freecad_camtwin.cli.child_process import crash_name, end_with_children
+from freecad_camtwin.cli.process import fresh_home, last_line, run_process, start
 from freecad_camtwin.errors import CamTwinError, DocumentError, FreeCADError, InputError
 from freecad_camtwin.twin.job.job import Job
 
@@ -35,6 +35,7 @@ PLACES = (
     "/Applications/FreeCAD.app/Contents/Resources/bin/freecadcmd",
     "C:/Program Files/FreeCAD 1.1/bin/FreeCADCmd.exe",
     "C:/Program Files/FreeCAD 1.0/bin/FreeCADCmd.exe",
+    "C:/Program Files/FreeCAD 0.20/bin/FreeCADCmd.exe",
 )
 
 CHILD = Path(__file__).resolve().parent.parent / "document" / "child.py"
@@ -174,7 +175,7 @@ class Session:
         try:
             self._child.wait(timeout=2.0 if self._requests else 0.0)
         except subprocess.TimeoutExpired:
-            kill(self._child)
+            end_with_children(self._child)
 
     def _answer(self, answer: Path, request: Mapping[str, Any]) -> dict[str, Any]:
         timeout = float(os.environ.get("CAMTWIN_TIMEOUT", TIMEOUT))
@@ -183,7 +184,7 @@ class Session:
             if self._child.poll() is not None and not answer.is_file():
                 raise FreeCADError(f"{self._end()} Its last line: {self._last_line()}")
             if time.monotonic() > until:
-                kill(self._child)
+                end_with_children(self._child)
                 raise FreeCADError(
                     f"FreeCAD ({self._freecad.program}) did not answer within {timeout:g} s and was ended; "
                     "CAMTWIN_TIMEOUT sets another limit."
@@ -201,8 +202,8 @@ class Session:
 
     def _end(self) -> str:
         code = self._child.returncode
-        if code < 0:
-            return f"FreeCAD ({self._freecad.name()}) crashed with {signal.Signals(-code).name}."
+        if crash := crash_name(code):
+            return f"FreeCAD ({self._freecad.name()}) crashed with {crash}."
         return f"FreeCAD ({self._freecad.name()}) ended with code {code} and without an answer."
 
     def _last_line(self) -> str:

@@ -14,7 +14,7 @@ from typing import Self
 import click
 
 from freecad_camtwin.errors import OutputError
-from freecad_camtwin.twin.base.files import check_replaceable, write_synced
+from freecad_camtwin.twin.base.files import check_replaceable, move_into_place, write_synced
 
 #: As a file name: write to standard output.
 STANDARD_OUTPUT = "-"
@@ -101,11 +101,7 @@ class Outputs:
     ) -> None:
         try:
             if kind is None:
-                for temporary, target in self._pending:
-                    try:
-                        os.replace(temporary, target)
-                    except OSError as problem:
-                        raise refuse(target, problem) from problem
+                self._finish()
         finally:
             for temporary, _ in self._pending:
                 temporary.unlink(missing_ok=True)
@@ -114,6 +110,20 @@ class Outputs:
                     folder.rmdir()
             if self._folder is not None:
                 self._folder.cleanup()
+
+    def _finish(self) -> None:
+        """Put every file in its place. OutputError names the first that cannot be, and those that already are."""
+        written: list[str] = []
+        for temporary, target in self._pending:
+            try:
+                move_into_place(temporary, target)
+            except (OSError, OutputError) as problem:
+                sentence = str(problem)
+                if isinstance(problem, OSError):
+                    sentence = f"{target} cannot be written: {reason(problem)}; the file is as it was."
+                also = f" Already written: {', '.join(written)}." if written else ""
+                raise OutputError(sentence + also) from problem
+            written.append(str(target))
 
     def place(self, target: Path) -> Path:
         """Return the path to write to, beside ``target`` and with its suffix; it takes its place at the end."""

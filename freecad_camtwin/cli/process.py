@@ -3,13 +3,17 @@
 
 import os
 import re
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
+
+from freecad_camtwin.cli.child_process import end_with_children, group_options
+
+#: Python's own, which would be another Python's than FreeCAD's, and where FreeCAD keeps what is the user's.
+_NOT_INHERITED = ("PYTHONPATH", "PYTHONHOME", "FREECAD_USER_DATA", "FREECAD_USER_TEMP")
 
 
 @contextmanager
@@ -22,9 +26,10 @@ def fresh_home() -> Iterator[Path]:
 def start(words: list[str], home: Path, more: Mapping[str, str], output: IO[bytes] | int) -> "subprocess.Popen[bytes]":
     """Start a program whose standard input is a pipe and whose messages go to ``output``; ``more``: environment."""
     environment = {
-        **{name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")},
+        **{name: value for name, value in os.environ.items() if name not in _NOT_INHERITED},
         "LC_ALL": "C.UTF-8",
         "HOME": str(home),
+        "FREECAD_USER_HOME": str(home),
         "XDG_DATA_HOME": str(home / ".local/share"),
         "XDG_CONFIG_HOME": str(home / ".config"),
         "XDG_CACHE_HOME": str(home / ".cache"),
@@ -37,7 +42,7 @@ def start(words: list[str], home: Path, more: Mapping[str, str], output: IO[byte
         stderr=subprocess.STDOUT,
         env=environment,
         cwd=home,
-        start_new_session=True,
+        **group_options(),
     )
 
 
@@ -47,16 +52,9 @@ def run_process(words: list[str], home: Path, timeout: float) -> str:
         try:
             printed, _ = child.communicate(timeout=timeout)
         except BaseException:
-            kill(child)
+            end_with_children(child)
             raise
     return str(printed.decode("utf-8", "replace"))
-
-
-def kill(child: "subprocess.Popen[Any]") -> None:
-    """End a process and, as it has a session of its own, all that it started."""
-    if child.poll() is None:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
 
 
 def last_line(printed: str) -> str:

@@ -3,12 +3,40 @@
 
 import os
 import stat
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from freecad_camtwin.errors import OutputError
+
+#: Windows refuses to replace a file that a program has open: access denied, sharing violation, lock violation.
+_OPEN_ELSEWHERE = (5, 32, 33)
+
+#: A virus scanner or an indexer has a new file open for a moment: how often that is waited for, and how long [s].
+_TRIES, _PAUSE = 10, 0.1
+
+
+def move_into_place(part: Path, place: Path) -> None:
+    """Replace ``place`` by ``part`` in one step. OutputError if on Windows another program has ``place`` open."""
+    if sys.platform != "win32":
+        os.replace(part, place)
+        return
+    for _ in range(_TRIES):
+        try:
+            os.replace(part, place)
+        except PermissionError as error:
+            if error.winerror not in _OPEN_ELSEWHERE:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
+    raise OutputError(
+        f"{place} cannot be replaced: permission is denied, or another program has it open. Close it there and try "
+        "again; the file is as it was."
+    )
 
 
 def check_replaceable(target: Path, *sources: str | os.PathLike[str]) -> None:
@@ -43,7 +71,7 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=".camtwin-") as folder:
             part = Path(folder) / place.name
             yield part
-            os.replace(part, place)
+            move_into_place(part, place)
     except OSError as error:
         raise OutputError(f"{place} cannot be written: {error.strerror or error}") from error
 
