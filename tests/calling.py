@@ -4,6 +4,7 @@
 import os
 import subprocess
 import sys
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,12 +43,12 @@ class Called:
 
 
 def camtwin(*words, cwd=None, **environment):
-    """Run camtwin as a user would: in a process of its own."""
+    """Run camtwin as a user would: in a process of its own, for what only a process has, such as its exit code."""
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     ended = subprocess.run(
         [sys.executable, "-m", "freecad_camtwin.cli.main", *map(str, words)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         cwd=cwd,
         env=os.environ | {"PYTHONPATH": path} | environment,
         timeout=300,
@@ -56,13 +57,14 @@ def camtwin(*words, cwd=None, **environment):
     return Called(ended.returncode, ended.stdout, ended.stderr)
 
 
-def here(*words):
-    """Run camtwin in this process, which is quicker; FreeCAD and kernels do what they do anywhere."""
+def here(*words, cwd=".", **environment):
+    """Run camtwin in this process, which saves its start and its imports; an unexpected error fails the test."""
     from click.testing import CliRunner
 
     from freecad_camtwin.cli import main
 
-    ended = CliRunner().invoke(main.camtwin, [str(word) for word in words])
+    with chdir(cwd):
+        ended = CliRunner(env=environment).invoke(main.camtwin, [str(word) for word in words], catch_exceptions=False)
     return Called(ended.exit_code, ended.stdout, ended.stderr)
 
 

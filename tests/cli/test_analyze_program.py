@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from calling import PROGRAM, STOCK, TOOL, camtwin
+from calling import PROGRAM, STOCK, TOOL, here
 
 ARRAYS = {
     "move", "operation", "time", "x", "y", "z", "feed", "q", "ap", "ae", "phi_st", "phi_ex", "h_ex", "power", "torque",
@@ -26,7 +26,7 @@ def results(tmp_path_factory):
     """One analysis with everything said and everything written."""
     folder = tmp_path_factory.mktemp("results")
     (folder / "slot.ngc").write_text(PROGRAM, encoding="ascii")
-    called = camtwin(
+    called = here(
         "analyze", "slot.ngc", TOOL, STOCK, "--material=6061", "--machine=vmc", "--cell=0.1", "--json=a.json",
         "--steps=a.npz", "--html=a.html", "--png=a.png", cwd=folder,
     )  # fmt: skip
@@ -120,14 +120,14 @@ def test_the_same_input_gives_the_same_bytes(program):
     for name in ("one", "two"):
         files = [f"--{kind}={folder}/{name}.{kind}" for kind in ("json", "html", "png")]
         threads = "--threads=1" if name == "one" else "--threads=2"
-        called = camtwin(*words, *files, f"--steps={folder}/{name}.npz", threads)
+        called = here(*words, *files, f"--steps={folder}/{name}.npz", threads)
         assert (called.code, called.out, called.err) == (0, "", "")
     for suffix in ("json", "npz", "html", "png"):
         assert (folder / f"one.{suffix}").read_bytes() == (folder / f"two.{suffix}").read_bytes(), suffix
 
 
 def test_what_is_not_said_is_unknown_and_named(program):
-    called = camtwin("analyze", program, "--tool=D=6,shape=flat", STOCK, "--cell=0.3", "--json=-")
+    called = here("analyze", program, "--tool=D=6,shape=flat", STOCK, "--cell=0.3", "--json=-")
     assert called.code == 0, called.err
     (operation,) = json.loads(called.out)["operations"]
     assert operation["peak"]["power"] is None
@@ -140,10 +140,10 @@ def test_a_supplied_spindle_speed_is_told_and_never_overrides(program):
     silent = program.with_name("silent.ngc")
     silent.write_text(program.read_text(encoding="ascii").replace("S8000 M3\n", ""), encoding="ascii")
     words = (TOOL, STOCK, "--material=6061", "--cell=0.3", "--json=-")
-    mute = json.loads(camtwin("analyze", silent, *words).out)
+    mute = json.loads(here("analyze", silent, *words).out)
     assert "spindle speed" in mute["operations"][0]["unknown"]
-    told = json.loads(camtwin("analyze", silent, *words, "--spindle-rpm=8000").out)
-    said = json.loads(camtwin("analyze", program, *words, "--spindle-rpm=5000").out)
+    told = json.loads(here("analyze", silent, *words, "--spindle-rpm=8000").out)
+    said = json.loads(here("analyze", program, *words, "--spindle-rpm=5000").out)
     assert told["operations"][0]["peak"] == said["operations"][0]["peak"]
     assert any("8000" in sentence for sentence in told["supplied"])
     assert said["supplied"] == []
@@ -151,7 +151,7 @@ def test_a_supplied_spindle_speed_is_told_and_never_overrides(program):
 
 
 def test_a_limit_of_the_user_is_held_against_and_named_in_a_sentence(program):
-    called = camtwin("analyze", program, TOOL, STOCK, "--material=6061", "--cell=0.3", "--limit=power=20", "--json=-")
+    called = here("analyze", program, TOOL, STOCK, "--material=6061", "--cell=0.3", "--limit=power=20", "--json=-")
     (operation,) = json.loads(called.out)["operations"]
     assert operation["limits"]["power"] == 20
     assert operation["worst_ratio"] > 1

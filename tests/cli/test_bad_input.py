@@ -22,7 +22,7 @@ GOOD = (TOOL, STOCK, "--cell=0.5")
 def refused(folder, *words):
     """Run a call that must be refused; assert that the folder is as it was, and return the sentence."""
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    sentence = one_sentence(camtwin("analyze", *words, "--json=out.json", "--html=out.html", cwd=folder))
+    sentence = one_sentence(here("analyze", *words, "--json=out.json", "--html=out.html", cwd=folder))
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
     return sentence
 
@@ -116,18 +116,18 @@ def test_a_target_that_cannot_be_written(program):
     locked = folder / "locked.json"
     locked.write_text("mine", encoding="ascii")
     locked.chmod(0o444)
-    assert "read-only" in one_sentence(camtwin("analyze", program, *GOOD, f"--json={locked}"))
+    assert "read-only" in one_sentence(here("analyze", program, *GOOD, f"--json={locked}"))
     assert locked.read_text(encoding="ascii") == "mine"
     for target in (folder, folder / "no" / "such" / "a.json", "/proc/version"):
-        one_sentence(camtwin("analyze", program, *GOOD, f"--json={target}"))
+        one_sentence(here("analyze", program, *GOOD, f"--json={target}"))
 
 
 def test_the_input_itself_is_no_target(program):
     before = program.read_bytes()
-    assert "input itself" in one_sentence(camtwin("analyze", program, *GOOD, f"--json={program}"))
+    assert "input itself" in one_sentence(here("analyze", program, *GOOD, f"--json={program}"))
     link = program.with_name("link.json")
     link.symlink_to(program)
-    assert "input itself" in one_sentence(camtwin("analyze", program, *GOOD, f"--json={link}"))
+    assert "input itself" in one_sentence(here("analyze", program, *GOOD, f"--json={link}"))
     assert program.read_bytes() == before
 
 
@@ -145,10 +145,10 @@ def test_two_results_never_share_a_file(program):
     (folder / "sub").mkdir()
     before = sorted(folder.rglob("*"))
     for other in ("a", "./a", folder / "a", "sub/../a"):
-        called = camtwin("analyze", program, *GOOD, "--json=a", f"--html={other}", cwd=folder)
+        called = here("analyze", program, *GOOD, "--json=a", f"--html={other}", cwd=folder)
         assert called.code == 2, called.err
         assert "two results would go to the same file" in called.err
-    twice = camtwin("compare", program, "--job", program, "--html=a", "--json=a", cwd=folder)
+    twice = here("compare", program, "--job", program, "--html=a", "--json=a", cwd=folder)
     assert "two results would go to the same file" in twice.err
     with Outputs() as outputs:
         outputs.write(folder / "b", b"1")
@@ -161,7 +161,7 @@ def test_two_results_never_share_a_file(program):
 
 def test_what_is_no_file_is_no_target(tmp_path, program):
     os.mkfifo(tmp_path / "pipe")
-    assert "no file" in one_sentence(camtwin("analyze", program, *GOOD, f"--json={tmp_path / 'pipe'}"))
+    assert "no file" in one_sentence(here("analyze", program, *GOOD, f"--json={tmp_path / 'pipe'}"))
     assert (tmp_path / "pipe").is_fifo()
 
 
@@ -186,9 +186,16 @@ def test_a_full_disk_leaves_no_half_file(program, tmp_path):
               ("analyze", "x.ngc", "--stock=1,2,3"), ("analyze", "x.ngc", "--limit=speed=3"), ("optimize", "x.ngc")]
 )  # fmt: skip
 def test_a_wrong_call_is_2(words):
-    called = camtwin(*words)
+    called = here(*words)
     assert called.code == 2
-    assert "Traceback" not in called.err
+    assert called.err.startswith("Usage: camtwin ")
+
+
+def test_a_process_ends_with_the_exit_code_of_its_failure(tmp_path):
+    wrong = camtwin("bogus")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "Traceback" not in wrong.err
+    assert "does not exist" in one_sentence(camtwin("analyze", "none.ngc", *GOOD, cwd=tmp_path))
 
 
 MACHINE = ("virtual-machine", "none.camtwin", "--publish=mtconnect+http://127.0.0.1:0")

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 import runs
-from calling import ROOT, camtwin, here, one_sentence
+from calling import ROOT, here, one_sentence
 from freecad_camtwin.store.export_parquet import export_parquet
 from freecad_camtwin.twin.package.package import save_package
 
@@ -50,7 +50,7 @@ class _Page(HTMLParser):
 
 
 def test_a_recording_gives_table_page_picture_and_figures(job, tmp_path):
-    called = camtwin(
+    called = here(
         "compare", job / "cover.run", "--job", job / "cover.camtwin", "--html", tmp_path / "c.html", "--png",
         tmp_path / "c.png", "--json", tmp_path / "c.json",
     )  # fmt: skip

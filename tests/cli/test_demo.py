@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 
-from calling import ROOT, camtwin, one_sentence
+from calling import ROOT, here, one_sentence
 from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.twin.feeds.proof import compare
 from freecad_camtwin.twin.job.program import read_program
@@ -36,7 +36,7 @@ def test_the_demo_goes_the_whole_way(tmp_path):
 
 def test_the_live_demo_ends_with_the_hidden_material_found(tmp_path):
     folder = tmp_path / "live"
-    called = camtwin("demo", "--live", "--on", "virtual", "-o", folder, "--seconds", "4")
+    called = here("demo", "--live", "--on", "virtual", "-o", folder, "--seconds", "4")
     assert called.code == 0, called.out + called.err
     assert {path.name for path in folder.iterdir()} == {
         "panel.camtwin", "panel.ngc", "signals.toml", "run", "compare.html", "toolpath.png", "overlay.png",
@@ -44,7 +44,7 @@ def test_the_live_demo_ends_with_the_hidden_material_found(tmp_path):
     assert "Everything measured in it is simulated" in called.out
     with RecordingReader(folder / "run") as reader:
         assert reader.header.simulated
-    again = camtwin("compare", folder / "run", "--job", folder / "panel.camtwin", "--json", "-")
+    again = here("compare", folder / "run", "--job", folder / "panel.camtwin", "--json", "-")
     (found,) = json.loads(again.out)["executions"]
     assert found["quality"]["seen"] > 0.98
     assert found["quality"]["method"] == "position and line"
@@ -53,7 +53,7 @@ def test_the_live_demo_ends_with_the_hidden_material_found(tmp_path):
 
 def test_the_live_demo_leaves_a_folder_alone_that_holds_something(tmp_path):
     (tmp_path / "thesis.txt").write_text("irreplaceable")
-    assert "is not empty" in one_sentence(camtwin("demo", "--live", "-o", tmp_path))
+    assert "is not empty" in one_sentence(here("demo", "--live", "-o", tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 

@@ -9,7 +9,7 @@ import stat
 
 import pytest
 
-from calling import ROOT, camtwin, one_sentence
+from calling import ROOT, camtwin, here, one_sentence
 from freecad_camtwin.cli.freecad import FreeCAD
 from freecad_camtwin.twin.feeds.proof import compare
 from freecad_camtwin.twin.job.program import read_program
@@ -26,9 +26,9 @@ def digest(path):
 def optimized(native):
     """That document with better feeds, posted before and after."""
     folder = native.parent
-    before = camtwin("post", native, "--post=linuxcnc", "-o", folder / "before.ngc")
+    before = here("post", native, "--post=linuxcnc", "-o", folder / "before.ngc")
     assert before.code == 0, before.err
-    called = camtwin(
+    called = here(
         "optimize", native, *CUT, LIMITS, "-o", folder / "mended.FCStd", "--post=linuxcnc", "--gcode",
         folder / "after.ngc", "--plan", folder / "plan.json", "--html", folder / "report.html",
     )  # fmt: skip
@@ -39,7 +39,7 @@ def optimized(native):
 def test_a_real_document_is_analysed_as_it_lies(panel, tmp_path):
     """The panel's author milled 13.00 m in its large pocket; FreeCAD 0.21 stored 17,821 commands for it."""
     before = digest(panel), panel.stat().st_mtime_ns
-    called = camtwin("analyze", panel, "--cell=0.3", f"--json={tmp_path}/a.json")
+    called = here("analyze", panel, "--cell=0.3", f"--json={tmp_path}/a.json")
     assert called.code == 0, called.err
     said = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
     assert (digest(panel), panel.stat().st_mtime_ns) == before
@@ -60,15 +60,15 @@ def test_a_real_document_is_analysed_as_it_lies(panel, tmp_path):
 
 
 def test_a_job_is_chosen_by_its_label(panel):
-    called = camtwin("analyze", panel, "--job=CAM_coverglass", "--cell=0.3", "--json=-")
+    called = here("analyze", panel, "--job=CAM_coverglass", "--cell=0.3", "--json=-")
     assert json.loads(called.out)["job"] == "CAM_coverglass"
-    assert "nonsense" in one_sentence(camtwin("analyze", panel, "--job=nonsense"))
+    assert "nonsense" in one_sentence(here("analyze", panel, "--job=nonsense"))
 
 
 def test_a_document_without_a_job(tmp_path):
     source = tmp_path / "holes.FCStd"
     shutil.copy(ROOT / "tests" / "data" / "fcstd" / "test_holes00.fcstd", source)
-    assert "no CAM job" in one_sentence(camtwin("analyze", source))
+    assert "no CAM job" in one_sentence(here("analyze", source))
 
 
 def test_mended_feeds_keep_the_geometry_and_the_limits(optimized):
@@ -78,7 +78,7 @@ def test_mended_feeds_keep_the_geometry_and_the_limits(optimized):
     assert found.deviation == 0
     assert found.differences == ()
     assert found.feed_changes > 0
-    again = camtwin("analyze", folder / "mended.FCStd", *CUT, LIMITS, "--json=-")
+    again = here("analyze", folder / "mended.FCStd", *CUT, LIMITS, "--json=-")
     said = json.loads(again.out)
     bound = json.loads((folder / "plan.json").read_text(encoding="utf-8"))["operations"]
     for operation, planned in zip(said["operations"], bound, strict=True):
@@ -89,16 +89,16 @@ def test_mended_feeds_keep_the_geometry_and_the_limits(optimized):
 
 def test_the_input_of_optimize_stays_as_it_is(native, optimized):
     assert digest(native) != digest(optimized[0] / "mended.FCStd")
-    again = camtwin("post", native, "--post=linuxcnc", "-o", "-")
+    again = here("post", native, "--post=linuxcnc", "-o", "-")
     assert again.code == 0
     assert _without_clock(again.out) == _without_clock((native.parent / "before.ngc").read_text(encoding="utf-8"))
 
 
 def test_clear_leaves_no_trace_in_what_is_posted(optimized):
     folder, _ = optimized
-    called = camtwin("clear", folder / "mended.FCStd", "-o", folder / "cleared.FCStd")
+    called = here("clear", folder / "mended.FCStd", "-o", folder / "cleared.FCStd")
     assert called.code == 0, called.err
-    posted = camtwin("post", folder / "cleared.FCStd", "--post=linuxcnc", "-o", "-")
+    posted = here("post", folder / "cleared.FCStd", "--post=linuxcnc", "-o", "-")
     assert _without_clock(posted.out) == _without_clock((folder / "before.ngc").read_text(encoding="utf-8"))
 
 
@@ -108,9 +108,9 @@ def _without_clock(program):
 
 def test_attached_settings_need_not_be_said_again(native):
     twin = native.with_name("twin.FCStd")
-    called = camtwin("attach", native, "-o", twin, "--material=6061", "--machine=hobby_mill")
+    called = here("attach", native, "-o", twin, "--material=6061", "--machine=hobby_mill")
     assert called.code == 0, called.err
-    said = json.loads(camtwin("analyze", twin, "--cell=0.3", "--json=-").out)
+    said = json.loads(here("analyze", twin, "--cell=0.3", "--json=-").out)
     assert (said["material"], said["machine"]) == ("6061", "Hobby mill")
     assert said["time"] > 0
 
@@ -121,7 +121,7 @@ def test_a_document_that_saving_would_ruin_gets_its_program_mended_alone(tmp_pat
     source = tmp_path / foreign
     shutil.copy(ROOT / "tests" / "data" / "fcstd" / foreign, source)
     before = digest(source)
-    called = camtwin("optimize", source, *CUT, "--spindle-rpm=4000", "-o", tmp_path / "mended.FCStd")
+    called = here("optimize", source, *CUT, "--spindle-rpm=4000", "-o", tmp_path / "mended.FCStd")
     assert called.code == 0, called.err
     assert digest(source) == before
     assert "can mend the document" in called.out
@@ -130,7 +130,7 @@ def test_a_document_that_saving_would_ruin_gets_its_program_mended_alone(tmp_pat
 
 
 def test_cycle_time_of_a_document(native):
-    called = camtwin("cycle-time", native, "--machine=hobby_mill", "--json=-")
+    called = here("cycle-time", native, "--machine=hobby_mill", "--json=-")
     said = json.loads(called.out)
     assert said["total"] == pytest.approx(sum(said["breakdown"].values()), rel=1e-3)
     assert said["total"] > said["time_at_feed"] > 0
@@ -138,7 +138,7 @@ def test_cycle_time_of_a_document(native):
 
 def test_freecads_own_estimate_stands_beside_it_as_the_document_stores_it(panel):
     """FreeCAD 0.21 put 3 h 39 min on the large pocket, of which 2 h 25 min are length over feed."""
-    said = json.loads(camtwin("cycle-time", panel, "--machine=hobby_mill", "--json=-").out)
+    said = json.loads(here("cycle-time", panel, "--machine=hobby_mill", "--json=-").out)
     times = {each["label"]: each for each in said["operations"]}
     pocket = times["adaptive_screen_large_pocket"]
     assert 3 * 3600 + 39 * 60 <= pocket["freecad_time"] < 3 * 3600 + 40 * 60
@@ -156,27 +156,27 @@ def child(folder, name, script):
 
 def test_a_failing_child_is_reported_with_its_last_line(tmp_path, panel):
     failing = child(tmp_path, "failing", "echo starting\necho 'the ceiling fell down'\nexit 7\n")
-    sentence = one_sentence(camtwin("analyze", panel, "--freecad", failing))
+    sentence = one_sentence(here("analyze", panel, "--freecad", failing))
     assert "code 7" in sentence
     assert "the ceiling fell down" in sentence
 
 
 def test_a_crashing_child_is_reported_with_its_signal(tmp_path, panel):
     crashing = child(tmp_path, "crashing", "echo 'before the end'\nkill -SEGV $$\n")
-    sentence = one_sentence(camtwin("analyze", panel, CAMTWIN_FREECAD=str(crashing)))
+    sentence = one_sentence(here("analyze", panel, CAMTWIN_FREECAD=str(crashing)))
     assert "SIGSEGV" in sentence
     assert "before the end" in sentence
 
 
 def test_a_hanging_child_is_ended(tmp_path, panel):
     hanging = child(tmp_path, "hanging", f"echo $$ > {tmp_path}/id\nexec sleep 60\n")
-    sentence = one_sentence(camtwin("analyze", panel, "--freecad", hanging, CAMTWIN_TIMEOUT="2"))
+    sentence = one_sentence(here("analyze", panel, "--freecad", hanging, CAMTWIN_TIMEOUT="2"))
     assert "did not answer within 2 s" in sentence
     assert not os.path.exists(f"/proc/{(tmp_path / 'id').read_text(encoding='ascii').strip()}")
 
 
 def test_a_freecad_that_is_not_there(panel):
-    assert "--freecad" in one_sentence(camtwin("analyze", panel, "--freecad=/nowhere/freecadcmd"))
+    assert "--freecad" in one_sentence(here("analyze", panel, "--freecad=/nowhere/freecadcmd"))
 
 
 def test_the_users_own_freecad_settings_are_untouched(native, tmp_path):

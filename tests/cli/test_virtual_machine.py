@@ -10,7 +10,7 @@ import sys
 import pytest
 from msgspec import structs
 
-from calling import ROOT, camtwin, one_sentence
+from calling import ROOT, here, one_sentence
 from controllers.mosquitto import Mosquitto
 from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.package.package import make_package, save_package
@@ -30,7 +30,7 @@ def test_a_package_runs_to_its_end(job, tmp_path):
     with Mosquitto(tmp_path).running() as broker:
         urls = [f"mqtt://127.0.0.1:{broker.port}/shop/vm?form=json", "mtconnect+http://127.0.0.1:0"]
         publish = [word for url in urls for word in ("--publish", url)]
-        called = camtwin("virtual-machine", job, *publish, "--speed", "100", "--lead", "0.1")
+        called = here("virtual-machine", job, *publish, "--speed", "100", "--lead", "0.1")
     assert (called.code, called.err) == (0, "")
     assert called.out.count("a simulated 'part' can be heard here") == 2
     assert re.search(r"[\d,]+ rows of .* of its time told; the program ran to its end\.", called.out)
@@ -56,5 +56,5 @@ def test_ctrl_c_ends_it_cleanly(job):
 def test_what_cannot_be_is_one_sentence(job, tmp_path):
     (tmp_path / "part.camtwin").write_bytes(b"PK\x03\x04")
     agent = ("--publish", "mtconnect+http://127.0.0.1:0")
-    assert "not a CAM Twin package" in one_sentence(camtwin("virtual-machine", tmp_path / "part.camtwin", *agent))
-    assert "begins with none of" in one_sentence(camtwin("virtual-machine", job, "--publish", "http://mill"))
+    assert "not a CAM Twin package" in one_sentence(here("virtual-machine", tmp_path / "part.camtwin", *agent))
+    assert "begins with none of" in one_sentence(here("virtual-machine", job, "--publish", "http://mill"))
