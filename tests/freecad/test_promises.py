@@ -113,3 +113,27 @@ def _names(path):
 
 def _touched(path):
     return {element.get("name") for element in _objects(path) if element.get("Touched")}
+
+
+def test_planned_feeds_never_touch_rapids_spindle_speeds_or_tool_controllers(job):
+    """Changing a controller would make the paths of all operations that use it anew."""
+    controllers = {structure.controller(top).Name for top in structure.operations(job)}
+    names = ("HorizFeed", "VertFeed", "HorizRapid", "VertRapid", "SpindleSpeed", "SpindleDir", "ToolNumber")
+
+    def settings():
+        made = (job.Document.getObject(name) for name in controllers)
+        return {(each.Name, name): str(getattr(each, name)) for each in made for name in names}
+
+    def words(program, *kept):
+        return [line for line in program.splitlines() if line.split(" ")[0] in kept]
+
+    before, said = camtwin.post(job, "linuxcnc"), settings()
+    camtwin.apply(job, plan_for(job, 0.5))
+    after = camtwin.post(job, "linuxcnc")
+    assert settings() == said
+    assert not [name for name in controllers if "Touched" in job.Document.getObject(name).State]
+    for kept in ("G0", "M3", "M5", "M6"):
+        assert words(before, kept) == words(after, kept), kept
+    assert words(before, "G0")
+    assert words(before, "M3")
+    assert words(before, "G1") != words(after, "G1")
