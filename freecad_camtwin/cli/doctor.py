@@ -99,9 +99,9 @@ def _freecads_python(said: str | None) -> list[list[str]]:
     except CamTwinError:
         return []
     lacks = [name for name, there in told["packages"].items() if not there]
-    words = (
-        f"the window and macros also need {', '.join(lacks)}: see README.md" if lacks else "for the window and macros"
-    )
+    words = "for the window and macros"
+    if lacks:
+        words = f"the window and macros also need {', '.join(lacks)}: see docs/install.md"
     return [["-" if lacks else "ok", "FreeCAD's Python", told["python"], words]]
 
 
