@@ -113,10 +113,10 @@ def page(versions: list[str], rows: dict[str, list[Outcome]]) -> str:
     lines = [
         "# Documents and FreeCAD versions",
         "",
-        f"`make compatibility` wrote this page: `camtwin analyze` over {len(rows)} real documents in {len(versions)}"
-        f" versions of FreeCAD, {len(outcomes)} runs. {analyzed} gave a result, {len(outcomes) - analyzed} one sentence"
-        " that says why not. In none may a document be recomputed, saved or changed; the bytes of every document and"
-        " its folder are compared before and after.",
+        f"`make compatibility` writes this page: it runs `camtwin analyze` on {len(rows)} real documents in"
+        f" {len(versions)} versions of FreeCAD, {len(outcomes)} runs. {analyzed} runs gave a result,"
+        f" {len(outcomes) - analyzed} gave one sentence with the reason why not. No run may recompute, save or change a"
+        " document: the bytes of every document and its folder are compared before and after.",
         "",
         f"| document | {' | '.join(versions)} |",
         "|" + "---|" * (len(versions) + 1),
