@@ -23,6 +23,8 @@ _ROUNDING = 0.001
 #: A point farther than this from the original move is not a point of it: so many times the rounding.
 _ON_THE_MOVE = 10.0
 _EQUAL = 1e-9
+#: Ends of moves are written as they were read: they differ by less than this [mm].
+_EXACT = 1e-6
 _PLACES = re.compile(rb"[XYZ][ \t]*[+-]?\d*\.(\d+)", re.IGNORECASE)
 _INCHES = re.compile(rb"G[ \t]*0*20(?![\d.])", re.IGNORECASE)
 
@@ -48,7 +50,7 @@ class Proof:
         it: the start that it is relative to is rounded, too.
         """
         bound = max(_ROUNDING, math.sqrt(3) * self.rounding)
-        return self.parts_at is None and self.deviation < 1e-6 and self.split_deviation < bound
+        return self.parts_at is None and self.deviation < _EXACT and self.split_deviation < bound
 
     @property
     def objection(self) -> str | None:
@@ -94,7 +96,9 @@ def _rounding(program: bytes) -> float:
 def compare(original: Toolpath, mended: Toolpath, rounding: float = _ROUNDING) -> Proof:
     """Hold a mended toolpath, whose coordinates are rounded to ``rounding`` [mm], against its original."""
     tolerance = _ON_THE_MOVE * max(rounding, _ROUNDING)
-    pieces, parts_at = _match(original, mended, tolerance)
+    pieces, parts_at = _match(original, mended, tolerance, _EXACT)
+    if parts_at is not None:  # to say by how much ends differ
+        pieces, parts_at = _match(original, mended, tolerance, tolerance)
     together = len(pieces) - 1
     last = pieces[1:] - 1
     pairs = np.arange(together)
@@ -128,19 +132,23 @@ def _differ(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]
     return np.asarray(~((np.abs(a - b) <= 1e-6) | (np.isnan(a) & np.isnan(b))))
 
 
-def _match(original: Toolpath, mended: Toolpath, tolerance: float) -> tuple[NDArray[np.int64], str | None]:
-    """First piece of every move, as far as the paths run together, and where they part."""
+def _match(original: Toolpath, mended: Toolpath, tolerance: float, ends: float) -> tuple[NDArray[np.int64], str | None]:
+    """Return the first piece of every move, as far as the paths run together, and where they part.
+
+    ``ends`` [mm] is how far the ends of a move may differ. Moves can be shorter than ``tolerance``, so only exact ends
+    tell where a move that was split ends.
+    """
     pieces: list[NDArray[np.int64]] = []
     i, j, chunk = 0, 0, 64
     while i < original.moves and j < mended.moves:
         n = min(chunk, original.moves - i, mended.moves - j)
-        whole = _whole(original, i, mended, j, n, tolerance)
+        whole = _whole(original, i, mended, j, n, ends)
         pieces.append(np.arange(j, j + whole))
         i, j = i + whole, j + whole
         if whole == n:
             chunk *= 2
             continue
-        count = _count_pieces(original, i, mended, j, tolerance)
+        count = _count_pieces(original, i, mended, j, tolerance, ends)
         if count == 0:
             at = f"{original.where(i)} of the original has no counterpart; there the mended path has {mended.where(j)}"
             return np.concatenate([*pieces, [j]]).astype(np.int64), at
@@ -164,7 +172,7 @@ def _whole(original: Toolpath, i: int, mended: Toolpath, j: int, n: int, toleran
     return n if same.all() else int(same.argmin())
 
 
-def _count_pieces(original: Toolpath, i: int, mended: Toolpath, j: int, tolerance: float) -> int:
+def _count_pieces(original: Toolpath, i: int, mended: Toolpath, j: int, tolerance: float, ends: float) -> int:
     """How many moves from ``j`` on make up move ``i`` together; 0 if they do not."""
     kind, is_arc = original.kind[i], original.kind[i] == MoveKind.ARC
     share = 0.0
@@ -179,7 +187,7 @@ def _count_pieces(original: Toolpath, i: int, mended: Toolpath, j: int, toleranc
         left = (1.0 - share) * float(original.length[i])
         if left < -tolerance:
             return 0
-        if left <= tolerance and np.linalg.norm(mended.end[at] - original.end[i]) <= tolerance:
+        if left <= tolerance and np.linalg.norm(mended.end[at] - original.end[i]) <= ends:
             return count
     return 0
 

@@ -2,9 +2,12 @@
 """The use case of better feeds: each path simulated once, the proof made, and nothing written where it fails."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from calling import PROGRAM, STOCK, TOOL, here, one_sentence
 from freecad_camtwin.errors import PlanError, ProgramError
@@ -150,3 +153,20 @@ def test_a_failed_proof_writes_nothing(tmp_path, monkeypatch):
     assert "more than feeds" in one_sentence(here(*call))
     assert output.read_text() == "what was there"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mended.ngc", "slot.ngc"]
+
+
+@given(st.lists(st.tuples(st.integers(-12, 12), st.integers(-12, 12)), min_size=5, max_size=60), st.randoms())
+def test_moves_shorter_than_the_rounding_are_proven_when_they_are_split(steps, rng):
+    """Adaptive paths have moves of some micrometers, and posts write three decimals."""
+    points = np.cumsum([(0.0, 0.0), *[(x * 7e-4, y * 7e-4) for x, y in steps]], axis=0)
+    assert prove_programs(posted(points, rng, split=False), posted(points, rng, split=True)).objection is None
+
+
+def posted(points, rng, *, split):
+    lines = ["G21 G90", "G0 X0 Y0 Z5", "G1 Z-1 F100"]
+    for start, end in pairwise(points):
+        shares = sorted(rng.uniform(0, 1) for _ in range(rng.randrange(3))) if split else []
+        for share in [*shares, 1.0]:
+            x, y = start + share * (end - start)
+            lines.append(f"G1 X{x:.3f} Y{y:.3f} F{rng.randrange(100, 900)}")
+    return "\n".join([*lines, "G1 X50.000 Y0.000", "M2"]).encode()
