@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Run the tests of a mutant alone, in the order in which it is most quickly found."""
     if not _TESTS:
         return
-    order = {name: at for at, name in enumerate(json.loads(Path(_TESTS).read_text()))}
+    order = {name: at for at, name in enumerate(json.loads(Path(_TESTS).read_text(encoding="utf-8")))}
     chosen = [item for item in items if item.nodeid in order]
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in order])
     items[:] = sorted(chosen, key=lambda item: order[item.nodeid])
@@ -59,4 +59,4 @@ def pytest_sessionfinish() -> None:
     if _coverage is not None:
         _coverage.stop()
         _coverage.save()
-    Path(_RESULT).write_text(json.dumps({"seconds": _seconds, "failed": _failed}))
+    Path(_RESULT).write_text(json.dumps({"seconds": _seconds, "failed": _failed}), encoding="utf-8")

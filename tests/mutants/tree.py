@@ -78,7 +78,7 @@ class Tree:
 
 def _run(command: list[str], folder: Path, environment: dict[str, str], timeout: float) -> tuple[int | None, str]:
     """Run a command in a session of its own, and end all of it afterwards, or when it takes too long."""
-    with tempfile.TemporaryFile("w+", errors="replace") as output:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         process = subprocess.Popen(
             command,
             cwd=folder,
