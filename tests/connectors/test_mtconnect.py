@@ -3,6 +3,7 @@ import asyncio
 import socket
 import struct
 import zlib
+from functools import cache
 
 import numpy as np
 import pytest
@@ -26,7 +27,12 @@ QUICK = Options(patience=60, interval=0.01)
 
 def recorded(agent, item, start=START):
     """Return the numbers that the recorded document tells of an item from a sequence on."""
-    found = [each for each in observed(agent.stream) if each.get("dataItemId") == item and sequence(each) >= start]
+    return list(_recorded(agent.stream, item, start))
+
+
+@cache
+def _recorded(stream, item, start):
+    found = [each for each in observed(stream) if each.get("dataItemId") == item and sequence(each) >= start]
     return [float(each.text) for each in sorted(found, key=sequence) if each.text != "UNAVAILABLE"]
 
 

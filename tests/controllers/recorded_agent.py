@@ -6,6 +6,7 @@ import base64
 import copy
 import gzip
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +14,13 @@ from lxml import etree
 
 DATA = Path(__file__).parent.parent / "data/mtconnect"
 HEARTBEAT = 0.05
+_MADE: dict[tuple[object, ...], bytes] = {}
+
+
+@cache
+def _recording():
+    """Return the recorded document; nobody changes it."""
+    return etree.fromstring(gzip.decompress((DATA / "agent-2.7-sample.xml.gz").read_bytes()))
 
 
 class RecordedAgent:
@@ -21,7 +29,7 @@ class RecordedAgent:
     def __init__(self):
         self.probe = (DATA / "agent-2.7-probe.xml").read_bytes()
         self.error = (DATA / "agent-2.7-error.xml").read_bytes()
-        self.stream = etree.fromstring(gzip.decompress((DATA / "agent-2.7-sample.xml.gz").read_bytes()))
+        self.stream = _recording()
         self.count = 200  # observations in a document
         self.first, self.last = 1, max(sequence(each) for each in observed(self.stream))
         self.instance = self.stream.find("{*}Header").get("instanceId")
@@ -43,7 +51,16 @@ class RecordedAgent:
             yield f"mtconnect+http://127.0.0.1:{self.port}"
 
     def document(self, start, stop):
-        """Return the Streams document of the observations from start up to stop, without it."""
+        """Return the Streams document of the observations from start up to stop, without it.
+
+        All agents play the same recording, and copying it takes longer than all else: a document is made once.
+        """
+        key = (start, stop, self.instance, self.first, self.last)
+        if key not in _MADE:
+            _MADE[key] = self._made(start, stop)
+        return _MADE[key]
+
+    def _made(self, start, stop):
         root = copy.deepcopy(self.stream)
         for each in list(observed(root)):
             if not start <= sequence(each) < stop:
