@@ -2,10 +2,14 @@
 """Sources that say what a test wants, when it wants it, and the recorder on them."""
 
 import asyncio
+import inspect
+import time
+from contextlib import suppress
 
 import numpy as np
 
 from freecad_camtwin.connectors.protocol import Told
+from freecad_camtwin.errors import InputError
 from freecad_camtwin.live.flow import Flow
 from freecad_camtwin.live.recorder import Recorder, Until
 from freecad_camtwin.store.reader import RecordingReader
@@ -29,8 +33,12 @@ ALWAYS = Until()
 PATIENCE = 60
 
 
+#: Rows are on the disk half a second after they came: five times that, for a machine that does ten other things [s].
+SAFE = 2.5
+
+
 class Script:
-    """A connector that says what it is given; a callable among it is called, a number is a pause [s]."""
+    """A connector that says what it is given; a callable among it is called and awaited, a number is a pause [s]."""
 
     def __init__(self, *said, simulated=False):
         self.told = Told(simulated=simulated)
@@ -49,8 +57,20 @@ class Script:
                 await asyncio.sleep(each)
             elif isinstance(each, BaseException):
                 raise each
-            else:
-                each()
+            elif inspect.isawaitable(result := each()):
+                await result
+
+
+async def rows_in(path, many):
+    """Return the rows of a growing recording as soon as there are ``many``, and those that there are after ``SAFE``."""
+    deadline = time.monotonic() + SAFE
+    while True:
+        found = ()
+        with suppress(InputError), RecordingReader(path) as reader:  # there is no file before the first rows
+            found = reader.query()
+        if len(found) >= many or time.monotonic() > deadline:
+            return found
+        await asyncio.sleep(0.02)
 
 
 def rows(first, many, rate=1000.0, **more):

@@ -18,7 +18,7 @@ from freecad_camtwin.twin.analysis.analysis import analyze
 from freecad_camtwin.twin.package.package import make_package
 from freecad_camtwin.twin.signals.discovery import Item, propose_signals
 from freecad_camtwin.twin.signals.observation import Samples
-from live_sources import PATIENCE, Script
+from live_sources import PATIENCE, Script, rows_in
 from plan_jobs import job_of, passes
 
 
@@ -66,12 +66,11 @@ def test_rows_go_on_without_a_place_that_takes_long_to_find(package, tmp_path, m
     run = made_up(package, every=2)
     seen = []
 
-    def look():
-        with RecordingReader(tmp_path / "run") as reader:
-            seen.append(reader.query())
+    async def look():
+        seen.append(await rows_in(tmp_path / "run", 60))
 
     # The first rows tell too little of a motion to find the machine by.
-    said = [*told(run, slice(0, 60)), 0.9, look, *told(run, slice(60, len(run.time)))]
+    said = [*told(run, slice(0, 60)), look, *told(run, slice(60, len(run.time)))]
     record(tmp_path / "run", package, said)
     assert len(seen[0]) == 60
     with RecordingReader(tmp_path / "run") as reader:

@@ -19,7 +19,7 @@ from freecad_camtwin.store.reader import RecordingReader
 from freecad_camtwin.store.recording import Recording
 from freecad_camtwin.store.schema import Gap, RecordingHeader
 from freecad_camtwin.twin.signals.observation import Event, Samples
-from live_sources import PATIENCE, SIGNALS, START, Script, gap, recorded, rows, state
+from live_sources import PATIENCE, SIGNALS, START, Script, gap, recorded, rows, rows_in, state
 
 
 def test_rows_words_and_the_header_are_what_the_source_said(tmp_path):
@@ -255,12 +255,11 @@ def test_a_slow_disk_slows_the_source_and_loses_nothing(tmp_path, monkeypatch):
     assert max(waiting) < 6_000
 
 
-def test_rows_are_safe_within_a_second_while_the_source_is_silent(tmp_path):
+def test_rows_become_safe_while_the_source_is_silent(tmp_path):
     seen = []
 
-    def look():
-        with RecordingReader(tmp_path / "run") as reader:
-            seen.append(len(reader.query()))
+    async def look():
+        seen.append(len(await rows_in(tmp_path / "run", 100)))
 
-    recorded(tmp_path / "run", rows(0, 100), 0.9, look)[1].close()
+    recorded(tmp_path / "run", rows(0, 100), look)[1].close()
     assert seen == [100]
