@@ -49,6 +49,7 @@ def camtwin(*words, cwd=None, **environment):
         [sys.executable, "-m", "freecad_camtwin.cli.main", *map(str, words)],
         capture_output=True,
         encoding="utf-8",
+        errors="replace",
         cwd=cwd,
         env=os.environ | {"PYTHONPATH": path} | environment,
         timeout=300,

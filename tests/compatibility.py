@@ -22,6 +22,20 @@ DATA = ROOT.parent / "shared" / "data" / "fcstd"
 CACHE = Path(os.environ.get("CAMTWIN_CACHE") or Path.home() / ".cache" / "camtwin")
 PAGE = ROOT / "docs" / "compatibility.md"
 
+#: What was done on which system; (what, Linux, Windows, macOS).
+RAN, TYPES, SIMULATED = "ran", "types only", "types; its branch ran on Linux with what Windows would answer"
+SYSTEMS = (
+    ("the whole package", RAN, TYPES, TYPES),
+    ("FreeCAD's child process: started and ended with all that it started", RAN, SIMULATED, TYPES),
+    ("Ctrl-C and SIGTERM end a recording cleanly", RAN, "types; the same code as on Linux", "types; the same code"),
+    ("how much memory is free", RAN, SIMULATED, TYPES),
+    ("a result that another program has open", "does not occur", SIMULATED, "does not occur"),
+    ("names of files and folders with blanks and letters beyond ASCII", RAN, TYPES, TYPES),
+    ("programs with CRLF line ends keep them", RAN, TYPES, TYPES),
+    ("output to a console with an eight-bit code page", "ran with cp1252", TYPES, TYPES),
+    ("LinuxCNC's connector and virtual controller", RAN, "Linux only", "Linux only"),
+)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -126,7 +140,23 @@ def page(versions: list[str], rows: dict[str, list[Outcome]]) -> str:
         if len(set(cells)) == 1 and len(cells) > 1:
             cells[1:] = ["the same"] * (len(cells) - 1)
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *systems()]) + "\n"
+
+
+def systems() -> list[str]:
+    """Return the section that tells what ran on Linux, Windows and macOS, and what was only checked."""
+    return [
+        "## Operating systems",
+        "",
+        "All tests run on Linux (Debian 12). **Neither Windows nor macOS has run any of this code.** For both,"
+        " `make lint` checks the types of the whole package with the standard library of that system"
+        " (`mypy --platform win32` and `--platform darwin`); this finds functions that the system does not have, not"
+        " functions that behave differently there. `tests/cli/test_portability.py` runs the rest on Linux.",
+        "",
+        "| what | Linux | Windows | macOS |",
+        "|---|---|---|---|",
+        *(f"| {' | '.join(row)} |" for row in SYSTEMS),
+    ]
 
 
 def cell(outcome: Outcome) -> str:
