@@ -24,6 +24,7 @@ _GRAVITY = 9806.65  # standard acceleration of free fall [mm/s²]
 #: Our unit → {what others write, in lower case: what it is of ours}.
 _FACTORS: dict[str, dict[str, float]] = {
     "mm": {"mm": 1, "millimeter": 1, "millimetre": 1, "m": 1e3, "meter": 1e3, "cm": 10, "um": 1e-3, "µm": 1e-3,
+           "\u03bcm": 1e-3,  # the Greek letter; the line above has the micro sign
            "micron": 1e-3, "micrometer": 1e-3, "in": _INCH, "inch": _INCH, "foot": 12 * _INCH},
     "mm/s": {"mm/s": 1, "millimeter/second": 1, "mm/min": 1 / 60, "millimeter/minute": 1 / 60, "m/min": 1e3 / 60,
              "m/s": 1e3, "in/min": _INCH / 60, "inch/minute": _INCH / 60, "ipm": _INCH / 60, "in/s": _INCH,

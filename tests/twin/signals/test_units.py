@@ -23,6 +23,7 @@ HORSEPOWER = 550 * POUND * GRAVITY * FOOT / 1000
 FACTORS = {
     "mm": {
         "mm": 1, "millimeter": 1, "millimetre": 1, "m": 1000, "meter": 1000, "cm": 10, "um": 0.001, "µm": 0.001,
+        "\u03bcm": 0.001,
         "micron": 0.001, "micrometer": 0.001, "in": FOOT / 12, "inch": FOOT / 12, "foot": FOOT,
     },
     "mm/s": {
