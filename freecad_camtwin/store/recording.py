@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The writer of a recording: rows in as they come, safe on disk within half a second.
 
-Rows gather in a block of ``CHUNK_ROWS``. Every ``_SYNC_S`` what is new in the block is committed as a small chunk; when
+Rows gather in a block of ``CHUNK_ROWS``. Every ``COMMIT_S`` what is new in the block is committed as a small chunk; when
 the block is full, or old, one chunk replaces its small ones. So a kill loses half a second, a slow source does not
 leave thousands of slivers, and each row is compressed twice at most. Readers see whole commits, never half of one.
 """
@@ -25,7 +25,7 @@ from freecad_camtwin.store.schema import CHUNK_ROWS, OPERATION, TABLES, Recordin
 from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.signals.observation import Event
 
-_SYNC_S = 0.5  #: nothing waits longer than this for its commit, as long as rows come or ``sync`` is called
+COMMIT_S = 0.5  #: nothing waits longer than this for its commit, as long as rows come or ``sync`` is called
 BLOCK_S = 60.0  #: a block that fills slower than this is closed all the same
 
 
@@ -107,7 +107,7 @@ class Recording:
                 done += self._fill(times[done:], {name: column[done:] for name, column in values.items()})
                 if self._rows == CHUNK_ROWS:
                     self._close_block()
-            if clocks.monotonic() - self._committed >= _SYNC_S:
+            if clocks.monotonic() - self._committed >= COMMIT_S:
                 self._commit()
 
     def gap(self, start: float, stop: float | None, reason: str) -> None:

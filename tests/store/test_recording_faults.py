@@ -16,7 +16,7 @@ from numpy.testing import assert_array_equal
 from freecad_camtwin.errors import InputError, OutputError
 from freecad_camtwin.store import schema
 from freecad_camtwin.store.reader import RecordingReader
-from freecad_camtwin.store.recording import SYNC_S, Recording
+from freecad_camtwin.store.recording import COMMIT_S, Recording
 from freecad_camtwin.twin.signals.observation import Event
 from recordings import HEADER, seconds, write
 
@@ -66,7 +66,7 @@ def test_a_killed_writer_loses_its_last_moments_and_nothing_acknowledged(tmp_pat
         assert reader.finished is None
     assert_array_equal(rows.columns["row"], np.arange(len(rows)))
     assert acknowledged <= len(rows) <= given + 10
-    assert newest - rows.time[-1] < 5 * SYNC_S  # SYNC_S is usual; `make faults` holds the second that is stated
+    assert newest - rows.time[-1] < 5 * COMMIT_S  # COMMIT_S is usual; `make faults` holds the second that is stated
 
 
 def test_readers_in_another_process_see_a_growing_beginning_of_the_run_and_never_a_torn_one(tmp_path):
