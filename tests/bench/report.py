@@ -83,7 +83,11 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        models = (line.split(":", 1)[1] for line in cpuinfo.read_text().splitlines() if line.startswith("model name"))
+        models = (
+            line.split(":", 1)[1]
+            for line in cpuinfo.read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        )
         model = next(models, model).strip()
     versions = ", ".join(f"{package} {metadata.version(package)}" for package in ("numpy", "numba"))
     return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"

@@ -300,7 +300,7 @@ def test_poller_and_controller_name_the_same_items():
 
 
 def test_the_poller_needs_nothing_but_the_standard_library():
-    assert Path(poller.__file__).read_text().count("freecad_camtwin") == 0
+    assert Path(poller.__file__).read_text(encoding="utf-8").count("freecad_camtwin") == 0
 
 
 def test_the_fence_says_when_it_is_down():

@@ -54,7 +54,7 @@ def run(text: bytes) -> CanonicalRun:
         source.write_text(_with_line_numbers(text), encoding="latin-1")
         variables, tools = Path(folder, "v.var"), Path(folder, "t.tbl")
         variables.touch()
-        tools.write_text("".join(f"T{number} P{number} Z0.0 D1.0\n" for number in range(1, 100)))
+        tools.write_text("".join(f"T{number} P{number} Z0.0 D1.0\n" for number in range(1, 100)), encoding="utf-8")
         done = subprocess.run(
             [PROGRAM, "-g", "-v", str(variables), "-t", str(tools), str(source)],
             capture_output=True, stdin=subprocess.DEVNULL, cwd=folder, timeout=120, check=False,
@@ -80,7 +80,7 @@ def run_precisely(text: bytes) -> CanonicalRun:
             env=os.environ | {"HOME": folder},  # where it leaves a tool table
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode()
-        answer = json.loads(Path(folder, "moves.json").read_text())
+        answer = json.loads(Path(folder, "moves.json").read_text(encoding="utf-8"))
     planes = {1: 0, 3: 1, 2: 2}  # CANON_PLANE_XY, XZ, YZ
     moves = [
         _move(call, line, numbers, shift, planes[plane], feed / 60)

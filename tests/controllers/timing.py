@@ -23,7 +23,7 @@ _OTHER_MODE = re.compile(r"(?im)^\s*G6(1(\.1)?|4)(\s+[PQ][\d.]+)*\s*$\n?")
 
 def with_mode(program: Path, mode: str, folder: Path) -> Path:
     """Write a copy of ``program`` that runs in one path mode, and return it."""
-    text = _OTHER_MODE.sub("", program.read_text())
+    text = _OTHER_MODE.sub("", program.read_text(encoding="utf-8"))
     head = "%\n" if text.startswith("%") else ""
     copy = folder / f"{program.stem}_{mode}.ngc"
     end = "" if _END.search(text) else "\nM2\n"

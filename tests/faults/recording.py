@@ -122,7 +122,7 @@ class Process:
 
 def memory(process):
     """Return how much memory a process holds, and has held at most [MB]."""
-    said = Path(f"/proc/{process}/status").read_text()
+    said = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     return tuple(int(re.search(rf"{name}:\s+(\d+)", said)[1]) / 1024 for name in ("VmRSS", "VmHWM"))
 
 

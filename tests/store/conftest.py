@@ -63,14 +63,14 @@ def postgres() -> Iterator[str]:
 def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Return when the server answers."""
     for _ in range(600):
-        assert process.poll() is None, f"PostgreSQL did not start: {log.read_text()}"
+        assert process.poll() is None, f"PostgreSQL did not start: {log.read_text(encoding='utf-8')}"
         try:
             psycopg.connect(address).close()
         except psycopg.OperationalError:
             time.sleep(0.1)
         else:
             return
-    pytest.fail(f"PostgreSQL does not answer: {log.read_text()}")
+    pytest.fail(f"PostgreSQL does not answer: {log.read_text(encoding='utf-8')}")
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ class RunningLinuxcnc:
     def is_alive(self) -> bool:
         """Whether the task that writes the status still runs; its shared memory would outlive it."""
         try:
-            with open(f"/proc/{self.task}/stat") as stated:
+            with open(f"/proc/{self.task}/stat", encoding="utf-8", errors="replace") as stated:
                 return stated.read().rpartition(")")[2].split()[0] not in "ZX"
         except OSError:
             return False
@@ -191,7 +191,7 @@ def process_named(name: str) -> int:
     found = []
     for number in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open(f"/proc/{number}/comm") as said:
+            with open(f"/proc/{number}/comm", encoding="utf-8", errors="replace") as said:
                 if said.read().strip() == name[:15]:
                     found.append(int(number))
         except OSError:
@@ -275,7 +275,7 @@ def end(_number: int, _frame: Any) -> None:
 def main(arguments: list[str]) -> int:
     """Poll until standard input ends or the controller does; return the exit code."""
     # LinuxCNC's libraries print to the standard output: they get the standard error, and the pipe stays ours.
-    pipe = os.fdopen(os.dup(1), "w")
+    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     signal.signal(signal.SIGTERM, end)
 

@@ -9,13 +9,13 @@ import msgspec
 
 from freecad_camtwin.errors import ProfileError
 
-_T = TypeVar("_T")
+_Kind = TypeVar("_Kind")
 _BOUNDS = {">": "greater than", ">=": "at least", "<": "less than", "<=": "at most"}
 
 
 def decode_toml(
-    text: bytes | str, kind: type[_T], label: str, *, noun: str = "a file", words: Iterable[str] = ()
-) -> _T:
+    text: bytes | str, kind: type[_Kind], label: str, *, noun: str = "a file", words: Iterable[str] = ()
+) -> _Kind:
     """Read TOML as ``kind``; ProfileError, one sentence that begins with ``label``, where it is none.
 
     ``noun``: what the file is, for an entry that does not belong there; ``words``: those that an enumeration has.

@@ -54,7 +54,7 @@ class Table:
 
 def main():
     """Show the power until HAL ends us."""
-    with open(sys.argv[1]) as file:
+    with open(sys.argv[1], encoding="utf-8") as file:
         said = json.load(file)
     table, noise = Table(said["moves"]), random.Random(1)
     component = hal.component("clamp")

@@ -44,7 +44,7 @@ class Controller:
             library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
             self.fast.update(LD_PRELOAD=str(library), FAKETIME=f"+0 x{speed:g}")
         self.speed = speed
-        self.log = open(HERE / "linuxcnc.log", "w")  # noqa: SIM115 - lives as long as the controller
+        self.log = open(HERE / "linuxcnc.log", "w", encoding="utf-8")  # noqa: SIM115 - lives as long as the controller
         self.process = None
 
     def start(self):
@@ -112,7 +112,7 @@ class Controller:
         self.complaints()
         self.command.program_open(str(HERE / program))
         self.command.wait_complete()
-        with open(HERE / trace, "w") as rows:
+        with open(HERE / trace, "w", encoding="utf-8") as rows:
             sampler = subprocess.Popen(["/usr/bin/halsampler", "-t"], env=self.env, stdout=rows, cwd=HERE)
             try:
                 self.sample(True)

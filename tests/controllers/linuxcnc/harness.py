@@ -166,7 +166,7 @@ class Controller:
         if self._process is None:
             raise ControllerError("the controller is not running")
         number = self._process.pid
-        child = Path(f"/proc/{number}/task/{number}/children").read_text().split()[0]
+        child = Path(f"/proc/{number}/task/{number}/children").read_text(encoding="utf-8").split()[0]
         world = {"HOME": "/tmp", **faster(self.speed)}
         clock = ["env", *(f"{name}={value}" for name, value in world.items())]
         return ["nsenter", "--target", child, *fences, *clock, *command]
@@ -212,7 +212,7 @@ def _read_trace(program: str, path: Path) -> Run:
     """Read the logger's rows (number, line, x, y, z, speed, in position, clock) from first to last that moved."""
     rows = []
     lost = 0
-    with path.open() as lines:
+    with path.open(encoding="utf-8") as lines:
         for row in lines:
             if row.startswith("overrun"):
                 lost += 1
