@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The writer of a recording: rows in as they come, safe on disk within half a second.
 
-Rows gather in a block of ``CHUNK_ROWS``. Every ``COMMIT_S`` what is new in the block is committed as a small chunk; when
+Rows gather in a block of ``CHUNK_ROWS``. Every ``COMMIT_S`` its new rows are committed as a small chunk; when
 the block is full, or old, one chunk replaces its small ones. So a kill loses half a second, a slow source does not
 leave thousands of slivers, and each row is compressed twice at most. Readers see whole commits, never half of one.
 """
