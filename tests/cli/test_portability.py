@@ -118,7 +118,9 @@ def test_windows_ends_the_tree_of_a_child(monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0x200, raising=False)
     monkeypatch.setattr(subprocess, "run", lambda words, **_: calls.append(words))
-    child = SimpleNamespace(pid=4711, terminate=lambda: calls.append("terminate"), wait=lambda: calls.append("wait"))
+    child = SimpleNamespace(
+        pid=4711, poll=lambda: None, terminate=lambda: calls.append("terminate"), wait=lambda: calls.append("wait")
+    )
     assert group_options() == {"creationflags": 0x200}
     end_with_children(child)
     assert calls == [["taskkill", "/F", "/T", "/PID", "4711"], "terminate", "wait"]
@@ -131,7 +133,9 @@ def test_windows_without_taskkill_ends_at_least_the_child(monkeypatch):
     calls = []
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(subprocess, "run", missing)
-    end_with_children(SimpleNamespace(pid=1, terminate=lambda: calls.append("terminate"), wait=lambda: None))
+    end_with_children(
+        SimpleNamespace(pid=1, poll=lambda: None, terminate=lambda: calls.append("terminate"), wait=lambda: None)
+    )
     assert calls == ["terminate"]
 
 
@@ -152,7 +156,7 @@ def test_the_first_signal_asks_the_work_to_end_and_the_handlers_come_back(number
         stopped = asyncio.Event()
         outside = signal.getsignal(number)
         with until_interrupted(stopped.set):
-            threading.Timer(0.05, signal.raise_signal, [number]).start()
+            threading.Timer(0.05, os.kill, [os.getpid(), number]).start()
             await asyncio.wait_for(stopped.wait(), 60)
             assert signal.getsignal(number) is signal.SIG_DFL  # so that a second one ends the process
         assert signal.getsignal(number) is outside

@@ -26,8 +26,8 @@ WRITER = """
 import sys, time
 import numpy as np
 from freecad_camtwin.store.recording import Recording
-from freecad_camtwin.store.schema import Header
-with Recording.create(sys.argv[1], Header(started=time.time())) as recording:
+from freecad_camtwin.store.schema import RecordingHeader
+with Recording.create(sys.argv[1], RecordingHeader(started=time.time())) as recording:
     row = 0
     while True:
         now = time.time()
@@ -93,9 +93,9 @@ import sys
 import numpy as np
 from freecad_camtwin.errors import OutputError
 from freecad_camtwin.store.recording import Recording
-from freecad_camtwin.store.schema import Header
+from freecad_camtwin.store.schema import RecordingHeader
 noise = np.random.default_rng(0)
-recording = Recording.create(sys.argv[1], Header(started=1.7e9))
+recording = Recording.create(sys.argv[1], RecordingHeader(started=1.7e9))
 row = 0
 try:
     while True:
