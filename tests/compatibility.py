@@ -27,7 +27,7 @@ RAN, TYPES, SIMULATED = "ran", "types only", "types; its branch ran on Linux wit
 SYSTEMS = (
     ("the whole package", RAN, TYPES, TYPES),
     ("FreeCAD's child process: started and ended with all that it started", RAN, SIMULATED, TYPES),
-    ("Ctrl-C and SIGTERM end a recording cleanly", RAN, "types; the same code as on Linux", "types; the same code"),
+    ("Ctrl-C and SIGTERM end a recording cleanly", RAN, SIMULATED, TYPES),
     ("how much memory is free", RAN, SIMULATED, TYPES),
     ("a result that another program has open", "does not occur", SIMULATED, "does not occur"),
     ("names of files and folders with blanks and letters beyond ASCII", RAN, TYPES, TYPES),

@@ -5,8 +5,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -184,25 +184,31 @@ def show_choice(choice: Choice) -> None:
 
 @contextmanager
 def until_interrupted(stop: Callable[[], None]) -> Iterator[None]:
-    """Let the first Ctrl-C or SIGTERM end the work cleanly by ``stop``; a second one ends the process.
-
-    The handlers are those of ``signal``, since the event loop of Windows has none of its own.
-    """
+    """Let the first Ctrl-C or SIGTERM end the work cleanly by ``stop``; a second one ends the process."""
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in _ENDING}
 
-    def first(_number: int, _frame: Any) -> None:
-        for number in _ENDING:
-            signal.signal(number, signal.SIG_DFL)
-        loop.call_soon_threadsafe(stop)  # wakes the loop, which may wait for the machine
+    def first() -> None:
+        _restore(loop, dict.fromkeys(_ENDING, signal.SIG_DFL))
+        stop()
 
     for number in _ENDING:
-        signal.signal(number, first)
+        try:
+            # The loop's own handlers wake it whichever thread the system gives the signal to.
+            loop.add_signal_handler(number, first)
+        except NotImplementedError:  # Windows, whose loop wakes for the handlers of ``signal``
+            signal.signal(number, lambda _number, _frame: loop.call_soon_threadsafe(first))
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        _restore(loop, before)
+
+
+def _restore(loop: asyncio.AbstractEventLoop, handlers: Mapping[signal.Signals, Any]) -> None:
+    for number, handler in handlers.items():
+        with suppress(NotImplementedError):
+            loop.remove_signal_handler(number)
+        signal.signal(number, handler)
 
 
 def say_warnings(flow: Flow, *, quiet: bool) -> None:

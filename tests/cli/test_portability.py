@@ -26,6 +26,8 @@ from freecad_camtwin.twin.base import files
 from freecad_camtwin.twin.cut.height_field import available_memory
 
 FOLDER = "Fräsen für Łódź 工件"
+#: Longer than any of it takes, on a machine that does ten other things [s].
+PATIENCE = 60
 MATERIAL = ("--material=6061", "--machine=hobby_mill", "--cell=0.5")
 CRLF = PROGRAM.replace("\n", "\r\n").encode()
 
@@ -119,7 +121,10 @@ def test_windows_ends_the_tree_of_a_child(monkeypatch):
     monkeypatch.setattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0x200, raising=False)
     monkeypatch.setattr(subprocess, "run", lambda words, **_: calls.append(words))
     child = SimpleNamespace(
-        pid=4711, poll=lambda: None, terminate=lambda: calls.append("terminate"), wait=lambda: calls.append("wait")
+        pid=4711,
+        poll=lambda: None,
+        terminate=lambda: calls.append("terminate"),
+        wait=lambda: calls.append("wait"),
     )
     assert group_options() == {"creationflags": 0x200}
     end_with_children(child)
@@ -133,9 +138,8 @@ def test_windows_without_taskkill_ends_at_least_the_child(monkeypatch):
     calls = []
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(subprocess, "run", missing)
-    end_with_children(
-        SimpleNamespace(pid=1, poll=lambda: None, terminate=lambda: calls.append("terminate"), wait=lambda: None)
-    )
+    ended = SimpleNamespace(pid=1, poll=lambda: None, terminate=lambda: calls.append("terminate"), wait=lambda: None)
+    end_with_children(ended)
     assert calls == ["terminate"]
 
 
@@ -147,18 +151,45 @@ def test_a_crash_has_the_name_that_its_system_gives_it(code, name):
     assert crash_name(code) == name
 
 
+def in_a_thread(number):
+    """Give a signal to another thread than the loop's, as macOS may do."""
+    threading.Timer(0.05, signal.raise_signal, [number]).start()
+
+
+def from_outside(number):
+    """Give a signal to the process; Linux hands it to the main thread, where Windows runs its handlers, too."""
+    threading.Timer(0.05, os.kill, [os.getpid(), number]).start()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_asks_the_work_to_end_and_the_handlers_come_back(number):
-    """Without the event loop's own handlers, which Windows has not: the loop wakes though nothing else happens."""
+@pytest.mark.parametrize("send", [in_a_thread, from_outside])
+def test_the_first_signal_asks_the_work_to_end_and_the_handlers_come_back(send, number):
+    interrupted(send, number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_event_loop_without_signal_handlers_as_on_windows_ends_by_signals_too(monkeypatch, number):
+    def unable(*_):
+        raise NotImplementedError
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "add_signal_handler", unable)
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "remove_signal_handler", unable)
+    interrupted(from_outside, number)
+
+
+def interrupted(send, number):
+    """Send a signal to work that waits, and assert that it wakes, ends, and leaves the handlers as they were."""
     before = signal.getsignal(number)
 
     async def work():
         stopped = asyncio.Event()
         outside = signal.getsignal(number)
+        begun = asyncio.get_running_loop().time()
         with until_interrupted(stopped.set):
-            threading.Timer(0.05, os.kill, [os.getpid(), number]).start()
-            await asyncio.wait_for(stopped.wait(), 60)
+            send(number)
+            await asyncio.wait_for(stopped.wait(), PATIENCE)
             assert signal.getsignal(number) is signal.SIG_DFL  # so that a second one ends the process
+        assert asyncio.get_running_loop().time() - begun < PATIENCE / 2  # it did not wake by its own time limit
         assert signal.getsignal(number) is outside
 
     asyncio.run(work())
