@@ -42,6 +42,12 @@ def test_the_predicted_power_of_every_sample_is_like_the_measured(package):
     assert np.corrcoef(run.power[known], predicted[known])[0, 1] > 0.9
 
 
+def test_a_load_alone_is_never_more_than_four_fifths_sure_of_a_place(package):
+    sure = align(package, clamped(package, 2).columns).confidence
+    assert sure.min() >= 0.0
+    assert sure.max() <= 0.8
+
+
 def test_a_clamp_that_shows_no_load_places_nothing(package):
     found = align(package, Columns(np.arange(0, 60, 0.1), {"power": np.full(600, 150.0)}))
     assert (found.executed == -1).all()
