@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What everything stands on: array types, safe archives, whole files, words for people."""
+"""The common base: array types, safe archives, whole files, numbers and names written for people."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Zips of arrays that come from elsewhere: nothing that they claim of themselves is believed.
+"""Zips of arrays from unknown sources: sizes and types stated in the archive are not trusted.
 
-Python unpacks LZMA, and from 3.14 on zstd, with errors and an appetite of their own, and numpy parses an array's header
-as Python and allocates what that says. So entries are read only if stored or deflated, and all together bounded; and
-a header only as numpy writes it, for as many bytes as follow.
+Python also unpacks LZMA, and from 3.14 on zstd; these raise other errors and use much memory. numpy parses an array's
+header as Python and allocates the size that it states. So an entry is read only if it is stored or deflated, the sum of
+all entries is bounded, and a header is read only in numpy's own form and if its size equals the bytes after it.
 """
 
 import math
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from freecad_camtwin.errors import InputError
 
-#: What unpacks to more bytes than this is none of ours.
+#: An archive that unpacks to more bytes than this is refused.
 LARGEST = 2 * 2**30
-#: What decoding raises on bytes that are not what they claim to be. RuntimeError: too deep (RecursionError), or
-#: packed by a later version of zip.
+#: The errors that decoding raises on damaged bytes. RuntimeError: nested too deep (RecursionError), or packed by a
+#: later version of zip.
 DAMAGE = (
     zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError,
     OverflowError,
@@ -34,23 +34,23 @@ _HEADER = re.compile(
 
 
 def read_entries(file: str | os.PathLike[str] | IO[bytes], most: int) -> dict[str, bytes]:
-    """Return the entries of a zip by name, ``most`` bytes at most.
+    """Return the entries of a zip by name; all together unpack to at most ``most`` bytes.
 
-    Raises InputError where it is not packed as ours are, OSError where it cannot be read, else one of ``DAMAGE``.
+    Raises InputError if it is not packed as CAM Twin packs, OSError if it cannot be read, else one of ``DAMAGE``.
     """
     with zipfile.ZipFile(file) as archive:
         infos = archive.infolist()
         if sum(info.file_size for info in infos) > most:
-            raise InputError(f"it would unpack to more than {most:,} bytes; it is none of ours")
+            raise InputError(f"it would unpack to more than {most:,} bytes; CAM Twin wrote no such file")
         if len({info.filename for info in infos}) < len(infos):
-            raise InputError("it has two entries of one name; it is none of ours")
+            raise InputError("it has two entries of one name; CAM Twin wrote no such file")
         if fault := packing_fault(archive):
             raise InputError(fault)
         return {info.filename: archive.read(info) for info in infos}
 
 
 def packing_fault(archive: zipfile.ZipFile) -> str | None:
-    """Say which entry is packed as neither we nor FreeCAD pack, and what to do; None where none is."""
+    """Return which entry is packed as neither CAM Twin nor FreeCAD packs, and the remedy; None if there is none."""
     for info in archive.infolist():
         if info.flag_bits & 1:
             return f"its entry {info.filename!r} is encrypted; zip it anew without a password"
@@ -60,7 +60,7 @@ def packing_fault(archive: zipfile.ZipFile) -> str | None:
 
 
 def document_fault(archive: zipfile.ZipFile) -> str | None:
-    """Say why a zip is no whole FreeCAD document, as a clause about it; None where it is one. May raise ``DAMAGE``."""
+    """Return why a zip is not a complete FreeCAD document, as a clause; None if it is one. May raise ``DAMAGE``."""
     if fault := packing_fault(archive):
         return f"cannot be read: {fault}"
     if "Document.xml" not in archive.namelist():
@@ -71,7 +71,7 @@ def document_fault(archive: zipfile.ZipFile) -> str | None:
 
 
 def read_arrays(entries: Mapping[str, bytes], kinds: str = "biuf") -> dict[str, NDArray[Any]]:
-    """Return the arrays that entries NAME.npy hold, by NAME; ``kinds`` are numpy's letters for what they may hold."""
+    """Return the arrays of the entries NAME.npy, by NAME; ``kinds`` are numpy's letters of the types allowed."""
     return {name.removesuffix(".npy"): _array(name, data, kinds) for name, data in entries.items()}
 
 
@@ -82,6 +82,6 @@ def _array(name: str, data: bytes, kinds: str) -> NDArray[Any]:
     dtype = np.dtype(header[1].decode())
     shape = [int(size) for size in re.findall(rb"\d+", header[4])]
     if math.prod(shape) * dtype.itemsize != len(data) - header.end():
-        raise InputError(f"its array {name!r} is not as long as it says")
+        raise InputError(f"its array {name!r} has another length than its header states")
     values = np.frombuffer(data, dtype, offset=header.end())
     return values.reshape(shape, order="F" if header[3] == b"True" else "C").copy()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Files in one stroke: whole, or not at all; what was there before stays until the new one is complete."""
+"""Files written whole or not at all: the old file stays until the new one is complete."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ from freecad_camtwin.errors import OutputError
 #: Windows refuses to replace a file that a program has open: access denied, sharing violation, lock violation.
 _OPEN_ELSEWHERE = (5, 32, 33)
 
-#: A virus scanner or an indexer has a new file open for a moment: how often that is waited for, and how long [s].
+#: A virus scanner or an indexer opens a new file for a moment: the number of tries, and the pause between them [s].
 _TRIES, _PAUSE = 10, 0.1
 
 
@@ -40,9 +40,9 @@ def move_into_place(part: Path, place: Path) -> None:
 
 
 def check_replaceable(target: Path, *sources: str | os.PathLike[str]) -> None:
-    """Raise OutputError where a file stands at ``target`` that must not be replaced: one of ``sources``, or read-only.
+    """Raise OutputError if the file at ``target`` must not be replaced: it is one of ``sources``, or read-only.
 
-    A file without write permission is refused even where the system would allow it: a renaming, or the administrator.
+    A file without write permission is refused even if the system would allow it (renaming, or the administrator).
     """
     try:
         if not target.exists():
@@ -56,7 +56,7 @@ def check_replaceable(target: Path, *sources: str | os.PathLike[str]) -> None:
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Write a file, and have it on the disk."""
+    """Write a file and wait until it is on the disk."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()
@@ -65,7 +65,7 @@ def write_synced(path: Path, content: bytes) -> None:
 
 @contextmanager
 def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a path beside ``target`` to write to; at the end it takes its place. OutputError where that cannot be."""
+    """Yield a path beside ``target`` to write to; at the end that file replaces it. OutputError if it cannot."""
     place = Path(target)
     try:
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=".camtwin-") as folder:
@@ -77,6 +77,6 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_whole(target: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file in one stroke, and have it on the disk."""
+    """Write a file whole or not at all, and wait until it is on the disk."""
     with replacing(target) as part:
         write_synced(part, content)

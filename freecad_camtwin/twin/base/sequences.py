@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Sequences and their parts: runs of equal rows, unbroken numbers, pieces of each, sums up to each."""
+"""Sequences: runs of equal rows, ranges of consecutive numbers, numbered pieces, cumulative sums."""
 
 from collections.abc import Iterator
 
@@ -9,14 +9,14 @@ from freecad_camtwin.twin.base.arrays import Floats, Indices, Ints, Mask
 
 
 def run_begins(*columns: Indices | Mask) -> Mask:
-    """Whether a row is the first, or differs in one of the columns from the row before it."""
+    """Return whether each row is the first, or differs from the row before it in one of the columns."""
     begins = np.ones(len(columns[0]), bool)
     begins[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
     return begins
 
 
 def unbroken(numbers: Indices) -> Iterator[tuple[int, int]]:
-    """Return the first and the last of every stretch of rising numbers in which none is left out."""
+    """Return the first and the last of every range of consecutive numbers."""
     breaks = np.flatnonzero(np.diff(numbers) > 1)
     if numbers.size:
         firsts = numbers[np.concatenate([[0], breaks + 1])].tolist()
@@ -25,11 +25,11 @@ def unbroken(numbers: Indices) -> Iterator[tuple[int, int]]:
 
 
 def numbered_pieces(counts: Indices) -> tuple[Ints, Indices]:
-    """Return for ``counts[i]`` pieces of every i: which i a piece is of, and its number in it from 0 on."""
+    """Return for ``counts[i]`` pieces of every i: the i that each piece belongs to, and its number in i from 0 on."""
     owner = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def sums_before(values: Floats | Indices) -> Floats:
-    """Return the sum of all values before each, and of all, (n + 1,)."""
+    """Return the sum of all values before each value, then the sum of all, shape (n + 1,)."""
     return np.concatenate([[0.0], np.cumsum(values)])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""TOML that a person wrote, and what is wrong with it as a sentence: machine profiles, signal maps, materials."""
+"""Reads TOML files that people write (machine profiles, signal maps, materials) and states errors as sentences."""
 
 import re
 from collections.abc import Iterable
@@ -16,9 +16,9 @@ _BOUNDS = {">": "greater than", ">=": "at least", "<": "less than", "<=": "at mo
 def decode_toml(
     text: bytes | str, kind: type[_Kind], label: str, *, noun: str = "a file", words: Iterable[str] = ()
 ) -> _Kind:
-    """Read TOML as ``kind``; ProfileError, one sentence that begins with ``label``, where it is none.
+    """Read TOML as ``kind``. Raises ProfileError, one sentence that begins with ``label``, if it is not valid.
 
-    ``noun``: what the file is, for an entry that does not belong there; ``words``: those that an enumeration has.
+    ``noun`` names the kind of file in the message about an unknown entry; ``words`` are the words of an enumeration.
     """
     try:
         return msgspec.toml.decode(text, type=kind)
@@ -29,7 +29,7 @@ def decode_toml(
 
 
 def _sentence(complaint: str, noun: str, words: Iterable[str]) -> str:
-    """Turn msgspec's words into ours: the entry first, then what is wrong with it."""
+    """Rewrite msgspec's message: the entry first, then its fault."""
     text, _, where = complaint.partition(" - at `$")
     entry = where.rstrip("`").lstrip(".")
     if words and text.startswith("Invalid enum value"):

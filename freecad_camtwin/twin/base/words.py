@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How quantities and durations are named and written for people, the same everywhere."""
+"""Names of quantities, and how numbers and durations are written for people."""
 
 #: Quantity of Load → (the limit it is held against, its name in a sentence, its unit).
 LOAD_QUANTITIES = {
@@ -19,14 +19,14 @@ def clock(seconds: float) -> str:
     """
     if seconds < 60:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, remainder = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
+        return f"{minutes} min {remainder:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def digits(value: float) -> str:
-    """Write a number with three digits that count, and never as a power of ten.
+    """Write a number with three significant digits, and never as a power of ten.
 
     >>> digits(0.03456), digits(15.92), digits(1059.6), digits(0.0)
     ('0.0346', '15.9', '1,060', '0')

@@ -151,7 +151,7 @@ def test_an_array_that_claims_more_than_it_holds_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "job.npz", "w") as new:
         for name, data in entries.items():
             new.writestr(name, data)
-    with pytest.raises(InputError, match=r"'commands\.name\.npy' is not as long as it says"):
+    with pytest.raises(InputError, match=r"'commands\.name\.npy' has another length than its header states"):
         load_job(tmp_path / "job.npz")
 
 

@@ -126,7 +126,7 @@ DAMAGES = {
     "too few": (lambda saved: rewritten(saved, time=np.zeros(3)), "is damaged"),
     "damaged LZMA": (damaged_lzma, "neither stored nor deflated"),
     "encrypted": (encrypted, "is damaged"),
-    "a huge shape": (lambda saved: repacked(saved, shape=(900_000_000_000,)), "not as long as it says"),
+    "a huge shape": (lambda saved: repacked(saved, shape=(900_000_000_000,)), "another length than its header states"),
     "a bomb": (lambda saved: rewritten(saved, time=np.zeros(1_000_000)), "would unpack to more"),
     "a path away": (lambda saved: change(saved[0], arrays=_elsewhere(saved)), "arrays that cannot be"),
 }
