@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The machine that will run the job: how far, how fast and how hard it can go, and how its controller thinks.
+"""The machine that will run the job: travel, speed, acceleration and power, and the rules of its controller.
 
 A profile is a TOML file whose keys carry their units (``velocity_mm_s``); here they are plain names in mm, s, N
-and W. Everything is checked while it is read, and the sentence of a ProfileError names the entry at fault.
+and W. Every value is checked while it is read; a ProfileError names the wrong entry in one sentence.
 """
 
 import math
@@ -18,7 +18,7 @@ from freecad_camtwin.errors import ProfileError
 from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.base.toml import decode_toml
 
-#: Where the profiles that come with the addon live.
+#: The folder of the profiles that come with the addon.
 PROFILES = Path(__file__).parents[1] / "data" / "machines"
 
 Positive = Annotated[float, Meta(gt=0)]
@@ -33,7 +33,7 @@ class Axis(Struct, frozen=True, forbid_unknown_fields=True):
     upper: float = field(name="max_mm")  #: [mm]
     velocity: Positive = field(name="velocity_mm_s")  #: [mm/s]
     acceleration: Positive = field(name="acceleration_mm_s2")  #: [mm/s²]
-    jerk: Positive | None = field(default=None, name="jerk_mm_s3")  #: [mm/s³], None for a controller without
+    jerk: Positive | None = field(default=None, name="jerk_mm_s3")  #: [mm/s³], None if the controller does not limit it
 
     @property
     def travel(self) -> float:
@@ -58,14 +58,14 @@ class Linuxcnc(Struct, frozen=True, forbid_unknown_fields=True, tag_field="strat
     """LinuxCNC 2.7 and later: trapezoids without jerk, arc and parabolic blends, all in whole servo cycles."""
 
     servo_period: Positive = field(default=0.001, name="servo_period_s")  #: [s]
-    blending: bool = True  #: how a program starts that says nothing: True is G64, False is G61
+    blending: bool = True  #: path mode of a program that states none: True is G64, False is G61
     tolerance: NotNegative = field(default=0.0, name="tolerance_mm")  #: P of that G64 [mm], 0 for no bound
     naive: NotNegative = field(default=0.0, name="naive_tolerance_mm")  #: Q, naive-CAM tolerance [mm]
-    override: Annotated[float, Meta(ge=1)] = field(default=1.0, name="max_feed_override")  #: corners allow for it
+    override: Annotated[float, Meta(ge=1)] = field(default=1.0, name="max_feed_override")  #: corner speeds allow for it
 
 
 class Grbl(Struct, frozen=True, forbid_unknown_fields=True, tag_field="strategy", tag="junction_deviation"):
-    """grbl, grblHAL and their kin: trapezoids, and a corner speed from an imagined arc that touches the corner."""
+    """grbl, grblHAL and similar: trapezoids, and a corner speed from an imagined arc that touches the corner."""
 
     junction_deviation: Positive = field(name="junction_deviation_mm")  #: grbl's $11 [mm]
     arc_tolerance: Positive = field(default=0.002, name="arc_tolerance_mm")  #: grbl's $12 [mm]
@@ -88,7 +88,7 @@ Controller = Linuxcnc | Grbl | Jerk | ExactStop
 
 
 class Overheads(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the machine does besides moving along the path [s each]."""
+    """Time for everything but motion along the path [s each]."""
 
     start: NotNegative = field(default=0.0, name="program_start_s")
     tool_change: NotNegative = field(default=0.0, name="tool_change_s")  #: chip to chip
@@ -107,7 +107,7 @@ class SpindlePoint(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Spindle(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the spindle can give continuously (S1)."""
+    """The speeds of the spindle and its continuous (S1) power."""
 
     n_min_rpm: NotNegative
     n_max_rpm: Positive
@@ -131,7 +131,7 @@ class Spindle(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Machine(Struct, frozen=True, forbid_unknown_fields=True):
-    """One machine with its controller, as its profile says."""
+    """One machine with its controller, as stated in its profile."""
 
     name: str
     source: str  #: where the numbers come from, in words
@@ -163,9 +163,9 @@ def read_machine(path_or_name: str | Path) -> Machine:
     try:
         text = path.read_bytes()
     except OSError as error:
-        known = ", ".join(machine_names())
+        names = ", ".join(machine_names())
         raise ProfileError(
-            f"there is no machine profile {str(path_or_name)!r}: give a TOML file, or one of {known}"
+            f"there is no machine profile {str(path_or_name)!r}: give a TOML file, or one of {names}"
         ) from error
     return decode_machine(text, path.name)
 
@@ -209,7 +209,7 @@ def _value(value: object) -> str:
 
 
 def _check_sense(machine: Machine, label: str) -> None:
-    """Refuse what types alone cannot: infinite numbers, travels of no length, a curve that goes back."""
+    """Refuse what types alone cannot: infinite numbers, travel of no length, a curve whose speeds do not rise."""
     for fault in (*_infinite(machine), *_senseless_axes(machine), *_senseless_spindle(machine.spindle)):
         raise ProfileError(f"machine profile {label}: {fault}")
     if machine.feed_max is not None and machine.feed_min >= machine.feed_max:

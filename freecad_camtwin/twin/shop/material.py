@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the workpiece resists with: cutting-force coefficients of materials, each with its source and its doubt."""
+"""Cutting-force coefficients of work materials, each with its source and its uncertainty."""
 
 import csv
 import difflib
@@ -18,16 +18,16 @@ from freecad_camtwin.errors import ProfileError
 from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.base.toml import decode_toml
 
-#: Radial and axial coefficients as shares of the tangential ones, for materials of which only those are known: the
+#: Radial and axial coefficients as shares of the tangential ones, for materials with tangential coefficients only: the
 #: medians of the linear-edge sets in ``data/materials.csv`` that have them.
 TYPICAL_RATIOS = {"krc": 0.29, "kac": 0.31, "kre": 1.03, "kae": 0.10}
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """One work material: Kienzle's kc = kc11·h^-mc, or a linear-edge set, never both. What is not known is None.
+    """One work material: Kienzle's kc = kc11·h^-mc, or a linear-edge set, never both. Unknown values are None.
 
-    Raises ProfileError, naming the entry, where a number is missing or cannot be.
+    Raises ProfileError, naming the entry, if a number is missing or impossible.
     """
 
     key: str
@@ -42,7 +42,7 @@ class Material:
     kac: float | None = None  #: axial [MPa]
     kae: float | None = None  #: [N/mm]
     drilling: float | None = None  #: Tungaloy's material factor K
-    sigma: float = 0.25  #: relative standard deviation to believe before anything is measured
+    sigma: float = 0.25  #: relative standard deviation assumed before any measurement
     aliases: tuple[str, ...] = ()
     source: str = ""
 
@@ -65,7 +65,7 @@ class Material:
 
     @property
     def ratios(self) -> tuple[float, float, float, float]:
-        """krc/ktc, kac/ktc, kre/kte, kae/kte; ``TYPICAL_RATIOS`` where they are not known."""
+        """krc/ktc, kac/ktc, kre/kte, kae/kte; ``TYPICAL_RATIOS`` where they are unknown."""
         return (
             _ratio(self.krc, self.ktc, "krc"),
             _ratio(self.kac, self.ktc, "kac"),
@@ -74,7 +74,7 @@ class Material:
         )
 
     def coefficients(self, h: Floats | float) -> tuple[Floats, Floats]:
-        """Tangential ktc [MPa] and kte [N/mm] for chips ``h`` [mm] thick: of Kienzle's curve its tangent at h."""
+        """Tangential ktc [MPa] and kte [N/mm] for chips ``h`` [mm] thick; of Kienzle's curve the tangent at h."""
         h = np.asarray(h, np.float64)
         if self.kc11 is None:
             return np.full_like(h, self.ktc or math.nan), np.full_like(h, self.kte or 0.0)
@@ -130,15 +130,15 @@ def _table(rows: Iterable[Mapping[str, Any]], where: str) -> dict[str, Material]
 
 
 def _material(row: Mapping[str, Any], where: str) -> Material:
-    words = {"key", "name", "iso_group", "source"}
-    known = {field.name for field in fields(Material)}
+    texts = {"key", "name", "iso_group", "source"}
+    columns = [field.name for field in fields(Material)]
     values: dict[str, Any] = {}
     for column, value in row.items():
-        if column not in known:
-            raise ProfileError(f"{where}: {row.get('key')!r} has an entry {column!r} that no material has")
+        if column not in columns:
+            raise ProfileError(f"{where}: {row.get('key')!r} has an unknown entry {column!r}; use {', '.join(columns)}")
         if column == "aliases":
             values[column] = tuple(value.split(";") if isinstance(value, str) else value or ()) if value else ()
-        elif column in words:
+        elif column in texts:
             values[column] = str(value or "")
         elif value not in (None, ""):
             values[column] = _number(value, f"{where}: {column} of {row.get('key')!r}")
@@ -159,9 +159,9 @@ def _plain(word: str) -> str:
 
 
 def find_material(word: str, among: Mapping[str, Material] | None = None) -> Material:
-    """The material that ``word`` means: a key, a name, an alias, with any spelling of case, blanks, dashes and temper.
+    """Return the material named by ``word``: key, name or alias; case, blanks, dashes and temper do not matter.
 
-    ``word`` may also be a file that ``read_materials`` reads, as FILE when it holds one material, else as FILE#KEY.
+    ``word`` may also be a file that ``read_materials`` reads, as FILE if it holds one material, else as FILE#KEY.
     Raises ProfileError naming near matches.
 
     >>> find_material("AISI 1045").key, find_material("6061-T651").key
@@ -173,15 +173,15 @@ def find_material(word: str, among: Mapping[str, Material] | None = None) -> Mat
             return _of_file(Path(path), entry)
         among = materials()
     names = {_plain(name): m.key for m in reversed(list(among.values())) for name in (m.name, *m.aliases)}
-    names |= {_plain(key): key for key in among}
-    wanted = _plain(word)
+    names |= {_plain(own): own for own in among}
+    key = _plain(word)
     # A temper or treatment, as in 6061-T651, 7075 T6, C45+N or 4140 QT, does not change the alloy.
     bare = _plain(re.sub(r"[-+ _](t\d+|h\d+|o|n|qt|a|f)$", "", word.strip(), flags=re.IGNORECASE))
-    for name in (wanted, bare):
+    for name in (key, bare):
         if name and name in names:
             return among[names[name]]
-    near = difflib.get_close_matches(wanted, names, n=6, cutoff=0.5)
-    near += [name for name in names if wanted and wanted in name]
+    near = difflib.get_close_matches(key, names, n=6, cutoff=0.5)
+    near += [name for name in names if key and key in name]
     keys = list(dict.fromkeys(names[name] for name in near))[:4] or list(among)[:4]
     raise ProfileError(f"no material is called {word!r}; near it are {', '.join(keys)}")
 

@@ -116,7 +116,7 @@ def test_a_users_own_file_is_read(tmp_path):
         ("[Wax]\nkc11 = 0\n", "cutting force of 0"),
         ("[Wax]\nkc11 = nan\n", "'Wax' has kc11 = nan"),
         ("[Wax]\nkc11 = 20\nmc = 1.5\n", "mc = 1.5; it must be below 1"),
-        ("[Wax]\nkc11 = 20\nhardness = 3\n", "'Wax' has an entry 'hardness' that no material has"),
+        ("[Wax]\nkc11 = 20\nhardness = 3\n", "'Wax' has an unknown entry 'hardness'"),
         ("[Wax\n", "is not TOML"),
         ("wax = 3\n", "'wax' is not a material"),
         ("", "holds no material"),
