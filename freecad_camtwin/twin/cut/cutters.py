@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The job's tools as the numbers that the engagement kernels cut with."""
+"""The job's tools as the arrays of dimensions that the engagement kernels need."""
 
 import math
 
@@ -11,31 +11,31 @@ from freecad_camtwin.errors import ToolError
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.tool import Shape, Tool, undercut
 
-#: Point angle of a drill that does not say it: the common one of ISO 235 drills [rad].
+#: Point angle of a drill without one: the usual one of ISO 235 drills [rad].
 DRILL_SIG = math.radians(118.0)
 
 
 def cutters_of(job: Job, warnings: list[str]) -> Cutters:
-    """Return the job's tools as the kernel wants them; those that no move uses may be anything.
+    """Return the job's tools in the form of the kernels; a tool that no move uses gets placeholder values.
 
-    Raises ToolError where a move cuts without a tool, or with one that cannot be simulated.
+    Raises ToolError if a move cuts without a tool, or with one that cannot be simulated.
     """
     path = job.toolpath
     is_bare = path.is_cutting & (path.tool < 0)
     if is_bare.any():
         raise ToolError(f"{path.where(int(is_bare.argmax()))} cuts without a tool: give the operation one")
-    known = {index: _cutter(tool, warnings) for index, tool in enumerate(job.tools) if (path.tool == index).any()}
+    cutters = {index: _cutter(tool, warnings) for index, tool in enumerate(job.tools) if (path.tool == index).any()}
     shape = np.zeros(max(len(job.tools), 1), np.int32)
-    size = np.ones((len(shape), max((len(sizes) for _, sizes in known.values()), default=4)))
-    for index, (kind, sizes) in known.items():
-        # A table ends with its last point as often as it takes.
+    size = np.ones((len(shape), max((len(sizes) for _, sizes in cutters.values()), default=4)))
+    for index, (kind, sizes) in cutters.items():
+        # The last point of a table is repeated to fill its row.
         tail = sizes[-2:] * ((size.shape[1] - len(sizes)) // 2)
         shape[index], size[index] = kind, sizes + tail
     return Cutters(shape, size)
 
 
 def _cutter(tool: Tool, warnings: list[str]) -> tuple[int, tuple[float, ...]]:
-    """Return a tool's shape and its radius, tip radius, corner radius [mm] and steepness dz/dr, perhaps a table."""
+    """Return a tool's shape, its radius, tip radius, corner radius [mm] and steepness dz/dr, then a profile's table."""
     if tool.shape is Shape.PROFILE and tool.profile:
         outline = _outline(tool)
         radius = outline[-1][0]
@@ -57,7 +57,7 @@ def _cutter(tool: Tool, warnings: list[str]) -> tuple[int, tuple[float, ...]]:
 
 def _point_angle(tool: Tool, warnings: list[str]) -> float:
     if tool.sig is None and tool.shape is Shape.DRILL:
-        warnings.append(f"{tool.name} does not say its point angle: 118° is assumed")
+        warnings.append(f"{tool.name} has no point angle: 118° is assumed")
         return DRILL_SIG
     if tool.sig is None:
         raise ToolError(f"{tool.name} is a pointed tool without a point angle: give it one")
@@ -65,7 +65,7 @@ def _point_angle(tool: Tool, warnings: list[str]) -> float:
 
 
 def _outline(tool: Tool) -> list[tuple[float, float]]:
-    """Return the points (radius, height above the tip) [mm] from the axis to where the wall begins."""
+    """Return the points (radius, height above the tip) [mm] from the axis to the start of the wall."""
     fault = undercut(tool.profile)
     if fault:
         raise ToolError(f"{tool.name} cannot be simulated: {fault}")

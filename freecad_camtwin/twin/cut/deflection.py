@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How much a tool in its holder yields to a side force: what is known of it, and what follows."""
+"""Deflection of a tool and its holder under a side force."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ MODULUS = {"carbide": 600e3, "hss": 210e3, "hsco": 210e3, "high speed steel": 21
 
 @dataclass(frozen=True, slots=True)
 class Stiffness:
-    """What a document seldom says and a user or machine profile can. None leaves it to the tool, or unknown."""
+    """Values that documents seldom have; a user or a machine profile gives them. None: the tool's value, or unknown."""
 
     stickout: float | None = None  #: protruding length of every tool without its own lpr [mm]
     modulus: float | None = None  #: Young's modulus of every tool whose material is unknown [MPa]
@@ -24,13 +24,13 @@ class Stiffness:
 
 
 def modulus_of(tool: Tool, stiffness: Stiffness) -> float | None:
-    """Young's modulus of a tool [MPa], or None."""
+    """Return Young's modulus of a tool [MPa]; None if it is unknown."""
     word = (tool.material or "").lower()
     return next((value for name, value in MODULUS.items() if name in word), stiffness.modulus)
 
 
 def missing_for_deflection(tool: Tool, stiffness: Stiffness) -> tuple[str, ...]:
-    """What the deflection cannot be computed without, as words."""
+    """Return the names of the values that are missing to compute the deflection."""
     gaps = {
         "tool diameter": tool.dc,
         "protruding length": tool.lpr or stiffness.stickout,
@@ -42,7 +42,8 @@ def missing_for_deflection(tool: Tool, stiffness: Stiffness) -> tuple[str, ...]:
 def compliance(tool: Tool, stiffness: Stiffness, height: Floats) -> Floats:
     """Deflection of the tip per side force at ``height`` above it [mm/N], (steps,); NaN if ``missing_for_deflection``.
 
-    An unknown shank is as thick as the cutter, an unknown fluted length is the whole protrusion: the softer tool.
+    If the shank diameter is unknown, the cutter diameter is used. If the fluted length is unknown, the whole
+    protruding length counts as fluted, which gives the more compliant tool.
     """
     length, modulus = tool.lpr or stiffness.stickout, modulus_of(tool, stiffness)
     if tool.dc is None or length is None or modulus is None:

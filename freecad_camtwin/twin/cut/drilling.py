@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One drill's steps: torque and thrust at any feed."""
+"""Torque and thrust of the steps of one drill at any feed."""
 
 import math
 from collections.abc import Iterator
@@ -11,27 +11,27 @@ from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.job.tool import Tool
 from freecad_camtwin.twin.shop.material import Material
 
-#: Less axial motion than this is no drilling.
+#: A step whose axial share of motion is less than this is not drilling.
 STEEP = 0.95
 
 
 class Drilling:
-    """A drill in one material: by the maker's formulas where the material has a factor for them, else by kc."""
+    """A drill in one material: the maker's formulas if the material has a factor for them, else kc."""
 
     def __init__(self, tool: Tool, material: Material, area: Floats, plunge: Floats) -> None:
         self.dc = tool.dc or math.nan
         self.lips = float(tool.zefp or math.nan)
         self.sin_kappa = math.sin(tool.sig / 2) if tool.sig is not None else math.nan
         self.material = material
-        # A hole's rim, a pilot hole or the way back leave less than the whole section to cut.
+        # At a hole's rim, in a pilot hole or on retraction the drill cuts less than its whole section.
         share = np.clip(area / (math.pi * self.dc**2 / 4), 0.0, 1.0)
         self.share = np.where((share > 0) & (plunge < STEEP), math.nan, share)
-        #: h/fz where it cuts: its lips cut a chip of one thickness
+        #: h/fz where the drill cuts: its lips cut a chip of constant thickness
         self.chip_max = np.where(self.share > 0, self.sin_kappa, self.share)
 
     @staticmethod
     def missing(tool: Tool) -> tuple[str, ...]:
-        """What the chip cannot be computed without, as words; with the maker's factor torque and thrust still can."""
+        """Return the names of values missing for the chip; the maker's formulas give torque and thrust without them."""
         gaps = {"number of flutes": tool.zefp, "point angle": tool.sig}
         return tuple(words for words, value in gaps.items() if value is None)
 

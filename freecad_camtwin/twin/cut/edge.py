@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The cutting edge of a tool, seen along its axis: how far out it stands, and how long it is, up to a height."""
+"""The cutting edge of a tool: its radius at a height above the tip, and its length up to that height."""
 
 import math
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Cutter:
     def elements(self, z: Floats, ap: Floats, phi_st: Floats, phi_ex: Floats) -> Floats:
         """The rows that the force kernels integrate over, shape (steps, slices, ``force.COLUMNS``).
 
-        The length of edge in a slice and its share of height and of growth in radius are exact, however curved it is.
+        The length of edge in a slice and its share of height and of growth in radius are exact for any curvature.
 
         z: mid height of each slice above the tip [mm]; ap: material in it [mm]; all (steps, slices)
         """
@@ -53,7 +53,7 @@ class Cutter:
         rows[..., force.HEIGHT] = height
         rows[..., force.WIDTH] = width
         rows[..., force.LENGTH] = np.maximum(self.length(high) - self.length(low), np.hypot(height, width))
-        # The mean of both ends: right for rings and edges about the pole of a ball, where the middle is far out.
+        # The mean of both ends is right for rings, and near the pole of a ball, where the middle is too far out.
         rows[..., force.RADIUS] = (self.radius(low) + self.radius(high)) / 2
         rows[..., force.PHI_ST] = np.nan_to_num(phi_st)
         rows[..., force.PHI_EX] = np.nan_to_num(phi_ex)
@@ -63,7 +63,7 @@ class Cutter:
 
 
 def missing_for_force(tool: Tool) -> tuple[str, ...]:
-    """What a tool's source does not say and no force can be computed without, as words."""
+    """Return the names of the values that are missing to compute forces."""
     gaps = []
     if tool.shape is None or (tool.shape is Shape.PROFILE and not tool.profile):
         gaps.append("tool shape")
@@ -77,7 +77,7 @@ def missing_for_force(tool: Tool) -> tuple[str, ...]:
 
 
 def cutter_of(tool: Tool) -> Cutter:
-    """The edge of a tool whose ``missing_for_force`` is empty. An unknown helix is straight: the highest peak."""
+    """Return the edge of a tool whose ``missing_for_force`` is empty. An unknown helix angle is 0: the highest peak."""
     dc = tool.dc or math.nan
     outer = dc / 2
     corner = outer if tool.shape is Shape.BALL else 0.0 if tool.shape is Shape.CHAMFER else tool.re or 0.0
@@ -94,7 +94,7 @@ def cutter_of(tool: Tool) -> Cutter:
 
 
 def _chain(profile: tuple[tuple[float, float], ...]) -> list[tuple[float, float]]:
-    """The profile from the rim of its flat tip on, above that tip; ledges tilt by a hair so that heights increase."""
+    """The profile from the rim of its flat tip on, above that tip; ledges tilt by 1e-9 mm so that heights increase."""
     tip = min(height for _, height in profile)
     chain: list[tuple[float, float]] = []
     for radius, height in profile:

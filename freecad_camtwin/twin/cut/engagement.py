@@ -19,10 +19,10 @@ from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.tool import Shape
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, EventKind, MoveKind, Toolpath
 
-#: A step is at least this many cells long, unless its move is shorter: below that the cells show in the angles.
+#: A step is at least this many cells long, unless its move is shorter: shorter steps have angles in steps of cells.
 CELLS_PER_STEP = 5
 
-#: … and at least this part of the cutter's diameter: forces change little over less.
+#: … and at least the cutter's diameter over this: forces change little over a shorter distance.
 STEPS_PER_DIAMETER = 12
 
 #: An arc's chords lie at most this far beside it [mm].
@@ -34,7 +34,7 @@ CELLS_PER_DIAMETER, MOST_CELLS = 60, 16_000_000
 
 @dataclass(frozen=True)
 class Engagement:
-    """What every step of the path takes from the stock. One row per step, in path order.
+    """The material that every step of the path removes, and where the cutter is in it. One row per step, in path order.
 
     Every feed move has at least one step; a rapid only where it touches material. φ is measured clockwise from the
     left-hand normal of the motion, seen from above: up milling starts at 0, down milling ends at π.
@@ -76,12 +76,12 @@ def engage(
     stock: HeightField | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[Engagement, HeightField]:
-    """Cut the job's stock along its toolpath; return what every step took and what is left.
+    """Cut the job's stock along its toolpath; return what every step removed, and the remaining stock.
 
     ``cell`` [mm] is chosen from cutters and stock unless given. ``stock`` continues from a state that an earlier
     call returned (it is not changed; its cell counts). ``progress`` is called with fractions up to 1. The result does
-    not depend on ``threads``. Raises StockError where there is no stock, or the path misses it, or it would not
-    fit in memory; ToolError where a move cuts without a tool or with one that cannot be simulated.
+    not depend on ``threads``. Raises StockError if there is no stock, if the path misses it, or if it would not
+    fit in memory; ToolError if a move cuts without a tool or with one that cannot be simulated.
     """
     path = job.toolpath
     warnings: list[str] = []
@@ -145,7 +145,7 @@ def default_cell(job: Job) -> float:
     if stock is None:
         return math.nan
     used = sorted({int(tool) for tool in np.unique(job.toolpath.tool[job.toolpath.is_cutting]) if tool >= 0})
-    # A drill only goes down: its arc is known, and a coarse picture of its hole will do.
+    # A drill only goes down: its arc is known, so a coarse grid of its hole is enough.
     sizes = [(tool.dc or 0.0) * (3 if tool.shape is Shape.DRILL else 1) for tool in (job.tools[i] for i in used)]
     finest = min((size for size in sizes if size > 0), default=6.0) / CELLS_PER_DIAMETER
     area = (stock.upper[0] - stock.lower[0]) * (stock.upper[1] - stock.lower[1])
@@ -181,7 +181,7 @@ def _divide(path: Toolpath, cutters: kernel.Cutters, field: HeightField, clear: 
 
 
 def _may_touch(path: Toolpath, cutters: kernel.Cutters, field: HeightField, moves: Indices) -> Mask:
-    """Return of each of ``moves`` whether its bounding box reaches the stock's. Arcs count as far as they may go."""
+    """Return for each of ``moves`` whether its bounding box reaches the stock's; an arc's box is that of its circle."""
     start, end = path.start[moves], path.end[moves]
     spread = np.where(path.kind[moves] == MoveKind.ARC, 2 * np.nan_to_num(path.radius[moves]), 0.0)
     margin = cutters.size[np.maximum(path.tool[moves], 0), kernel.RADIUS] + spread

@@ -21,7 +21,7 @@ QUANTUM = 2.0**-14
 #: Taller stock would overflow the sum over a tile [mm].
 TALLEST = 1000.0
 
-#: Of a solid's volume: less that is hidden from above is not told.
+#: A warning is given if at least this share of a solid's volume is hollow and hidden from above.
 HOLLOW_SHARE = 0.01
 
 
@@ -38,7 +38,7 @@ class _MemoryStatus(ctypes.Structure):
 
 
 def available_memory() -> int:
-    """Return how many bytes of memory are free, or a cautious 4 GB where the system does not say."""
+    """Return how many bytes of memory are free, or a cautious 4 GB if the system does not report it."""
     if sys.platform == "win32":
         status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
         if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
@@ -76,13 +76,13 @@ class HeightField:
 
     @classmethod
     def of(cls, stock: Stock, cell: float, *, memory_limit: int | None = None) -> "HeightField":
-        """Return the raw stock. Raises StockError, with the estimate, where it would not fit in memory.
+        """Return the raw stock. Raises StockError, with the estimate, if it would not fit in memory.
 
         ``memory_limit`` in bytes; half of what is available unless given.
         """
         width, depth, tall = (high - low for low, high in zip(stock.lower, stock.upper, strict=True))
         if not (cell > 0 and math.isfinite(cell)):
-            raise StockError(f"a cell of {cell:g} mm cannot be: give a length above 0")
+            raise StockError(f"a cell of {cell:g} mm is impossible: give a length above 0")
         if not (width > 0 and depth > 0 and tall > 0 and math.isfinite(width + depth + tall)):
             raise StockError(f"the stock is empty: {width:g} × {depth:g} × {tall:g} mm")
         if tall > TALLEST:
@@ -127,7 +127,7 @@ class HeightField:
         return np.asarray(x, np.float64), np.broadcast_to(np.asarray(y, np.float64), x.shape)
 
     def view(self) -> kernel.Field:
-        """Return what kernels see: they cut into ``height`` itself."""
+        """Return the field for the kernels, which cut into ``height`` itself."""
         top = self.height.max(axis=1)
         return kernel.Field(self.height, top, self.rows, self.columns, *self.lower, self.cell, self.upper[2])
 
@@ -142,7 +142,7 @@ class HeightField:
 
     @property
     def volume(self) -> float:
-        """What is left of the stock [mm³]."""
+        """Volume of the remaining stock [mm³]."""
         return self.quanta * QUANTUM * self.cell**2
 
     def grid(self) -> NDArray[np.float32]:
@@ -158,7 +158,7 @@ class HeightField:
 
 
 def solid_volume(triangles: Floats) -> float:
-    """Return what a closed surface (triangles, 3, 3) encloses [mm³], NaN where it is open: a sum of tetrahedra."""
+    """Return the volume in a closed surface (triangles, 3, 3) [mm³], NaN if it is open: a sum of tetrahedra."""
     a, b, c = np.moveaxis(triangles - triangles.reshape(-1, 3).min(axis=0), 1, 0)
     areas = np.cross(b - a, c - a)
     if np.linalg.norm(areas.sum(axis=0)) > 1e-6 * np.linalg.norm(areas, axis=1).sum():
@@ -167,9 +167,9 @@ def solid_volume(triangles: Floats) -> float:
 
 
 def hidden_hollow(stock: Stock, field: HeightField) -> str:
-    """Say how much of a solid is hollow below its own upper surface, where a height field has material; "" for none.
+    """Return a warning if a solid is hollow below its upper surface, where a height field has material; else "".
 
-    Less than a hundredth of the solid is within what its cells can tell.
+    Less than ``HOLLOW_SHARE`` of the solid is within the resolution of the cells.
     """
     if stock.kind != "solid" or stock.triangles is None:
         return ""
@@ -179,5 +179,5 @@ def hidden_hollow(stock: Stock, field: HeightField) -> str:
         return ""
     return (
         f"the stock is hollow below its upper surface by {hollow:.3g} mm³, {hollow / solid:.0%} of its volume: "
-        "that is taken as full of material, as it cannot be seen from above"
+        "the simulation takes it as full of material, because a height field stores only the upper surface"
     )

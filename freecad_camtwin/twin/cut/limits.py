@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What each operation's cut is held to, and who said so: user, operation, machine and spindle, tool.
+"""The limits of each operation and their sources: user, operation, machine and spindle, tool.
 
-The first of them that says a number wins: a user's word over the operation's, that over what the machine can
-give at the operation's spindle speed, that over the defaults of ``data/limits.csv`` for the tool. Where two of
-them bound the same feed or load from outside the user's reach (machine and tool), the tighter one holds.
+The user's limit comes first, then the operation's. If neither states a limit, it comes from the machine at the
+operation's spindle speed and from the defaults of ``data/limits.csv`` for the tool; if both machine and tool have
+one, the tighter one holds.
 """
 
 import csv
@@ -22,7 +22,7 @@ from freecad_camtwin.twin.job.tool import Shape, Tool
 from freecad_camtwin.twin.shop.machine import Machine
 from freecad_camtwin.twin.shop.material import Material, find_material
 
-#: The limits that speak of load; the others bound the feed itself.
+#: The limits of load; the others limit the feed itself.
 LOADS = ("h_ex_max", "force", "torque", "power", "deflection")
 
 _TABLE = Path(__file__).parents[1] / "data" / "limits.csv"
@@ -31,14 +31,14 @@ _END_MILLS = (Shape.FLAT, Shape.BULL, Shape.BALL)
 
 @dataclass(frozen=True, slots=True)
 class OperationLimits(Limits):
-    """The limits of one operation, and for each that is set who set it."""
+    """The limits of one operation, and the source of each that is set."""
 
     sources: Mapping[str, str] = field(default_factory=dict)  #: limit → "user", "operation", "machine" or "tool"
-    notes: tuple[str, ...] = ()  #: sentences: what could not be derived, what is odd
+    notes: tuple[str, ...] = ()  #: sentences: limits that could not be derived, unusual values
 
     @property
     def is_explicit(self) -> bool:
-        """Whether somebody stated a limit of the load, so that the plan may work up to it."""
+        """Whether the user or the operation states a limit of load, so that the plan may go up to it."""
         return any(self.sources.get(name) in ("user", "operation") for name in LOADS)
 
 
@@ -47,7 +47,7 @@ def limits_for(
 ) -> tuple[OperationLimits, ...]:
     """Return the limits of every operation of ``job``, in order.
 
-    ``user`` holds for all operations; ``material`` takes the place of the one that the job names.
+    ``user`` holds for all operations; ``material`` replaces the job's material.
     """
     cut = material or _material(job)
     return tuple(_operation_limits(job, index, machine, user or Limits(), cut) for index in range(len(job.operations)))
@@ -77,26 +77,26 @@ def _operation_limits(
     values: dict[str, float] = {}
     sources: dict[str, str] = {}
     for item in fields(Limits):
-        said = [(source, getattr(limits, item.name)) for source, limits in layers]
-        chosen = _choose(item.name, [(source, value) for source, value in said if value is not None])
+        stated = [(source, getattr(limits, item.name)) for source, limits in layers]
+        chosen = _choose(item.name, [(source, value) for source, value in stated if value is not None])
         if chosen is not None:
             sources[item.name], values[item.name] = chosen
     return OperationLimits(**values, sources=sources, notes=tuple(notes))
 
 
-def _choose(name: str, said: list[tuple[str, float]]) -> tuple[str, float] | None:
-    """The first word of a person; else the tightest of what machine and tools bear."""
-    for source, value in said:
+def _choose(name: str, stated: list[tuple[str, float]]) -> tuple[str, float] | None:
+    """Return the first limit of user or operation; else the tightest of machine and tools."""
+    for source, value in stated:
         if source in ("user", "operation"):
             return source, value
-    if not said:
+    if not stated:
         return None
     tightest = max if name in ("feed_min", "h_ex_min") else min
-    return tightest(said, key=lambda pair: pair[1])
+    return tightest(stated, key=lambda pair: pair[1])
 
 
 def _machine_limits(machine: Machine | None, speeds: np.ndarray, label: str, notes: list[str]) -> Limits:
-    """What the spindle gives at the tool at the weakest of ``speeds``, and the feeds the machine accepts.
+    """Return power and torque at the tool at the weakest of ``speeds``, and the feeds that the machine accepts.
 
     Net power is what is left of the continuous power after idling, times the efficiency; a tooth's short peak of
     torque may exceed the continuous torque by ``torque_overload``, which the rotor's inertia carries.
@@ -104,31 +104,31 @@ def _machine_limits(machine: Machine | None, speeds: np.ndarray, label: str, not
     if machine is None:
         return Limits()
     power = torque = None
-    known = np.unique(speeds[np.isfinite(speeds) & (speeds > 0)])
-    if known.size:
+    turning = np.unique(speeds[np.isfinite(speeds) & (speeds > 0)])
+    if turning.size:
         spindle = machine.spindle
-        at_motor = spindle.power_at(known)
-        if np.isnan(at_motor).any() or known[-1] > spindle.n_max_rpm:
-            notes.append(f"'{label}' turns at {known[-1]:g} rpm, beyond what '{machine.name}' gives.")
+        at_motor = spindle.power_at(turning)
+        if np.isnan(at_motor).any() or turning[-1] > spindle.n_max_rpm:
+            notes.append(f"'{label}' turns at {turning[-1]:g} rpm, beyond what '{machine.name}' gives.")
         net = (at_motor - spindle.idle_power) * spindle.efficiency
         net = net[np.isfinite(net) & (net > 0)]
-        if net.size == known.size:
+        if net.size == turning.size:
             power = float(net.min())
-            torque = float(torque_of(net, known).min()) * _number("torque_overload")
+            torque = float(torque_of(net, turning).min()) * _number("torque_overload")
         elif not notes:
-            notes.append(f"'{label}' turns at {known[0]:g} rpm, where '{machine.name}' has no power to spare.")
+            notes.append(f"'{label}' turns at {turning[0]:g} rpm, where '{machine.name}' has no power to spare.")
     return Limits(power=power, torque=torque, feed_min=machine.feed_min or None, feed_max=fastest_feed(machine))
 
 
 def fastest_feed(machine: Machine) -> float:
-    """The greatest feed that a machine accepts [mm/s]: its own bound, else its path's, else its fastest axis's."""
+    """Return the greatest feed that a machine accepts [mm/s]: its own, its path's, or its fastest axis's."""
     return machine.feed_max or machine.path_velocity or float(machine.axes.row("velocity").max())
 
 
 def tool_limits(tool: Tool, material: Material | None) -> Limits:
     """The defaults for an end mill: chip by diameter and material class, bending of the shank, deflection.
 
-    The chip is a published range's upper end. The force is what bends a rod of 0.8·dc that sticks out lpr to the
+    The chip is the upper end of a published range. The force bends a rod of 0.8·dc that protrudes by lpr up to the
     allowed stress, F = π·d³·σ / (32·lpr). A drill, a cone and an unknown shape have no defaults.
     """
     if tool.shape not in _END_MILLS or tool.dc is None:
@@ -146,7 +146,7 @@ def tool_limits(tool: Tool, material: Material | None) -> Limits:
 def _chip(dc: float, material: Material | None) -> float | None:
     """Largest chip thickness for an end mill [mm]: proportional to dc below the table, constant above it.
 
-    A material may have rows of its own; else those of its ISO group hold.
+    A material's own rows are used if it has any; else those of its ISO group.
     """
     if material is None:
         return None
@@ -166,7 +166,7 @@ def _number(quantity: str) -> float:
 
 
 def feed_min_share() -> float:
-    """Least feed of an operation as a share of its highest programmed feed, where nobody says a least feed."""
+    """Least feed of an operation as a share of its highest programmed feed, if no least feed is stated."""
     return _number("feed_min_share")
 
 

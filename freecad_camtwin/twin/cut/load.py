@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""From engagement to load: how hard every step of the path pulls on tool and spindle, at any feed."""
+"""From engagement to load: forces, torque, power and deflection of every step of the path, at any feed."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Load:
-    """What every step does to tool and spindle, each (steps,). NaN where job and material do not say enough."""
+    """The load of every step on tool and spindle, each (steps,). NaN where job or material lack a needed value."""
 
     feed: Floats  #: vf [mm/s]
     fz: Floats  #: feed per tooth, along the path [mm]
@@ -41,14 +41,14 @@ class Load:
     thrust: Floats  #: mean axial force, pushing the tool into its holder > 0 [N]
 
 
-#: Steps that are digested at a time: what they need meanwhile is some 500 bytes each.
+#: Steps that are prepared at a time: each needs some 500 bytes of temporary memory.
 CHUNK = 100_000
 #: The columns of a Load that a tool's own steps fill.
 _COLUMNS = ("h_ex", "h_m", "force", "force_mean", "torque", "torque_mean", "thrust")
 
 
 class ForceModel(Protocol):
-    """One tool's steps in one material, their geometry digested once; see ``FORCE_MODELS``."""
+    """The steps of one tool in one material, their geometry computed once; see ``FORCE_MODELS``."""
 
     chip_max: Floats  #: h_ex / fz, (steps,)
 
@@ -67,16 +67,16 @@ def _drilling(tool: Tool, material: Material, cut: CutSlices) -> ForceModel:
     return Drilling(tool, material, cut.area, cut.plunge)
 
 
-#: What makes the force model of a shape's steps; every shape that is not named here mills (docs/recipes.md).
+#: Tool shape → the function that makes its force model; every other shape is a milling tool (docs/recipes.md).
 FORCE_MODELS: dict[Shape, Callable[[Tool, Material, CutSlices], ForceModel]] = {
     Shape.DRILL: _drilling,
 }
 
 
 class LoadModel:
-    """The load of a job's steps as a function of feed. Geometry is worked out here, once; ``at`` is cheap.
+    """The load of a job's steps as a function of feed. Geometry is computed here, once; ``at`` is cheap.
 
-    All loads grow with the feed. ``at`` never guesses: what cannot be computed is NaN, and ``unknown`` says why.
+    All loads grow with the feed. A load that cannot be computed is NaN, and ``unknown`` gives the reason.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class LoadModel:
         self.area = np.where(engagement.length > 0, engagement.volume / np.maximum(engagement.length, 1e-12), 0.0)
         self._tool = path.tool[engagement.move]
         self._teeth = np.array([float(tool.zefp or math.nan) for tool in job.tools] + [math.nan])[self._tool]
-        self._groups = [(steps, tool, self._digest(tool, steps)) for steps, tool in self._by_tool()]
+        self._groups = [(steps, tool, self._force_model(tool, steps)) for steps, tool in self._by_tool()]
 
     @property
     def steps(self) -> int:
@@ -110,13 +110,13 @@ class LoadModel:
         slices = (e.slice_z, e.slice_ap, e.slice_phi_st, e.slice_phi_ex)
         return CutSlices(self.area[steps], e.plunge[steps].astype(float), *(a[steps].astype(float) for a in slices))
 
-    def _digest(self, tool: Tool, steps: Indices) -> ForceModel | None:
+    def _force_model(self, tool: Tool, steps: Indices) -> ForceModel | None:
         if tool.shape is None or edge.missing_for_force(tool):
             return None
         return FORCE_MODELS.get(tool.shape, _milling)(tool, self.material or _ANY, self._cut(steps))
 
     def _gaps(self, tool: Tool) -> tuple[str, ...]:
-        """Why some of a tool's loads cannot be computed, as words."""
+        """Return the names of the values that are missing to compute a tool's loads."""
         gaps: tuple[str, ...] = () if self.material else ("material",)
         gaps += edge.missing_for_force(tool)
         if tool.shape is not Shape.DRILL:
@@ -130,14 +130,14 @@ class LoadModel:
         height = (ap * np.nan_to_num(e.slice_z)).sum(axis=1) / np.maximum(ap.sum(axis=1), 1e-12)
         out = np.full(self.steps, math.nan)
         for steps, tool, _ in self._groups:
-            # The lips of a drill balance each other: nothing bends it.
+            # The side forces on the lips of a drill cancel: it does not bend.
             is_drill = tool.shape is Shape.DRILL
             out[steps] = 0.0 if is_drill else deflection.compliance(tool, self.stiffness, height[steps])
         return out
 
     @cached_property
     def thickness(self) -> Floats:
-        """h_ex / fz of every step, (steps,): geometry alone, so known without spindle speed, flutes or material."""
+        """h_ex / fz of every step, (steps,): geometry alone, independent of spindle speed, flutes and material."""
         out = np.full(self.steps, math.nan)
         for steps, _, cut in self._groups:
             if cut is not None:
@@ -145,14 +145,14 @@ class LoadModel:
         return out
 
     def at(self, feed: Floats | None = None) -> Load:
-        """The load of every step at ``feed`` [mm/s], (steps,); at the programmed feed without it."""
+        """Return the load of every step at ``feed`` [mm/s], (steps,), by default the programmed feed."""
         feed = self.feed if feed is None else np.asarray(feed, float)
         fn = feed * 60 / self.n_rpm
         fz = fn / self._teeth
         columns = {name: np.full(self.steps, math.nan) for name in _COLUMNS}
         for steps, _, cut in self._groups:
             for name, values in cut.loads(fz[steps], fn[steps]) if cut is not None else ():
-                # Without a material only the chip is known.
+                # Without a material only the chip thickness is known.
                 columns[name][steps] = values if self.material or name in ("h_ex", "h_m") else math.nan
         columns["torque"] = np.maximum(columns["torque"], columns["torque_mean"])
         return Load(
@@ -166,7 +166,7 @@ class LoadModel:
 
     @cached_property
     def unknown(self) -> tuple[tuple[str, ...], ...]:
-        """Per operation, in words, what its loads could not be computed without; empty where all is known."""
+        """Per operation, the names of the values that are missing to compute its loads; empty if all are known."""
         path, e = self._job.toolpath, self._engagement
         cuts = (np.asarray(e.volume) > 0) & path.is_cutting[e.move]
         operation = path.operation[e.move]
@@ -192,7 +192,7 @@ class LoadModel:
         return tuple(dict.fromkeys(words))
 
 
-#: Stands in where only geometry is asked for.
+#: Used if there is no material and only the geometry counts.
 _ANY = Material("any", ktc=1.0, kte=0.0)
 
 
@@ -204,5 +204,5 @@ def load_of_steps(
     feed: Floats | None = None,
     stiffness: Stiffness | None = None,
 ) -> Load:
-    """The load of every step, once. To try several feeds keep a ``LoadModel``."""
+    """Return the load of every step once. For several feeds keep a ``LoadModel``."""
     return LoadModel(engagement, job, material, stiffness=stiffness).at(feed)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One milling tool's steps, their geometry digested once, so that the load at another feed is a weighted sum."""
+"""The steps of one milling tool: geometry is computed once, so the load at another feed is a weighted sum."""
 
 import math
 from collections.abc import Iterator
@@ -12,20 +12,20 @@ from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.cut.edge import Cutter
 from freecad_camtwin.twin.shop.material import Material
 
-#: Angles of a revolution at which the peak is looked for, at least.
+#: Least number of angles of a revolution at which the peak is searched.
 ANGLES = 180
-#: Angles of one tooth pitch at which it is looked for, at least.
+#: Least number of angles of one tooth pitch at which it is searched.
 ANGLES_OF_PITCH = 60
 #: A tool that descends by less than this share of its motion does not cut with the flat of its tip.
 LEAST_PLUNGE = 0.01
-#: Feeds per tooth at which peaks are tabulated, in units of kte/ktc, where edge and shear force are alike. Peaks are
+#: Feeds per tooth at which peaks are tabulated, in units of kte/ktc, where edge and shear force are equal. Peaks are
 #: convex in fz: between the rungs the chord lies above them, by less than 0.5 % for any set in the materials table.
 LADDER = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 
 @dataclass(frozen=True, slots=True)
 class CutSlices:
-    """What the engagement says of some steps, all of one tool: arrays (steps,) and (steps, slices)."""
+    """The engagement of some steps of one tool: arrays (steps,) and (steps, slices)."""
 
     area: Floats  #: removed volume per length of path [mm²]
     plunge: Floats  #: axial share of the motion, downwards > 0
@@ -47,14 +47,14 @@ class Milling:
         self._weigh(material)
         self._tabulate(elements, motion, teeth, ratios)
         self._add_floor(cutter.floor, teeth, share, share * motion[:, 1], ratios)
-        # Angles sum a step up, its volume is exact: energy follows the volume.
+        # The angles summarize a step, but its volume is exact: the torque is computed from the volume.
         self.shear[:, 3] = cut.area * teeth / (2 * math.pi)
 
     def _weigh(self, material: Material) -> None:
         """Weights s = shear_weight·fz^powers[0] and e = edge_weight·fz^powers[1].
 
         Kienzle's curve is replaced by its tangent at the mean chip thickness c·fz of each step, which makes both a
-        constant times fz^(1-mc): the whole load is, exactly, a power of the feed.
+        constant times fz^(1-mc): the whole load is exactly a power of the feed.
         """
         chip = np.where(self.chip_mean > 0, self.chip_mean, 1.0)
         self.shear_weight, self.edge_weight = material.coefficients(chip)
@@ -76,7 +76,7 @@ class Milling:
         np.maximum.accumulate(self._force, axis=1, out=self._force)
 
     def _add_floor(self, radius: float, teeth: int, share: Floats, down: Floats, ratios: Floats) -> None:
-        """The flat of the tip cuts all around, fz·cv deep: its forces in the plane cancel, torque and thrust stay."""
+        """Add the tip's flat, which cuts all around, fz·cv deep: forces in the plane cancel, torque and thrust stay."""
         for basis, amount, normal in ((self.shear, down, ratios[0]), (self.edge, share, ratios[2])):
             basis[:, 2] -= normal * teeth * radius * amount
             basis[:, 3] += teeth * radius**2 / 2 * amount
@@ -159,7 +159,7 @@ def _walls(elements: Floats, motion: Floats) -> Floats:
 def _floor_share(cutter: Cutter, elements: Floats, motion: Floats, area: Floats) -> Floats:
     """Share of the flat of the tip that cuts as the tool descends, (steps,).
 
-    In a plunge it removes what the slices do not explain. On a ramp it is the part of a disc that lies under material
+    In a plunge it removes the volume that the slices do not. On a ramp it is the part of a disc under the material
     which the leading edge meets over an arc α: (α - sin α·cos α)/π.
     """
     whole = math.pi * cutter.floor**2 * motion[:, 1]
@@ -176,15 +176,15 @@ def _floor_share(cutter: Cutter, elements: Floats, motion: Floats, area: Floats)
 def _share_out(cutter: Cutter, cut: CutSlices, elements: Floats, motion: Floats, share: Floats) -> None:
     """Lower the slices of a ramp in place until they and the floor remove no more than its volume.
 
-    The dexels see columns, and give all that is removed from one to the height of its slice, although sides, rounding
-    and floor have each taken a part.
+    The dexels count the whole height removed from a column as height of its slice, although sides, rounding and floor
+    each removed a part.
     """
     descends = np.flatnonzero(motion[:, 1] > LEAST_PLUNGE)
     z = cut.slice_z[descends]
     st, ex = elements[descends, :, force.PHI_ST], elements[descends, :, force.PHI_EX]
     left = cut.area[descends] - share[descends] * math.pi * cutter.floor**2 * motion[descends, 1]
     ap = np.nan_to_num(cut.slice_ap[descends])
-    for _ in range(4):  # heights bear on volume almost linearly: the fourth pass changes less than a hundredth
+    for _ in range(4):  # volume is almost linear in height: the fourth pass changes less than a hundredth
         walls = _walls(elements[descends], motion[descends])
         ap = ap * np.clip(left / np.where(walls > 0, walls, 1.0), 0.0, 1.0)[:, None]
         elements[descends] = cutter.elements(z, ap, st, ex)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The mean forces of every step as numbers that hold at any feed: what a package carries in place of the engagement."""
+"""The mean forces of every step as numbers that hold at any feed; a package contains them instead of the engagement."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ def reduce(engagement: Engagement, job: Job) -> NDArray[np.float32]:
 
     in N and N·mm for coefficients in MPa and N/mm. 18 of the 24 numbers can be other than zero, 12 for a cylindrical
     cutter. Formulas, signs and sources: ``camtwin_kernels.reduced``. The axial motion of a plunge makes no chip
-    in this model; its drilling forces are another.
+    in this model; drilling forces are not part of it.
     """
     matrix = np.zeros((engagement.steps, 4, 6), np.float32)
     cutter = np.maximum(job.toolpath.tool, 0).astype(np.int32)[engagement.move]

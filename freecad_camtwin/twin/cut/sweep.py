@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs the engagement kernels over the steps of a path: stretch by stretch, on one thread or on several."""
+"""Runs the engagement kernels over the steps of a path, range by range, on one or several threads."""
 
 import math
 from collections.abc import Callable
@@ -20,10 +20,10 @@ from camtwin_kernels.engagement_moves import RADIUS, Cutters, Moves
 from freecad_camtwin.twin.base.arrays import Floats, Ints, Mask
 from freecad_camtwin.twin.cut.height_field import HeightField
 
-#: Angles of shorter steps are taken over joined steps of this many cells together.
+#: If steps are shorter than this many cells, their angles are taken over joined steps of this length.
 CELLS_PER_WINDOW = 4
 
-#: Patches of tiles that one thread owns are at least so many diameters wide, and this part of the stock.
+#: Patches of tiles of one thread are at least this many diameters wide, and this share of the stock's width.
 DIAMETERS_PER_PATCH, STOCK_PER_PATCH = 2.5, 1 / 8
 
 _CHUNK = 1 << 17  # steps per kernel call: progress in between, small temporaries
@@ -31,7 +31,7 @@ _CHUNK = 1 << 17  # steps per kernel call: progress in between, small temporarie
 
 @dataclass(frozen=True)
 class SweptSteps:
-    """The steps of a path: where they lie, as ``engagement_angles.lay`` says, and what they take (``measure``)."""
+    """The steps of a path: their positions (``engagement_angles.lay``), and what they remove (``measure``)."""
 
     move: Ints  #: (steps,)
     start: Floats  #: (steps, 3) [mm]
@@ -43,7 +43,7 @@ class SweptSteps:
 
     @classmethod
     def empty(cls, steps: int, slices: int) -> "SweptSteps":
-        """Return so many steps of which nothing is known."""
+        """Return this many steps with unset positions that remove nothing."""
         places = np.empty(steps, np.int32), np.empty((steps, 3)), np.empty((steps, 3)), np.empty(steps), np.empty(steps)
         return cls(*places, np.zeros((5, steps)), np.zeros((4, steps, slices), np.float32))
 
@@ -57,14 +57,14 @@ def cut(
     field: HeightField,
     cutters: Cutters,
     moves: Moves,
-    long: Floats,
+    lengths: Floats,
     steps: SweptSteps,
     threads: int,
     progress: Callable[[float], None] | None,
 ) -> tuple[int, int]:
-    """Run the kernels over stretches of moves, which are ``long`` (moves,) [mm], and fill ``steps``.
+    """Run the kernels over ranges of moves and fill ``steps``; ``lengths`` are those of the moves (moves,) [mm].
 
-    Returns how many quanta of material there were, and how many were removed.
+    Returns the quanta of material before, and the quanta removed.
     """
     removed = 0
     slices = steps.sliced.shape[2] if steps.sliced.shape[2] > 1 else 0
@@ -76,7 +76,7 @@ def cut(
         for m0, m1 in _stretches(moves, cutters):
             cut_moves, measure = _kernels(int(cutters.shape[moves.cutter[m0]]))
             places = steps.move, steps.start, steps.end, steps.length, steps.plunge
-            _together(pool, angles.lay, [(moves, a, b, long, *places) for a, b in _shared_out(m0, m1, threads)])
+            _together(pool, angles.lay, [(moves, a, b, lengths, *places) for a, b in _shared_out(m0, m1, threads)])
             part = slice(int(moves.first[m0]), int(moves.first[m1]))
             start, end, cutter = steps.start[part], steps.end[part], moves.cutter[steps.move[part]]
             levels = np.zeros((len(cutter), 1), np.int32)
@@ -90,8 +90,8 @@ def cut(
             for sides in ((taken.right[:, None], taken.left[:, None]), (taken.slice_right, taken.slice_left)):
                 if sides[0].size:
                     angles.widen(start, end, cutter, window, np.empty(len(cutter), np.bool_), *sides)
-            found = steps.whole[:, part], steps.sliced[:, part]
-            _measure(pool, measure, threads, field, cutters, taken, (cutter, start, end), found)
+            results = steps.whole[:, part], steps.sliced[:, part]
+            _measure(pool, measure, threads, field, cutters, taken, (cutter, start, end), results)
             removed += int(taken.volume.sum())
             if progress is not None:
                 progress(m1 / len(moves.is_arc))
@@ -106,26 +106,26 @@ def _measure(
     cutters: Cutters,
     taken: kernel.Cut,
     columns: tuple[NDArray[Any], ...],
-    found: tuple[Floats, NDArray[np.float32]],
+    results: tuple[Floats, NDArray[np.float32]],
 ) -> None:
-    """Fill ``found`` from what the steps took, each thread for its part of them."""
+    """Fill ``results`` from the material that the steps removed, each thread for its part of the steps."""
     calls = []
     for first, last in _shared_out(0, len(taken.volume), threads):
         own = slice(first, last)
         part = kernel.Cut._make(column[own] for column in taken)
         calls.append(
-            (part, cutters, *(c[own] for c in columns), field.lower[2], field.cell, *(f[:, own] for f in found))
+            (part, cutters, *(c[own] for c in columns), field.lower[2], field.cell, *(out[:, own] for out in results))
         )
     _together(pool, measure, calls)
 
 
 def _shared_out(first: int, last: int, threads: int) -> list[tuple[int, int]]:
-    """Return as many stretches of [first, last) as there are threads."""
+    """Divide [first, last) into as many ranges as there are threads."""
     return list(pairwise(np.linspace(first, last, threads + 1).astype(int).tolist()))
 
 
 def _together(pool: ThreadPoolExecutor, function: Callable[..., None], calls: list[tuple[Any, ...]]) -> None:
-    """Make all calls of ``function`` at once, or a single one here."""
+    """Make all calls of ``function`` in parallel; a single call runs on this thread."""
     if len(calls) == 1:
         function(*calls[0])
         return
@@ -134,14 +134,14 @@ def _together(pool: ThreadPoolExecutor, function: Callable[..., None], calls: li
 
 
 def _kernels(shape: int) -> tuple[Callable[..., None], Callable[..., None]]:
-    """Return what cuts with a shape and what measures its steps."""
+    """Return the kernel that cuts with a shape, and the one that measures its steps."""
     if shape == shapes.PROFILE:
         return profile.cut_moves, profile.profile_measure
     return kernel.CUT_MOVES[shape], angles.measure
 
 
 def scratch(tiles: int, row: int = 0) -> kernel.Scratch:
-    """Return one thread's own memory; ``row`` is how many numbers a table's cones take."""
+    """Return one thread's own memory; ``row`` is the number of values for the cones of a table."""
     lists = np.zeros((3, tiles + kernel.LANES), np.int32)
     cells = stock_kernel.CELLS
     return kernel.Scratch(
@@ -167,7 +167,7 @@ def _shares(threads: int, cutters: Cutters, field: HeightField) -> list[kernel.S
 
 
 def _stretches(moves: Moves, cutters: Cutters) -> list[tuple[int, int]]:
-    """Return stretches of moves [m0, m1) of at most about _CHUNK steps, each of cutters of one shape."""
+    """Return ranges of moves [m0, m1) of at most about _CHUNK steps, each of cutters of one shape."""
     is_one = bool((cutters.shape == cutters.shape[0]).all())
     changes = [] if is_one else (np.flatnonzero(np.diff(cutters.shape[moves.cutter])) + 1).tolist()
     bounds = [0]
@@ -179,7 +179,7 @@ def _stretches(moves: Moves, cutters: Cutters) -> list[tuple[int, int]]:
 
 
 def empty_cut(levels: Ints) -> kernel.Cut:
-    """Return what the kernel adds to, for steps with these ``levels``."""
+    """Return the empty sums that the kernel adds to, for steps with these ``levels``."""
     steps, bounds = levels.shape
     slices = bounds - 1
     nothing = kernel.NOTHING_LEFT
@@ -196,7 +196,7 @@ def empty_cut(levels: Ints) -> kernel.Cut:
 
 
 def _join(cuts: list[kernel.Cut]) -> kernel.Cut:
-    """Return what all threads took together."""
+    """Return the sum of what all threads removed."""
     whole = cuts[0]
     for other in cuts[1:]:
         for name in ("volume", "slice_volume"):
