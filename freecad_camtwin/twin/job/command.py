@@ -3,5 +3,5 @@
 
 from collections.abc import Mapping
 
-#: A stored command as FreeCAD's ``Path.Command`` has it: its name and its parameters, lengths in mm and F in mm/s.
+#: A stored command as in FreeCAD's ``Path.Command``: its name and its parameters, lengths in mm and F in mm/s.
 PathCommand = tuple[str, Mapping[str, float]]

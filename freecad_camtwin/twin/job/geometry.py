@@ -10,10 +10,10 @@ from freecad_camtwin.twin.base.sequences import run_begins
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, MoveKind, Toolpath
 
 
-def points_along(toolpath: Toolpath, move: Indices, way: Floats) -> Floats:
-    """Return the points ``way`` [mm] into the moves ``move``, shape (len(move), 3)."""
+def points_along(toolpath: Toolpath, move: Indices, arc_length: Floats) -> Floats:
+    """Return the points ``arc_length`` [mm] after the start of the moves ``move``, shape (len(move), 3)."""
     length = toolpath.length[move]
-    share = np.divide(way, length, out=np.ones_like(way), where=length > 0)[:, None]
+    share = np.divide(arc_length, length, out=np.ones_like(arc_length), where=length > 0)[:, None]
     points: Floats = toolpath.start[move] + share * (toolpath.end[move] - toolpath.start[move])
     arcs = np.flatnonzero(toolpath.kind[move] == MoveKind.ARC)
     if arcs.size:
@@ -52,16 +52,16 @@ def tangents(toolpath: Toolpath) -> tuple[Floats, Floats]:
 
 
 def extent(toolpath: Toolpath) -> tuple[Floats, Floats]:
-    """Return the least and greatest coordinates of every move [mm], each (moves, 3); arcs with their bulges."""
+    """Return the least and greatest coordinates of every move [mm], each (moves, 3); arcs at their full extent."""
     lower, upper = np.minimum(toolpath.start, toolpath.end), np.maximum(toolpath.start, toolpath.end)
     arcs = np.flatnonzero(toolpath.kind == MoveKind.ARC)
     if arcs.size:
         axes = np.array(PLANE_AXES)[toolpath.plane[arcs]]
         spoke = np.take_along_axis(toolpath.start[arcs] - toolpath.centre[arcs], axes[:, :2], axis=1)
-        begun = np.arctan2(spoke[:, 1], spoke[:, 0])
-        begun = np.where(toolpath.sweep[arcs] < 0, begun + toolpath.sweep[arcs], begun)
+        first_angle = np.arctan2(spoke[:, 1], spoke[:, 0])
+        first_angle = np.where(toolpath.sweep[arcs] < 0, first_angle + toolpath.sweep[arcs], first_angle)
         for quarter in range(4):  # where the circle crosses the axes of its plane
-            gap = np.mod(quarter * np.pi / 2 - begun, 2 * np.pi)
+            gap = np.mod(quarter * np.pi / 2 - first_angle, 2 * np.pi)
             hit = np.flatnonzero(gap < np.abs(toolpath.sweep[arcs]))
             at, axis = arcs[hit], axes[hit, quarter % 2]
             reach = toolpath.centre[at, axis] + (1 - 2 * (quarter // 2)) * toolpath.radius[at]
@@ -97,7 +97,7 @@ def steps_within_moves(move: Indices, length: Floats) -> tuple[Floats, Floats]:
 
 
 def fractions(move: Indices, length: Floats) -> Floats:
-    """Where each step ends, as a fraction of its move's length; the last one of a move at exactly 1."""
+    """Return the end of each step as a fraction of its move's length; the last of a move is exactly 1."""
     if not move.size:
         return np.zeros(0)
     end, before = steps_within_moves(move, length)

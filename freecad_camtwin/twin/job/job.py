@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One CAM job as the twin sees it: toolpath, tools, stock, and what its source does not say."""
+"""The data of one CAM job: toolpath, tools, operations and stock; None where the source has no value."""
 
 from dataclasses import dataclass, field
 
@@ -10,10 +10,10 @@ from freecad_camtwin.twin.job.toolpath import Toolpath
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a cut must not exceed; None sets no limit. Twin metadata, a machine profile or a user gives them."""
+    """Values that a cut must not exceed; None sets no limit. Twin metadata, a machine profile or a user gives them."""
 
     h_ex_max: float | None = None  #: largest chip thickness [mm]
-    h_ex_min: float | None = None  #: below it the edge rubs [mm]
+    h_ex_min: float | None = None  #: least chip thickness; below it the edge rubs [mm]
     force: float | None = None  #: peak resultant in the working plane [N]
     torque: float | None = None  #: peak spindle torque [N·mm]
     power: float | None = None  #: mean net spindle power [W]
@@ -34,7 +34,7 @@ class Operation:
     base_hash: str | None = None  #: hash of that object's stored commands (see ``twin.plan``)
     uuid: str | None = None  #: stable identity, once a twin is attached
     limits: Limits = field(default_factory=Limits)
-    freecad_time: float | None = None  #: what FreeCAD's own estimate says of it [s]
+    freecad_time: float | None = None  #: FreeCAD's own estimate of its time [s]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +49,19 @@ class Stock:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Everything that an analysis needs to know about one job."""
+    """All data that an analysis of one job needs."""
 
     label: str
     toolpath: Toolpath
     tools: tuple[Tool, ...]
     operations: tuple[Operation, ...]
-    stock: Stock | None = None  #: None where the source has none (a program)
+    stock: Stock | None = None  #: None if the source has none (a program)
     material: str | None = None  #: key into the materials table
     machine: str | None = None  #: path or name of a machine profile
     name: str | None = None  #: FreeCAD's internal name of the job object
-    warnings: tuple[str, ...] = ()  #: one sentence each: what was odd while reading
+    warnings: tuple[str, ...] = ()  #: one sentence each: problems found while reading
     source: str = ""  #: the file it came from
     freecad_version: str | None = None  #: of the FreeCAD that read it
-    can_be_saved: bool = True  #: False where the document's proxies are lost: saving would ruin it
+    can_be_saved: bool = True  #: False if the document's proxies are lost: saving would destroy it
     mends_with: str | None = None  #: which FreeCAD can save such a document
     objective: str = "auto"  #: what a feed plan holds to: "auto", "limits" or "programmed" (docs/feeds.md)

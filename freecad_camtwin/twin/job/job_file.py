@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A job as one file: how it travels from FreeCAD's process to everything else.
+"""A job as one file, which passes it from FreeCAD's process to other processes.
 
-A ``.npz`` without pickles: the toolpath's columns and the stock's triangles as arrays, all the rest as
-JSON in the array ``json``. NaN and None survive. FreeCAD's process writes a job as its document stores it
-(``save_stored``), and reading the file follows it as moves; so ``load_job`` gives a Job in either case.
+A ``.npz`` without pickles: the toolpath's columns and the stock's triangles as arrays, everything else as
+JSON in the array ``json``. NaN and None are kept. FreeCAD's process writes the commands that its document stores
+(``save_stored``), and reading that file interprets them as moves; so ``load_job`` returns a Job in either case.
 """
 
 import json
@@ -34,17 +34,17 @@ JOB_SCHEMA = "camtwin.job/1"
 
 _COLUMNS = tuple(item.name for item in fields(Toolpath) if item.name != "events")
 _PLAIN = tuple(item.name for item in fields(Job) if item.name not in ("toolpath", "tools", "operations", "stock"))
-#: What files of earlier versions do not hold; the default of the field stands for it.
+#: Fields that files of earlier versions do not have; they get their default.
 _LATER = ("objective",)
 
 
 def save_job(job: Job, path: str | os.PathLike[str]) -> None:
-    """Write ``job`` to ``path`` in one stroke: the file is whole or absent."""
+    """Write ``job`` to ``path``: the file is whole or absent."""
     _write(Path(path), *describe(job))
 
 
 def describe(job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a job as JSON's own types and arrays by name, for any file; ``restore`` makes it a job again."""
+    """Return a job as JSON types, and arrays by name, for any file; ``restore`` is the inverse."""
     events = [asdict(event) | {"kind": int(event.kind)} for event in job.toolpath.events]
     operations = [asdict(operation) for operation in job.operations]
     arrays = {f"toolpath.{name}": getattr(job.toolpath, name) for name in _COLUMNS} | _triangles(job)
@@ -52,10 +52,10 @@ def describe(job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def restore(data: dict[str, Any], arrays: dict[str, Any]) -> Job:
-    """Return the job that ``describe`` took apart.
+    """Return the job that ``describe`` described.
 
-    Raises InputError where it is of another schema or holds too little, and as Toolpath and Tool do where their
-    values cannot be.
+    Raises InputError if it has another schema or lacks a value, and the errors of Toolpath and Tool if their values
+    are impossible.
     """
     try:
         if data["schema"] != JOB_SCHEMA:
@@ -73,7 +73,7 @@ def _triangles(job: Job | StoredJob) -> dict[str, Any]:
 
 
 def save_stored(job: StoredJob, path: str | os.PathLike[str]) -> None:
-    """Write a job that is not yet followed as moves; this needs numpy alone."""
+    """Write a job whose commands are not yet interpreted as moves; this needs only numpy."""
     operations = [
         asdict(item.operation)
         | {"controller": {"n_rpm": _nan_as_none(item.n_rpm), "is_reversed": item.is_reversed, "coolant": item.coolant}}
@@ -87,7 +87,7 @@ def _nan_as_none(value: float) -> float | None:
 
 
 def _common(job: Job | StoredJob) -> dict[str, Any]:
-    """What both kinds of job have, in JSON's own types."""
+    """Return the data that both kinds of job have, as JSON types."""
     plain = {name: getattr(job, name) for name in _PLAIN}
     tools = [asdict(tool) | {"shape": tool.shape.value if tool.shape else None} for tool in job.tools]
     stock = None
@@ -103,7 +103,7 @@ def _write(target: Path, description: dict[str, Any], arrays: dict[str, Any]) ->
 
 
 def load_job(path: str | os.PathLike[str]) -> Job:
-    """Read what ``save_job`` or ``save_stored`` wrote; InputError where the file is missing, damaged or another."""
+    """Read what ``save_job`` or ``save_stored`` wrote. InputError if the file is missing, damaged or not a job."""
     try:
         arrays = read_arrays(read_entries(path, LARGEST), kinds="biufU")
         return restore(json.loads(arrays["json"].tobytes()), arrays)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""From a posted program to a job: its moves, its operations, and what its comments say of its tools."""
+"""From a posted program to a job: its moves, its operations, and the tools that its comments describe."""
 
 import math
 import re
@@ -19,9 +19,10 @@ from freecad_camtwin.twin.job.toolpath import EventKind
 Point = tuple[float, float, float]
 
 _LARGEST_FILE = 512 * 2**20
-#: What FreeCAD's posts write around an operation.
+#: The comment that FreeCAD's postprocessors write before an operation.
 _BEGIN = re.compile(r"\s*begin operation:\s*(.+?)\s*$", re.IGNORECASE)
-#: What Fusion's posts write of a tool: "T1 D=3.175 CR=0 - ZMIN=-1 - flat end mill", perhaps with TAPER=118deg.
+#: The comment that Fusion's postprocessors write for a tool: "T1 D=3.175 CR=0 - ZMIN=-1 - flat end mill", in some cases
+#: with TAPER=118deg.
 _FUSION_TOOL = re.compile(
     r"\s*T(?P<number>\d+)\s+D=(?P<dc>[\d.]+)(?:\s+CR=(?P<re>[\d.]+))?(?:\s+TAPER=(?P<taper>[\d.]+)deg)?"
     r".*-\s*(?P<shape>[a-z][a-z ]*?)\s*$",
@@ -48,13 +49,13 @@ def read_program(
 ) -> Job:
     """Read a posted program as a job. Every move keeps its physical line, counted from 1.
 
-    tools: what is known of the tools, found by their numbers; a single tool without a number stands for all that
-        neither its number nor a comment of the program describes
-    stock: the raw workpiece, which no program states
-    start: where the tool stands at first [mm]; None if not known (see ``twin.rs274.record``)
-    machine: where the machine's zero lies in work coordinates [mm], for G28, G30 and G53; None if not known
+    tools: the known tools, by number; a single tool without a number is used for every tool of the program that
+        no number and no comment describes
+    stock: the raw workpiece, which a program does not state
+    start: first position of the tool [mm]; None if unknown (see ``rs274.record``)
+    machine: machine zero in work coordinates [mm], for G28, G30 and G53; None if unknown
 
-    Raises ProgramError, one sentence with the line, for whatever is not followed (docs/programs.md has the list).
+    Raises ProgramError, one sentence with the line, for code that is not supported (docs/programs.md has the list).
     """
     path = Path(path)
     return job_of_text(_read(path), path, tools=tools, stock=stock, start=start, machine=machine)
@@ -69,21 +70,21 @@ def job_of_text(
     start: Point | None = None,
     machine: Point | None = None,
 ) -> Job:
-    """Read the text of a program as ``read_program`` reads the file; ``path`` only names it."""
+    """Read the text of a program as ``read_program`` reads the file; ``path`` is only its name."""
     run = interpret_program(text, start=start, machine=machine)
     if run.record.made == 0:
         raise ProgramError(f"{path.name} makes no move; check that it is the program you mean")
     changes = _tool_changes(run)
-    known = _tools(run, sorted({number for _, number in changes} - {0}), tools)
-    index = {tool.number: at for at, tool in enumerate(known)}
-    alone = 0 if len(known) == 1 and known[0].number is None else -1
-    tool = _held([(block, index.get(number, alone)) for block, number in changes], len(run.blocks), alone)
+    used_tools = _tools(run, sorted({number for _, number in changes} - {0}), tools)
+    index = {tool.number: at for at, tool in enumerate(used_tools)}
+    alone = 0 if len(used_tools) == 1 and used_tools[0].number is None else -1
+    tool = _value_by_block([(block, index.get(number, alone)) for block, number in changes], len(run.blocks), alone)
     operations, operation = _operations(run, changes, tool, path.stem)
     toolpath = run.record.toolpath(line=np.arange(1, len(run.blocks) + 1), tool=tool, operation=operation)
     return Job(
         label=path.stem,
         toolpath=toolpath,
-        tools=known,
+        tools=used_tools,
         operations=tuple(operations),
         stock=stock,
         warnings=_warnings(run),
@@ -92,7 +93,7 @@ def job_of_text(
 
 
 def _read(path: Path) -> bytes:
-    """The program's text, if it can be one."""
+    """Return the text of the program; ProgramError if the file cannot be one."""
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise ProgramError(f"{path.name} is larger than 512 MB; split the program")
@@ -107,27 +108,27 @@ def _read(path: Path) -> bytes:
 
 
 def _warnings(run: Interpreter) -> tuple[str, ...]:
-    said = list(run.warnings)
+    warnings = list(run.warnings)
     if run.units is None:
-        said.insert(0, "the program has neither G20 nor G21; its lengths were read as mm")
-    return tuple(said)
+        warnings.insert(0, "the program has neither G20 nor G21; its lengths were read as mm")
+    return tuple(warnings)
 
 
 def _tool_changes(run: Interpreter) -> list[tuple[int, int]]:
-    """Block and tool number of every tool change. Where no M6 is used, T itself is the change."""
+    """Return block and tool number of every tool change. Without any M6, T itself is the change."""
     changes = [(event.line - 1, int(event.value)) for event in run.record.events if event.kind == EventKind.TOOL_CHANGE]
     return changes or run.selected
 
 
-def _held(changes: Sequence[tuple[int, int]], blocks: int, first: int) -> Ints:
-    """What holds during each block, given (block, value) of each change in order, and the value before them."""
+def _value_by_block(changes: Sequence[tuple[int, int]], blocks: int, first: int) -> Ints:
+    """Return the value in force in each block, given (block, value) of each change in order, and the first value."""
     starts = [0, *(block for block, _ in changes)]
     values = [first, *(value for _, value in changes)]
     return np.repeat(np.array(values, np.int32), np.diff([*starts, blocks]))
 
 
 def _tools(run: Interpreter, numbers: Sequence[int], given: Sequence[Tool]) -> tuple[Tool, ...]:
-    """Every tool that the program uses: as given, else as a comment describes it, else by number alone."""
+    """Return the tools that the program uses: as given, else as a comment describes it, else only with a number."""
     by_number = {tool.number: tool for tool in given}
     if not numbers:
         return tuple(given[:1])
@@ -139,14 +140,14 @@ def _tools(run: Interpreter, numbers: Sequence[int], given: Sequence[Tool]) -> t
 
 
 def _described_tools(run: Interpreter) -> dict[int, Tool]:
-    """Tools that the program's comments describe, by number."""
-    found: dict[int, Tool] = {}
+    """Return the tools that the program's comments describe, by number."""
+    described: dict[int, Tool] = {}
     for _, comment in run.comments:
         match = _FUSION_TOOL.match(comment)
         if match:
             tool = _fusion_tool(match, run.units or 1.0)
-            found.setdefault(int(match["number"]), tool)
-    return found
+            described.setdefault(int(match["number"]), tool)
+    return described
 
 
 def _fusion_tool(match: re.Match[str], scale: float) -> Tool:
@@ -169,10 +170,10 @@ def _fusion_tool(match: re.Match[str], scale: float) -> Tool:
 def _operations(
     run: Interpreter, changes: Sequence[tuple[int, int]], tool: Ints, name: str
 ) -> tuple[list[Operation], Ints]:
-    """The program's stretches that move, and the stretch of every block.
+    """Return the program's operations, and the index of the operation of every block.
 
-    A stretch begins at a tool change, or at FreeCAD's comment "begin operation: …", which names it; else its tool
-    does, and before the first of both the program's file.
+    An operation begins at a tool change, or at FreeCAD's comment "begin operation: …", which gives its label; else
+    the tool gives it, and before the first of both the name of the program's file.
     """
     labels = {0: name}
     tools = [0, *(number for _, number in changes)]
@@ -187,5 +188,5 @@ def _operations(
     stretch = np.searchsorted(begins, np.arange(len(run.blocks)), side="right") - 1
     moving = np.unique(stretch[run.record.blocks[: run.record.made]])
     operations = [Operation(labels[int(block)], "Program", tool=int(tool[block])) for block in begins[moving]]
-    # A stretch without moves is none: number the others through. (Its blocks get a number that no move asks for.)
+    # A stretch without moves is not an operation: only the others are numbered. (No move uses the index of its blocks.)
     return operations, np.searchsorted(moving, stretch).astype(np.int32)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A job as a FreeCAD document stores it, command by command, until it is followed as moves.
+"""A job as a FreeCAD document stores it: commands that are not yet interpreted as moves.
 
-FreeCAD's process takes the commands out (``document.job``); what they mean is worked out here, where the
-interpreter and its kernels are at hand. So a FreeCAD with numpy alone can hand a job over.
+FreeCAD's process reads the commands (``document.job``); they are interpreted here, with the interpreter and its
+kernels. So FreeCAD's process needs only numpy to pass a job on.
 """
 
 import math
@@ -18,7 +18,7 @@ from freecad_camtwin.twin.job.command import PathCommand
 from freecad_camtwin.twin.job.job import Job, Operation, Stock
 from freecad_camtwin.twin.job.tool import Tool
 
-#: The fields that a Job takes over as they are.
+#: The fields that are copied to a Job unchanged.
 _SHARED = (
     "label",
     "tools",
@@ -38,18 +38,18 @@ _COOLANT_ON = {"flood": "M8", "mist": "M7"}
 
 @dataclass(frozen=True, slots=True)
 class StoredOperation:
-    """One operation: its commands, and what its tool controller adds to them."""
+    """One operation: its commands, and the speed and coolant of its tool controller."""
 
     operation: Operation
     commands: Sequence[PathCommand]
-    n_rpm: float = math.nan  #: of its controller, NaN where that gives none
+    n_rpm: float = math.nan  #: of its controller, NaN if that has none
     is_reversed: bool = False  #: M4 instead of M3
     coolant: str = "None"  #: FreeCAD's word: "None", "Mist", "Flood"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredJob:
-    """A job's operations in the order in which they are posted, and all else that a ``Job`` needs."""
+    """A job's operations in the order in which they are posted, and the other data of a ``Job``."""
 
     label: str
     operations: tuple[StoredOperation, ...]
@@ -67,27 +67,27 @@ class StoredJob:
 
 
 def interpret_stored(stored: StoredJob) -> Job:
-    """Follow the commands as moves. ProgramError or ToolpathError names the command that cannot be followed."""
-    from freecad_camtwin.twin.job import rs274  # not above: a FreeCAD that only hands a job over has no numba
+    """Interpret the commands as moves. ProgramError or ToolpathError names a command that is not supported."""
+    from freecad_camtwin.twin.job import rs274  # not above: FreeCAD's process need not have numba
 
     if not stored.operations:
         raise DocumentError(f"job {stored.label!r} has no active operation with a path: nothing to analyze")
     toolpath, warnings = rs274.interpret_streams([rs274.Stream(*stream) for stream in _streams(stored)])
     if toolpath.moves == 0:
         raise DocumentError(f"job {stored.label!r} moves nothing: its operations have no moves")
-    unknown = np.array([math.isnan(item.n_rpm) and not _says_speed(item.commands) for item in stored.operations])
+    unknown = np.array([math.isnan(item.n_rpm) and not _has_speed(item.commands) for item in stored.operations])
     toolpath = replace(toolpath, n_rpm=np.where(unknown[toolpath.operation], np.nan, toolpath.n_rpm))
     plain = {name: getattr(stored, name) for name in _SHARED}
     operations = tuple(item.operation for item in stored.operations)
     return Job(**plain, toolpath=toolpath, operations=operations, warnings=(*stored.warnings, *warnings))
 
 
-def _says_speed(commands: Sequence[PathCommand]) -> bool:
+def _has_speed(commands: Sequence[PathCommand]) -> bool:
     return any("S" in parameters for name, parameters in commands if not name.startswith("("))
 
 
 def _streams(stored: StoredJob) -> Iterator[tuple[Sequence[PathCommand], str, int, int]]:
-    """Commands, label, operation and tool of every stretch: what its controller says, then the operation."""
+    """Yield commands, label, operation and tool: for each operation its controller's commands, then its own."""
     tool = -1
     spindle: tuple[float, bool] | None = None
     for index, item in enumerate(stored.operations):
@@ -108,7 +108,7 @@ def _streams(stored: StoredJob) -> Iterator[tuple[Sequence[PathCommand], str, in
 
 
 def pack_commands(operations: Sequence[StoredOperation]) -> dict[str, NDArray[Any]]:
-    """The commands of all operations as arrays: names by number, one column for each letter, NaN where absent."""
+    """Return the commands of all operations as arrays: names by number, a column for each letter, NaN if absent."""
     commands = [command for item in operations for command in item.commands]
     names = sorted({name for name, _ in commands})
     letters = sorted({letter for _, parameters in commands for letter in parameters})
@@ -128,7 +128,7 @@ def pack_commands(operations: Sequence[StoredOperation]) -> dict[str, NDArray[An
 
 
 def unpack_commands(arrays: Mapping[str, NDArray[Any]]) -> list[list[PathCommand]]:
-    """What ``pack_commands`` packed: the commands of each operation."""
+    """Return the commands of each operation from the arrays of ``pack_commands``."""
     names = [str(name) for name in arrays["commands.names"]]
     letters = [str(letter) for letter in arrays["commands.letters"]]
     values = arrays["commands.values"]

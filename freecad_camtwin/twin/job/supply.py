@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a user adds to a job whose source does not say it: spindle speed, tool dimensions, stock.
+"""Values that a user adds to a job whose source lacks them: spindle speed, tool dimensions, stock.
 
-Only what is unknown is filled, never what the source says; each thing filled in is told in one sentence.
+Only unknown values are filled; values of the source are never changed. Each value filled in is stated in one sentence.
 """
 
 import math
@@ -45,29 +45,29 @@ _IN_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class ToolWords:
-    """What somebody says about a tool: any of the fields of Tool; ``number`` None speaks of every tool."""
+    """What the user states about a tool: any of the fields of Tool; ``number`` None means every tool."""
 
     number: int | None
     known: Mapping[str, object]  #: field of Tool → value
 
     @classmethod
     def from_pairs(cls, words: Mapping[str, str], number: Callable[[str], float]) -> "ToolWords":
-        """Read ``{"T": "1", "D": "6", "z": "2", "shape": "flat"}``; ValueError names a word that is not known.
+        """Read ``{"T": "1", "D": "6", "z": "2", "shape": "flat"}``; ValueError names an unknown word.
 
-        Raises ToolError for dimensions that cannot be.
+        Raises ToolError for impossible dimensions.
         """
-        known = dict(_said(name, text, number) for name, text in words.items())
-        if "profile" in known:
-            known.setdefault("shape", Shape.PROFILE)
-        if ("profile" in known) is not (known.get("shape") is Shape.PROFILE):
+        values = dict(_field_value(name, text, number) for name, text in words.items())
+        if "profile" in values:
+            values.setdefault("shape", Shape.PROFILE)
+        if ("profile" in values) is not (values.get("shape") is Shape.PROFILE):
             raise ValueError("shape=profile goes with profile=radius:height …, and with no other shape")
-        which = known.pop("number", None)
-        words_of = cls(which if isinstance(which, int) else None, known)
-        words_of.tool(which if isinstance(which, int) else 1)  # refuses dimensions that cannot be
+        which = values.pop("number", None)
+        words_of = cls(which if isinstance(which, int) else None, values)
+        words_of.tool(which if isinstance(which, int) else 1)  # refuses impossible dimensions
         return words_of
 
     def tool(self, number: int | None) -> Tool:
-        """Make a whole tool of what was said; for programs, which bring none of their own."""
+        """Make a whole tool of these values, for programs, which define no tools."""
         given = {"dc": None, "shape": None, **self.known}
         shape, dc = given["shape"], given["dc"]
         if shape is Shape.BALL and given.get("re") is None and isinstance(dc, float):
@@ -75,8 +75,8 @@ class ToolWords:
         return Tool(number=number, **given)  # type: ignore[arg-type]
 
 
-def _said(name: str, text: str, number: Callable[[str], float]) -> tuple[str, object]:
-    """Return the field of Tool that a word names, and its value."""
+def _field_value(name: str, text: str, number: Callable[[str], float]) -> tuple[str, object]:
+    """Return the field of Tool that ``name`` names, and its value."""
     if name in _NUMBERS:
         field, factor = _NUMBERS[name]
         return field, number(text) * factor
@@ -98,28 +98,28 @@ def _shape(word: str) -> Shape:
     try:
         return Shape(word.lower())
     except ValueError:
-        known = ", ".join(shape.value for shape in Shape)
-        raise ValueError(f"'{word}' is not a tool shape; known are {known}") from None
+        shapes = ", ".join(shape.value for shape in Shape)
+        raise ValueError(f"'{word}' is not a tool shape; known are {shapes}") from None
 
 
 def program_tools(words: tuple[ToolWords, ...]) -> tuple[Tool, ...]:
-    """Make the tools of a program: numbered in the order given; a single one without a number serves for all."""
+    """Make the tools of a program: numbered in the order given; a single one without a number is used for all."""
     if len(words) == 1 and words[0].number is None:
         return (words[0].tool(None),)
-    return tuple(said.tool(index + 1 if said.number is None else said.number) for index, said in enumerate(words))
+    return tuple(each.tool(index + 1 if each.number is None else each.number) for index, each in enumerate(words))
 
 
 def supply(
     job: Job, *, tools: tuple[ToolWords, ...] = (), stock: Stock | None = None, n_rpm: float | None = None
 ) -> tuple[Job, tuple[str, ...]]:
-    """Fill what ``job`` does not know with what the user says; return it with a sentence for each thing supplied."""
+    """Fill the unknown values of ``job`` with the user's; return it with a sentence for each value supplied."""
     supplied: list[str] = []
-    told: dict[str, list[str]] = defaultdict(list)
+    tools_by_field: dict[str, list[str]] = defaultdict(list)
     if n_rpm is not None:
         job = _with_spindle(job, n_rpm, supplied)
     if tools:
-        job = replace(job, tools=tuple(_with_words(tool, tools, told) for tool in job.tools))
-        supplied += [f"The {what} of {_listed(names)} was supplied." for what, names in told.items()]
+        job = replace(job, tools=tuple(_with_words(tool, tools, tools_by_field) for tool in job.tools))
+        supplied += [f"The {what} of {_listed(names)} was supplied." for what, names in tools_by_field.items()]
     if stock is not None and job.stock is None:
         job = replace(job, stock=stock)
         supplied.append("The stock was supplied.")
@@ -136,17 +136,17 @@ def _with_spindle(job: Job, n_rpm: float, supplied: list[str]) -> Job:
     return replace(job, toolpath=replace(path, n_rpm=np.where(path.n_rpm > 0, path.n_rpm, n_rpm)))
 
 
-def _with_words(tool: Tool, words: tuple[ToolWords, ...], told: dict[str, list[str]]) -> Tool:
-    for said in words:
-        if said.number is not None and said.number != tool.number:
+def _with_words(tool: Tool, words: tuple[ToolWords, ...], tools_by_field: dict[str, list[str]]) -> Tool:
+    for each in words:
+        if each.number is not None and each.number != tool.number:
             continue
-        new = {name: value for name, value in said.known.items() if getattr(tool, name, "") is None}
+        new = {name: value for name, value in each.known.items() if getattr(tool, name, "") is None}
         if new.get("shape") is Shape.PROFILE:
-            new["profile"] = said.known["profile"]
+            new["profile"] = each.known["profile"]
         if new:
             tool = replace(tool, **new)  # type: ignore[arg-type]
             for name in filter(new.__contains__, _IN_WORDS):
-                told[_IN_WORDS[name]].append(tool.name)
+                tools_by_field[_IN_WORDS[name]].append(tool.name)
     return tool
 
 

@@ -26,9 +26,9 @@ class Shape(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One cutting tool. What its source does not say is None; what cannot be is refused with ToolError.
+    """One cutting tool. Unknown values are None; impossible values raise ToolError.
 
-    ``shape`` is None where the source names a shape that is not known here; ``shape_name`` keeps its word for it.
+    ``shape`` is None if the source names an unknown shape; ``shape_name`` keeps the source's word for it.
     """
 
     dc: float | None  #: cutting diameter DC [mm]
@@ -44,7 +44,7 @@ class Tool:
     fha: float | None = None  #: flute helix angle FHA [rad]
     lpr: float | None = None  #: protruding length LPR, holder to tip [mm]
     dmm: float | None = None  #: shank diameter DMM [mm]
-    material: str | None = None  #: "HSS", "Carbide", as the source says
+    material: str | None = None  #: "HSS", "Carbide", as in the source
     profile: Profile = ()  #: (radius, height above tip) [mm] from the axis outwards
 
     def __post_init__(self) -> None:
@@ -66,7 +66,7 @@ class Tool:
             self._check_profile(name)
 
     def _check_profile(self, name: str) -> None:
-        """A table of numbers, as wide as the tool says that it is; one that says no diameter takes it from there."""
+        """Check that the profile is as wide as the tool's diameter; without a diameter, take it from the profile."""
         if not all(math.isfinite(value) and value >= 0 for point in self.profile for value in point):
             raise ToolError(f"{name} has a profile with a radius or a height that is no length of 0 mm or more")
         widest = max(radius for radius, _ in self.profile)
@@ -79,12 +79,12 @@ class Tool:
 
     @property
     def name(self) -> str:
-        """What to call it in a sentence."""
+        """The name of the tool in a sentence."""
         return self.label or (f"T{self.number}" if self.number is not None else "the tool")
 
 
 def undercut(profile: Profile) -> str:
-    """Say where an outline turns back, "" where it does not: such a tool cuts below itself, which no height shows."""
+    """Return where an outline turns back, else "": a height field cannot store what such a tool cuts below itself."""
     for (r0, h0), (r1, h1) in pairwise(profile):
         if r1 < r0:
             return f"its radius shrinks from {r0:g} to {r1:g} mm above {h0:g} mm, so it cuts below material that stays"
@@ -96,7 +96,7 @@ def undercut(profile: Profile) -> str:
 def read_profile(text: str, number: Callable[[str], float] = float) -> Profile:
     """Read ``"0:0 3:0 5:2.5"``: radius and height above the tip of each point, from the axis outwards, blanks between.
 
-    Raises ValueError where it is none; ``number`` reads one length [mm].
+    Raises ValueError if it is not a profile; ``number`` reads one length [mm].
     """
     points = [point.split(":") for point in text.split()]
     if len(points) < 2 or any(len(point) != 2 for point in points):
@@ -105,7 +105,7 @@ def read_profile(text: str, number: Callable[[str], float] = float) -> Profile:
 
 
 def tapered_ball(tip: float, angle: float, top: float | None, height: float | None, pieces: int = 12) -> Profile:
-    """Draw a ball of diameter ``tip`` that goes over into a cone, as wide as ``top`` or as high as ``height`` [mm].
+    """Return the profile of a ball of diameter ``tip`` and a cone, up to the diameter ``top`` or to ``height`` [mm].
 
     angle: between the cone's sides [rad]. The ball's straight pieces lie at most tip/2·(1 - cos(π/4/pieces)) inside it.
     """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The toolpath: every move of a job or program as arrays, whatever it was read from.
+"""The toolpath: every move of a job or program as arrays.
 
-All that follows (engagement, load, feeds, time, measured runs) refers to a move by its index here,
-and to the whole by its hash.
+Engagement, load, feeds, time and measured runs refer to a move by its index here, and to the whole toolpath by its
+hash.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ from freecad_camtwin.errors import ToolpathError
 from freecad_camtwin.twin.base.arrays import Floats, Ints, Mask
 from freecad_camtwin.twin.base.sequences import sums_before
 
-#: Coordinates beyond this are a slip of the pen, not a machine tool [mm].
+#: A coordinate beyond this is an error, since no machine tool reaches it [mm].
 LARGEST_COORDINATE = 1e5
 
 
 class MoveKind(IntEnum):
-    """How a move goes from its start to its end."""
+    """The kind of a move."""
 
     RAPID = 0
     LINE = 1
@@ -43,7 +43,7 @@ PLANE_AXES = ((0, 1, 2), (2, 0, 1), (1, 2, 0))
 
 
 class EventKind(IntEnum):
-    """What a controller does between moves."""
+    """An action of the controller between moves."""
 
     TOOL_CHANGE = 0  # value: tool number
     SPINDLE = 1  # value: signed n_rpm, 0 stops
@@ -56,7 +56,7 @@ class EventKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class PathEvent:
-    """Something the controller does before move ``before``; ``before == moves`` means at the end."""
+    """An action of the controller before move ``before``; ``before == moves`` means at the end."""
 
     before: int
     kind: EventKind
@@ -87,8 +87,8 @@ _COLUMNS: dict[str, tuple[Any, int]] = {
 class Toolpath:
     """The moves of a job, in the order in which the machine makes them. Arrays are read-only.
 
-    Raises ToolpathError, naming the first move at fault, where a coordinate is not finite or absurd, or
-    where the two radii of an arc disagree.
+    Raises ToolpathError, naming the first wrong move, if a coordinate is not finite or too large, or if the two
+    radii of an arc differ.
     """
 
     kind: NDArray[np.int8]  #: (moves,) MoveKind
@@ -97,7 +97,7 @@ class Toolpath:
     centre: Floats  #: (moves, 3) centre of an arc at its start height [mm], NaN for other moves
     plane: NDArray[np.int8]  #: (moves,) Plane of an arc, 0 for other moves
     sweep: Floats  #: (moves,) signed angle of an arc [rad], counter-clockwise about the plane's normal > 0, else 0
-    feed: Floats  #: (moves,) programmed feed vf [mm/s], NaN where the source gives none; of a rapid mostly NaN
+    feed: Floats  #: (moves,) programmed feed vf [mm/s], NaN if the source has none; of a rapid mostly NaN
     n_rpm: Floats  #: (moves,) programmed spindle speed, ≥ 0; NaN where unknown
     cycle: NDArray[np.int8]  #: (moves,) G number of the canned cycle it belongs to (73, 81, 82, 83), else 0
     tool: Ints  #: (moves,) index into the job's tools, -1 for none
@@ -175,7 +175,7 @@ class Toolpath:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over what the machine would do (geometry, feed, spindle, tool), at 1e-6 resolution."""
+        """SHA-256 over the program for the machine (geometry, feed, spindle, tool), at 1e-6 resolution."""
         digest = hashlib.sha256(b"camtwin.toolpath/1")
         for name in ("kind", "plane", "cycle", "tool"):
             digest.update(np.asarray(getattr(self, name), np.int32).tobytes())
@@ -185,7 +185,7 @@ class Toolpath:
         return digest.hexdigest()
 
     def where(self, move: int) -> str:
-        """Name a move as its user would look for it: by line if it has one, else by operation and command."""
+        """Return the name of a move for the user: its line if it has one, else its operation and command."""
         if self.line[move] >= 0:
             return f"line {self.line[move]}"
         return f"command {self.command[move]} of operation {self.operation[move] + 1} (move {move})"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """RS-274/NGC, the language of G-code, as LinuxCNC understands it: from text or stored commands to a toolpath.
 
-``blocks`` takes a program or a list of commands apart, ``interpreter`` carries it out, ``frame`` knows what coordinates
-count from, ``cycles`` what a canned cycle does, ``record`` holds the moves, ``refusals`` says what is not followed.
+``blocks`` splits a program or a list of commands into blocks, ``interpreter`` executes them, ``frame`` holds position
+and offsets, ``cycles`` expands canned cycles, ``record`` collects the moves, ``refusals`` lists unsupported codes.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ __all__ = ["Interpreter", "Stream", "blocks_of_text", "interpret_program", "inte
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """The stored commands of one operation, and what its document says about them."""
+    """The stored commands of one operation, with its tool and spindle speed in the document."""
 
     commands: Sequence[PathCommand]  #: (name, parameters) of each ``Path.Command``, in order
-    label: str  #: what to call the operation in a sentence
+    label: str  #: name of the operation in a sentence
     operation: int  #: index into the job's operations, -1 for none (a tool change, a fixture)
     tool: int = -1  #: index into the job's tools, -1 for none
-    n_rpm: float | None = None  #: the tool controller's spindle speed; None leaves it to S words in the commands
+    n_rpm: float | None = None  #: the tool controller's spindle speed; None: the S words of the commands
 
 
 def interpret_streams(
@@ -34,19 +34,19 @@ def interpret_streams(
 ) -> tuple[Toolpath, tuple[str, ...]]:
     """Run FreeCAD's stored commands, stream after stream, and return the toolpath and warnings.
 
-    Commands are as ``Path.Command`` holds them: coordinates in mm, F in mm/s, arcs by I, J, K from their start,
+    Commands are as in ``Path.Command``: coordinates in mm, F in mm/s, arcs by I, J, K from their start,
     G90 unless a command says G91, comments as commands named "(text)". F of a G0 is that rapid's own speed and not
-    the feed of what follows; an F of 0 is an unknown feed, an S of 0 an unknown speed. What is in force (position,
-    motion, G98/G99, feed) goes on from one stream to the next, as it does in the posted program; a stream without
+    the feed of later moves; an F of 0 is an unknown feed, an S of 0 an unknown speed. The modal state (position,
+    motion, G98/G99, feed) continues from one stream to the next, as in the posted program; a stream without
     commands is allowed.
 
     Every move carries the operation and tool of its stream and the index of its command in ``commands`` (several
     moves share it where a canned cycle was expanded; those have ``cycle`` set). Canned cycles are G73, G81, G82,
     G83, G85 and G89. ``line`` is -1.
 
-    start: where the tool stands at first [mm]. None: not known; X and Y are then what is named first, Z the highest.
+    start: first position of the tool [mm]. None: unknown; X and Y are then the first ones stated, Z the highest.
 
-    Raises ProgramError "command 12 of 'Profile': …" for what cannot be followed, ToolpathError for moves that no
+    Raises ProgramError "command 12 of 'Profile': …" for an unsupported command, ToolpathError for moves that no
     machine could make.
     """
     commands = [command for stream in streams for command in stream.commands]
@@ -70,7 +70,7 @@ def interpret_streams(
 def interpret_program(
     text: bytes, *, start: tuple[float, float, float] | None = None, machine: tuple[float, float, float] | None = None
 ) -> Interpreter:
-    """Run a posted program, one block per line, and return what it left. See ``Interpreter`` for the arguments."""
+    """Run a posted program, one block per line, and return the interpreter. See ``Interpreter`` for the arguments."""
     interpreter = Interpreter(blocks_of_text(text), start=start, machine=machine)
     interpreter.run()
     return interpreter

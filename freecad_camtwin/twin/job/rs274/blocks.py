@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The two things that hold G-code, a posted program's text and FreeCAD's stored commands, as one table of blocks."""
+"""The two sources of G-code, the text of a posted program and FreeCAD's stored commands, as one table of blocks."""
 
 import math
 import re
@@ -50,7 +50,7 @@ class Words:
     m: list[int] = field(default_factory=list)
     values: dict[str, float] = field(default_factory=dict)  #: the other letters
     comments: list[str] = field(default_factory=list)
-    ends: bool = False  #: a "%" behind the program
+    ends: bool = False  #: a "%" after the program
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class Blocks:
 
     values: Floats  #: (blocks, 9) X Y Z I J K R F P in the source's units, NaN where absent
     motion: NDArray[np.int8]  #: (blocks,) 0 to 3, -1 where the block names none of G0 to G3
-    plain: NDArray[np.uint8]  #: (blocks,) whether values and motion are all there is to the block
+    plain: NDArray[np.uint8]  #: (blocks,) whether the block has nothing but values and motion
     words: Callable[[int], Words]  #: any block, word by word; raises ProgramError
-    where: Callable[[int], str]  #: what to call a block in a sentence
+    where: Callable[[int], str]  #: the name of a block in a sentence
     stored: bool  #: FreeCAD's stored commands: mm, mm/s, rapids with their own F
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ class Blocks:
 
 
 def blocks_of_text(text: bytes) -> Blocks:
-    """Take a program apart, one block per physical line; any of LF, CRLF and CR ends a line."""
+    """Split a program into blocks, one per physical line; any of LF, CRLF and CR ends a line."""
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     characters = np.frombuffer(text, np.uint8)
@@ -90,7 +90,7 @@ def blocks_of_text(text: bytes) -> Blocks:
 
 
 def blocks_of_commands(commands: Sequence[PathCommand], where: Callable[[int], str]) -> Blocks:
-    """Take FreeCAD's stored commands as blocks, one per command."""
+    """Return FreeCAD's stored commands as blocks, one per command."""
     values = np.full((len(commands), kernels.WORDS), np.nan)
     motion = np.full(len(commands), -1, np.int8)
     plain = np.zeros(len(commands), np.uint8)
@@ -111,46 +111,46 @@ _PLAIN_NAMES = {f"{letter}{zero}{n}": n for letter in "Gg" for zero in ("", "0")
 
 
 def words_of_line(line: str, where: str) -> Words:
-    """Take one line apart. Raises ProgramError naming ``where`` for what cannot be followed.
+    """Split one line into words. Raises ProgramError naming ``where`` if it is not supported.
 
-    A "/" in front (block delete) is passed over: the block is carried out, as with the machine's switch off. A
-    line of nothing but O and a number is a program's name on Fanuc's controllers.
+    A leading "/" (block delete) is ignored: the block is executed, as with the machine's switch off. A line of only
+    O and a number is a program's name on Fanuc's controllers.
     """
-    found = Words()
+    words = Words()
 
     def keep(match: re.Match[str]) -> str:
-        found.comments.append(match[1] if match[1] is not None else match[2])
+        words.comments.append(match[1] if match[1] is not None else match[2])
         return ""
 
     code = _SPACES.sub("", _COMMENT.sub(keep, line.rstrip("\n"))).upper()
     if code.startswith("/"):
         code = code[1:]
     if _PROGRAM_NAME.fullmatch(code):
-        return found
+        return words
     at = 0
     while at < len(code):
         match = _WORD.match(code, at)
         if match is None or match[1] in _REFUSED:
             raise ProgramError(f"{where}: {_why_not(code, at)}")
-        _add_word(found, match[1], float(match[2]), where)
+        _add_word(words, match[1], float(match[2]), where)
         at = match.end()
-    return found
+    return words
 
 
 def _why_not(code: str, at: int) -> str:
-    """Say what it is at ``at`` that is not read here, and the way out."""
+    """Return what at position ``at`` is not supported, and the remedy."""
     parameter = "#" if "#" in code[at : at + 3] else "[" if code[at + 1 : at + 2] == "[" else code[at]
     if parameter in _REFUSED:
         way_out = _WAY_OUT.get(parameter, "post the program for three axes")
         return f"the program {_REFUSED[parameter]}, which is not followed here; {way_out}"
     shown = code[at : at + 12]
-    return f"{shown!r} is not a word of G-code; mend the line, or check that the file is a program"
+    return f"{shown!r} is not a word of G-code; correct the line, or check that the file is a program"
 
 
 def _words_of_command(command: PathCommand, where: str) -> Words:
-    """Take one stored command apart; a name in parentheses is a comment, an empty one is nothing."""
+    """Split one stored command into words; a name in parentheses is a comment, an empty name is ignored."""
     name, parameters = command[0].strip(), command[1]
-    found = words_of_line(name, where)
+    words = words_of_line(name, where)
     for letter, value in parameters.items():
         if letter in "ABCUVW" and value == 0:
             continue
@@ -158,19 +158,19 @@ def _words_of_command(command: PathCommand, where: str) -> Words:
             raise ProgramError(f"{where}: the path {_REFUSED[letter]}, which is not followed here; use three axes")
         if not math.isfinite(value):
             raise ProgramError(f"{where}: {_NOT_A_NUMBER.format(letter)}")
-        _add_word(found, letter, float(value), where)
-    return found
+        _add_word(words, letter, float(value), where)
+    return words
 
 
-def _add_word(found: Words, letter: str, value: float, where: str) -> None:
-    """Put one word where it belongs."""
+def _add_word(words: Words, letter: str, value: float, where: str) -> None:
+    """Add one word to ``words``."""
     if letter == "G":
-        found.g.append(round(value * 10))
+        words.g.append(round(value * 10))
     elif letter == "M":
-        found.m.append(round(value))
+        words.m.append(round(value))
     elif letter not in _LETTERS:
         raise ProgramError(f"{where}: {letter} is not a word that is followed here; leave it out")
-    elif letter in found.values:
+    elif letter in words.values:
         raise ProgramError(f"{where}: {letter} is given twice in one block; keep one of them")
     else:
-        found.values[letter] = value
+        words.values[letter] = value

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Canned drilling cycles, move by move, as LinuxCNC makes them.
 
-          ○───────▶○  1  above the next hole: at the height where the tool is, or if that is not above R, where it
-                   ┆     is to end
+          ○───────▶○  1  above the next hole: at the height of the tool, or if that is not above R, at the
+                   ┆     height where the cycle ends
                    ┆  2  rapid to the R plane
       R ───────────┼───
                    │  3  feed to the bottom, in pecks with G73 and G83
                    ▼  4  dwell with G82 and G89, then out: with G98 to the level, with G99 to R
 
 The level is the height before the first of a series of cycles; a motion of another kind ends the series. Where it lies
-below R, the tool rises to R first, where it is, and R takes its place.
+below R, the tool first rises to R at its present X and Y, and R replaces the level.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from typing import Literal
 
 from freecad_camtwin.twin.base.arrays import Floats
 
-#: What happens: a feed move or a rapid to a point (3,) [mm], or a dwell in seconds.
+#: One action: a feed move or a rapid to a point (3,) [mm], or a dwell in seconds.
 Action = tuple[Literal["feed", "rapid"], Floats] | tuple[Literal["dwell"], float]
 #: The same along the drill's axis alone: heights [mm].
 Stroke = tuple[Literal["feed", "rapid", "dwell"], float]
@@ -26,7 +26,7 @@ Stroke = tuple[Literal["feed", "rapid", "dwell"], float]
 #: How far above the last peck the rapid back into the hole ends: LinuxCNC's 0.010 inch [mm].
 PECK_CLEARANCE = 0.254
 
-#: The words each cycle cannot do without, besides R and the depth.
+#: The words that each cycle needs besides R and the depth.
 NEEDS = {73: "Q", 81: "", 82: "P", 83: "Q", 85: "", 89: "P"}
 
 
@@ -42,7 +42,7 @@ class DrillingCycle:
     to_r: bool = True  #: whether the tool ends at R (G99) or at the level (G98)
 
     def strokes(self, clear: float) -> Iterator[Stroke]:
-        """Yield what happens in a hole once the tool stands at R, up to height ``clear``."""
+        """Yield the strokes in a hole from R on, up to height ``clear``."""
         if self.number in (73, 83):
             depth = self.r - self.peck
             while depth > self.bottom:
@@ -59,9 +59,9 @@ class DrillingCycle:
         yield ("feed" if self.number == 89 else "rapid"), clear
 
     def actions(self, position: Floats, level: float, normal: int, holes: Sequence[Floats]) -> Iterator[Action]:
-        """Yield what happens from ``position`` (3,) on; of each hole (3,) the height, on axis ``normal``, is free."""
+        """Yield the actions from ``position`` (3,) on; the height of a hole (3,), on axis ``normal``, is not used."""
         height = position[normal]
-        if not level >= self.r:  # below, or a height that the program never named
+        if not level >= self.r:  # below, or a height that the program never states
             level = height = self.r
             yield "rapid", _at(position, normal, level)
         clear = self.r if self.to_r else level
@@ -80,10 +80,10 @@ class DrillingCycle:
 def drilling(
     number: int, words: Mapping[str, float], depth: str, scale: float, base: float, incremental: bool, to_r: bool
 ) -> DrillingCycle:
-    """Make a cycle of its words. Raises ValueError with a sentence if one is missing or cannot be.
+    """Make a cycle from its words. Raises ValueError with a sentence if one is missing or impossible.
 
-    depth: letter of the drill's axis; scale: mm per unit; base: what R counts from [mm], and the depth too but under
-    G91, where it counts from R
+    depth: letter of the drill's axis; scale: mm per unit; base: the zero of R [mm], and of the depth except under G91,
+    where the depth counts from R
     """
     for letter in depth + "R" + NEEDS[number]:
         if letter not in words or (letter == "Q" and words["Q"] <= 0):

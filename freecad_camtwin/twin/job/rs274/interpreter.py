@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """From blocks of G-code to moves: the modes, offsets and cycles of RS-274/NGC as LinuxCNC understands them.
 
-The kernel follows plain blocks by itself and stops at any other; here that block's words are carried out in
-the order LinuxCNC does (feed mode, F, S, T, M words, planes, units, offsets, modes, motion, stop), and the kernel
-goes on. What is not understood is refused with ProgramError, naming the block: nothing is skipped.
+The kernel executes plain blocks and stops at any other. The words of that block are executed here in LinuxCNC's
+order (feed mode, F, S, T, M words, planes, units, offsets, modes, motion, stop); then the kernel continues. A code
+that is not supported raises ProgramError, naming the block: nothing is skipped.
 """
 
 import math
@@ -24,16 +24,16 @@ _INCH = 25.4
 _AXES = "XYZ"
 _MOST_PECKS = 100_000  # of one block
 _MOTIONS = {0, 10, 20, 30, 800} | {10 * number for number in cycles.NEEDS}
-#: How far apart an arc's two radii may lie without question [mm]: 2·√2 of LinuxCNC's last digit, 0.01 mm or 0.001 inch.
+#: Allowed difference between an arc's two radii [mm]: 2·√2 of LinuxCNC's last digit, 0.01 mm or 0.001 inch.
 _SPIRAL = {1.0: 2 * math.sqrt(2) * 0.01, _INCH: 2 * math.sqrt(2) * 0.001 * _INCH}
 
 
 class Interpreter:
-    """Runs blocks and keeps what they leave: a ``record`` of moves and events, comments, warnings.
+    """Executes blocks and keeps a ``record`` of moves and events, the comments and the warnings.
 
-    start: where the tool stands at first [mm]; None if that is not known (see ``record``)
-    machine: where the machine's zero and reference point lie in work coordinates [mm]; None if that is not known:
-        then the way there (G28, G30, G53) is left out, with a warning
+    start: first position of the tool [mm]; None if unknown (see ``record``)
+    machine: machine zero and reference point in work coordinates [mm]; None if unknown: then the motion there
+        (G28, G30, G53) is left out, with a warning
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Interpreter:
         self.record = Record(len(blocks))
         self.comments: list[tuple[int, str]] = []  # (block, text)
         self.selected: list[tuple[int, int]] = []  # (block, number) of each T word
-        self.units: float | None = None  # mm per unit, once G20 or G21 said so
+        self.units: float | None = None  # mm per unit, None before the first G20 or G21
         self.frame = CoordinateFrame(start, machine)
         self._warnings: dict[str, None] = {}  # in order, each once
         self._modes = kernels.first_modes(blocks.stored, _SPIRAL[1.0])
@@ -52,7 +52,7 @@ class Interpreter:
         self._level = np.nan  # height before the series of cycles in force
         self._tool = 0
         self._speed = np.nan
-        self._turning = 0  # M3, M4, M5; 0 as long as none was given
+        self._turning = 0  # M3, M4, M5; 0 before the first of them
         self._fed_per_revolution = False
         self._coolant = 0  # 1 mist, 2 flood
         self._ended = False
@@ -60,20 +60,20 @@ class Interpreter:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One sentence each: what had to be assumed."""
+        """One sentence for each assumption made."""
         return tuple(self._warnings)
 
     # -- the run ------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Follow all blocks, up to the program's end."""
+        """Execute all blocks, up to the program's end."""
         self.record.cursor[1] = len(self.blocks)
         while not self._ended and self._follow() != kernels.DONE:
             self._execute(int(self.record.cursor[0]))
         self.record.settle()
 
     def _follow(self) -> int:
-        """Let the kernel go on until all is done or a block is not plain."""
+        """Let the kernel continue to the end or to a block that is not plain."""
         blocks, record, frame = self.blocks, self.record, self.frame
         record.reserve(int(record.cursor[1] - record.cursor[0]))
         while True:
@@ -92,17 +92,17 @@ class Interpreter:
         return ProgramError(f"{self.blocks.where(block)}: {sentence}")
 
     def _assume_zero(self, block: int) -> None:
-        """Take unknown axes as program zero, where an arc or an incremental move has to start somewhere."""
+        """Set unknown axes to program zero, because an arc or an incremental move needs a start."""
         if not self.frame.assume_zero():
             raise self._refuse(block, refusals.FROM_REFERENCE)
         self._warnings.setdefault(
-            f"{self.blocks.where(block)} starts from a place that the program never named; its zero was taken"
+            f"{self.blocks.where(block)} starts from a position that the program does not state; zero is assumed"
         )
 
     # -- one block that is not plain ----------------------------------------------------------------------------
 
     def _execute(self, block: int) -> None:
-        """Carry out one block, word by word in LinuxCNC's order."""
+        """Execute one block, word by word in LinuxCNC's order."""
         words = self.blocks.words(block)
         self._ended = words.ends
         refusals.check_words(words, self.blocks.where(block))
@@ -128,7 +128,7 @@ class Interpreter:
         return -1 if self.blocks.stored else block + 1
 
     def _set_feed(self, words: Words) -> None:
-        """G93 to G95 and F. A stored rapid's F is left for the kernel, and so is F under G93."""
+        """G93 to G95 and F. The kernel handles F of a stored rapid, and F under G93."""
         modes = self._modes
         for g in words.g:
             if g in (930, 940, 950):
@@ -155,7 +155,7 @@ class Interpreter:
         self.record.event(EventKind.SPINDLE, speed, self._line(block))
 
     def _hold(self) -> None:
-        """Let plane and speed hold for the moves that follow."""
+        """Set plane and speed for the moves that follow."""
         self.record.hold(int(self._modes[kernels.PLANE]), 0.0 if self._turning == 5 else self._speed)
 
     def _change_tool(self, words: Words, block: int) -> None:
@@ -186,13 +186,13 @@ class Interpreter:
             if seconds is None:
                 seconds = words.values.pop("X", -1.0)
             if seconds < 0:
-                raise self._refuse(block, "G4 does not say how long; give it P with the seconds")
+                raise self._refuse(block, "G4 has no duration; give it P in seconds")
             self.record.event(EventKind.DWELL, seconds, self._line(block))
 
     def _set_units(self, words: Words) -> None:
-        """G20 and G21. A feed in force stays what it is; the block's own F counts in the old unit, as in LinuxCNC.
+        """G20 and G21. A feed in force does not change; the block's own F is in the old unit, as in LinuxCNC.
 
-        Only beside a program's first G20 or G21 F counts in the new one: before it, there was no unit.
+        Only in the block of a program's first G20 or G21 is F in the new unit: before it, there was no unit.
         """
         modes = self._modes
         for g in words.g:
@@ -204,7 +204,7 @@ class Interpreter:
                 modes[kernels.SPIRAL] = _SPIRAL[scale]
 
     def _set_tool_length(self, words: Words) -> None:
-        """G43.1 states a length; one from the machine's table (G43 H) leaves the tip where the program puts it."""
+        """G43.1 states a length; one from the machine's table (G43 H) leaves the tip at the programmed position."""
         for g in words.g:
             if g == 431:
                 self.frame.set_tool_length(words.values.pop("Z", 0.0) * float(self._modes[kernels.SCALE]))
@@ -215,7 +215,7 @@ class Interpreter:
         for g in words.g:
             if g in refusals.SYSTEMS and not self.frame.select(refusals.SYSTEMS[g]) and self.record.made:
                 self._warnings.setdefault(
-                    "the program changes work offsets without saying where they lie; all were taken as one"
+                    "the program changes work offsets without stating them; all are taken as the same"
                 )
 
     def _set_path_mode(self, words: Words, block: int) -> None:
@@ -246,14 +246,14 @@ class Interpreter:
                 self.record.event(EventKind.END, m, self._line(block))
                 self._ended = not self.blocks.stored
 
-    # -- what wants the axis words ------------------------------------------------------------------------------
+    # -- codes that use the axis words ------------------------------------------------------------------------------
 
     def _points(self, words: Words) -> Floats:
         """The axis words [mm], NaN where absent."""
         return np.array([words.values.get(axis, np.nan) for axis in _AXES]) * float(self._modes[kernels.SCALE])
 
     def _carry_out_offset(self, words: Words, block: int) -> bool:
-        """Carry out what changes offsets or goes to a reference point; False if the block has nothing of the kind."""
+        """Execute codes that change offsets or go to a reference point; return False if the block has none."""
         points = self._points(words)
         for g in words.g:
             if g == 100:
@@ -288,7 +288,7 @@ class Interpreter:
             self.frame.end_shift(keep=g == 922)
 
     def _go_to_reference(self, number: int, points: Floats, block: int) -> None:
-        """G28 and G30: by way of a point to the machine's reference point, on the named axes, or on all."""
+        """G28 and G30: via a point to the machine's reference point, on the given axes, or on all."""
         given = ~np.isnan(points)
         if given.any():
             self._straight(block, self.frame.target(points, bool(self._modes[kernels.INCREMENTAL])), None)
@@ -302,7 +302,7 @@ class Interpreter:
             return
         self.frame.lose(given)
         self._warnings.setdefault(
-            f"{self.blocks.where(block)} goes where only the machine knows; the way there is left out"
+            f"{self.blocks.where(block)} goes to a machine position that is unknown; the motion to it is left out"
         )
 
     def _straight(self, block: int, end: Floats, feed: float | None, cycle: int = 0) -> None:
@@ -316,7 +316,7 @@ class Interpreter:
     # -- motion -----------------------------------------------------------------------------------------------
 
     def _motion_of(self, words: Words) -> int:
-        """The motion a block makes: its own, else the one in force; -1 for none."""
+        """Return the motion of a block: its own, else the one in force; -1 for none."""
         motions = [g // 10 for g in words.g if g in _MOTIONS]
         motion = motions[-1] if motions else int(self._modes[kernels.MOTION])
         return -1 if motion == 80 else motion
@@ -342,7 +342,7 @@ class Interpreter:
             self._move_plainly(words, block)
 
     def _move_plainly(self, words: Words, block: int) -> None:
-        """Let the kernel make the motion of a block whose other words have been carried out."""
+        """Let the kernel make the motion of a block whose other words have been executed."""
         self.blocks.values[block] = [words.values.get(letter, np.nan) for letter in "XYZIJKRFP"]
         self.blocks.plain[block] = 1
         cursor = self.record.cursor
@@ -352,15 +352,15 @@ class Interpreter:
         cursor[1] = last
 
     def _move_in_machine_coordinates(self, words: Words, block: int, motion: int) -> None:
-        """G53: this once, coordinates are the machine's."""
+        """G53: in this block, coordinates are machine coordinates."""
         if motion not in (0, 1) or self._modes[kernels.INCREMENTAL]:
-            raise self._refuse(block, "G53 goes with G0 or G1 and G90; post the way there in work coordinates")
+            raise self._refuse(block, "G53 needs G0 or G1 and G90; post this motion in work coordinates")
         points, machine = self._points(words), self.frame.machine
         feed = None if motion == 0 else self._feed
         self._go_to_machine_point(None if machine is None else points + machine, ~np.isnan(points), feed, block)
 
     def _drill(self, words: Words, block: int, number: int) -> None:
-        """Run a canned cycle at the block's point; with L several times, under G91 each further on."""
+        """Run a canned cycle at the block's point; with L several times, under G91 each from the last."""
         normal = PLANE_AXES[int(self._modes[kernels.PLANE])][2]
         incremental = bool(self._modes[kernels.INCREMENTAL])
         if incremental and np.isnan(self.frame.position).any():
@@ -373,7 +373,7 @@ class Interpreter:
         repeats = round(words.values.get("L", 1.0))
         pecks = (drilling.r - drilling.bottom) / drilling.peck if drilling.peck else 1.0
         if repeats < 1 or repeats * pecks > _MOST_PECKS:
-            raise self._refuse(block, f"L{repeats} at {pecks:.0f} pecks a hole is a slip of the pen; mend L or Q")
+            raise self._refuse(block, f"L{repeats} at {pecks:.0f} pecks a hole is out of range; correct L or Q")
         holes = [self.frame.target(points, incremental)]
         for _ in range(repeats - 1):
             holes.append(holes[-1] + np.nan_to_num(points) if incremental else holes[-1])
@@ -384,7 +384,7 @@ class Interpreter:
                 self._straight(block, np.asarray(value), self._feed if kind == "feed" else None, number)
 
     def _drilling(self, words: Words, block: int, number: int, normal: int) -> cycles.DrillingCycle:
-        """The cycle with its words; those that the block does not repeat are as they were."""
+        """Return the cycle with its words; words that the block does not repeat keep their values."""
         depth = _AXES[normal]
         self._cycle |= {letter: words.values[letter] for letter in depth + "RQP" if letter in words.values}
         incremental = bool(self._modes[kernels.INCREMENTAL])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The moves of a program as they are made, until they are a toolpath."""
+"""Collects the moves of a program while it is interpreted, and makes the toolpath of them."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from freecad_camtwin.twin.job.toolpath import EventKind, MoveKind, PathEvent, To
 class Record:
     """Moves and events in the order in which the machine makes them.
 
-    The kernel writes moves straight into ``moves``, ``kinds`` and ``blocks``; ``cursor`` says how far it is.
+    The kernel writes moves straight into ``moves``, ``kinds`` and ``blocks``; ``cursor`` holds its progress.
     """
 
     def __init__(self, blocks: int) -> None:
@@ -25,7 +25,7 @@ class Record:
         self.cursor = np.zeros(3, np.int64)  # next block, block to stop before, moves made
         self.events: list[PathEvent] = []
         self._cycles: list[tuple[int, int]] = []  # (move, cycle)
-        self._held: list[tuple[int, int, float]] = []  # (first move, plane, n_rpm)
+        self._modal: list[tuple[int, int, float]] = []  # (first move, plane, n_rpm) in force
 
     @property
     def made(self) -> int:
@@ -33,11 +33,11 @@ class Record:
         return int(self.cursor[2])
 
     def hold(self, plane: int, n_rpm: float) -> None:
-        """Let plane and spindle speed hold from the next move on."""
-        self._held.append((self.made, plane, n_rpm))
+        """Set plane and spindle speed from the next move on."""
+        self._modal.append((self.made, plane, n_rpm))
 
     def reserve(self, moves: int) -> None:
-        """Have room for so many more moves."""
+        """Make room for this many more moves."""
         room = self.made + moves
         if room > len(self.kinds):
             room = max(room, len(self.kinds) * 3 // 2)
@@ -46,7 +46,7 @@ class Record:
             self.blocks = np.resize(self.blocks, room)
 
     def straight(self, block: int, start: Floats, end: Floats, feed: float | None, cycle: int = 0) -> None:
-        """Add a rapid (``feed`` None) or a line; one that goes nowhere is none."""
+        """Add a rapid (``feed`` None) or a line; one of no length is left out."""
         if np.abs(np.nan_to_num(end - start, nan=1.0)[~np.isnan(end)]).max(initial=0.0) < 1e-9:
             return
         self.reserve(1)
@@ -66,11 +66,11 @@ class Record:
         tolerance: float | None = None,
         naive: float | None = None,
     ) -> None:
-        """Note what happens before the next move."""
+        """Record an event before the next move."""
         self.events.append(PathEvent(self.made, kind, value, line, tolerance, naive))
 
     def settle(self) -> None:
-        """Fill in positions that were never named, and drop straight moves that go nowhere after all."""
+        """Fill in positions that were never stated, and drop straight moves that then have no length."""
         moves = self.moves[: self.made]
         _settle_unknown_positions(moves)
         gap = np.abs(moves[:, kernels.END : kernels.END + 3] - moves[:, kernels.START : kernels.START + 3])
@@ -83,17 +83,17 @@ class Record:
             column[:kept] = column[: self.made][keep]
         self.events = [replace(event, before=int(before[event.before])) for event in self.events]
         self._cycles = [(int(before[at]), number) for at, number in self._cycles if keep[at]]
-        self._held = [(int(before[first]), plane, n_rpm) for first, plane, n_rpm in self._held]
+        self._modal = [(int(before[first]), plane, n_rpm) for first, plane, n_rpm in self._modal]
         self.cursor[2] = kept
 
     def toolpath(self, **of_block: NDArray[Any]) -> Toolpath:
         """Make the toolpath. ``of_block``: columns ``line``, ``operation``, ``command``, ``tool``, (blocks,) each.
 
-        ``n_rpm`` of a block, where it is not NaN, counts more than the S words.
+        ``n_rpm`` of a block, if it is not NaN, replaces the speed of the S words.
         """
         made = self.made
         moves, kind, block = self.moves[:made], self.kinds[:made], self.blocks[:made]
-        plane, n_rpm = self._held_by_move()
+        plane, n_rpm = self._modal_by_move()
         if "n_rpm" in of_block:
             given = of_block["n_rpm"][block]
             n_rpm = np.where(np.isnan(given), n_rpm, given)
@@ -115,11 +115,11 @@ class Record:
             events=tuple(self.events),
         )
 
-    def _held_by_move(self) -> tuple[NDArray[np.int8], Floats]:
-        first = np.array([held[0] for held in self._held])
+    def _modal_by_move(self) -> tuple[NDArray[np.int8], Floats]:
+        first = np.array([row[0] for row in self._modal])
         index = np.searchsorted(first, np.arange(self.made), side="right") - 1
-        plane = np.array([held[1] for held in self._held], np.int8)
-        n_rpm = np.array([held[2] for held in self._held], float)
+        plane = np.array([row[1] for row in self._modal], np.int8)
+        n_rpm = np.array([row[2] for row in self._modal], float)
         return plane[index], n_rpm[index]
 
     def _cycle_by_move(self) -> NDArray[np.int8]:
@@ -131,27 +131,27 @@ class Record:
 
 
 def _settle_unknown_positions(moves: Floats) -> None:
-    """Fill in where the tool stood on axes that the program had not named yet.
+    """Fill in the position on axes that the program had not stated yet.
 
-    Before its first word for an axis, and after a trip to the machine's reference point, a program does not say
-    where the tool is. X and Y are taken as what it names next (so that no travel is made up), Z as the highest it
-    ever names (so that no rapid seems to cut).
+    Before its first word for an axis, and after a motion to the machine's reference point, a program does not state
+    the position. X and Y get the next value stated (so that no travel is invented), Z the highest value ever stated
+    (so that no rapid seems to cut).
     """
     for axis in range(3):
         points = moves[:, [kernels.START + axis, kernels.END + axis]].ravel()
         unknown = np.isnan(points)
         if not unknown.any():
             continue
-        known = np.flatnonzero(~unknown)
-        if known.size == 0:
+        stated = np.flatnonzero(~unknown)
+        if stated.size == 0:
             points[:] = 0.0
         elif axis == 2:
-            points[unknown] = points[known].max()
+            points[unknown] = points[stated].max()
         else:
-            following = np.minimum(np.searchsorted(known, np.flatnonzero(unknown)), known.size - 1)
-            points[unknown] = points[known[following]]
+            following = np.minimum(np.searchsorted(stated, np.flatnonzero(unknown)), stated.size - 1)
+            points[unknown] = points[stated[following]]
         moves[:, kernels.START + axis], moves[:, kernels.END + axis] = points[0::2], points[1::2]
-        # An arc needs its plane's two axes known, so of its centre only the height can have been open.
+        # An arc needs its plane's two axes known, so of its center only the height can be unknown.
         centres = moves[:, kernels.CENTRE : kernels.CENTRE + 3]
         open_height = np.isnan(centres[:, axis]) & (np.isnan(centres).sum(axis=1) == 1)
         centres[open_height, axis] = moves[open_height, kernels.START + axis]

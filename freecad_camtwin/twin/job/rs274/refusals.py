@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What is not followed, and the sentence that says so."""
+"""Codes that are not supported, and the messages about them."""
 
 from camtwin_kernels import rs274 as kernels
 from freecad_camtwin.errors import ProgramError
@@ -23,10 +23,10 @@ _WHY_NOT_G = {
     330: "moves with the spindle's angle; leave threading out of the program",
     331: "moves with the spindle's angle; leave tapping out of the program",
     380: "is a probe move, which ends where it touches; leave probing out of the program",
-    410: "is cutter compensation; let the CAM program compute the tool's centre",
-    411: "is cutter compensation; let the CAM program compute the tool's centre",
-    420: "is cutter compensation; let the CAM program compute the tool's centre",
-    421: "is cutter compensation; let the CAM program compute the tool's centre",
+    410: "is cutter compensation; let the CAM program compute the path of the tool's center",
+    411: "is cutter compensation; let the CAM program compute the path of the tool's center",
+    420: "is cutter compensation; let the CAM program compute the path of the tool's center",
+    421: "is cutter compensation; let the CAM program compute the path of the tool's center",
     740: "taps with the spindle's angle; leave tapping out of the program",
     760: "moves with the spindle's angle; leave threading out of the program",
     840: "taps with the spindle's angle; leave tapping out of the program",
@@ -39,20 +39,20 @@ _WHY_NOT_G = {
     for tenth in range(2, 10)
 }
 
-#: What is wrong with a block that the kernel could not follow.
+#: The fault of a block that the kernel could not execute.
 MOTION_CODES = {
-    kernels.NO_CENTRE: "the arc has neither a centre (I, J, K) nor a radius (R); give it one",
-    kernels.NO_RADIUS: "the arc's radius is 0; move its centre",
-    kernels.RADII_DIFFER: "the arc's radius at its start is not the one at its end; mend its centre or its end",
+    kernels.NO_CENTRE: "the arc has neither a center (I, J, K) nor a radius (R); give it one",
+    kernels.NO_RADIUS: "the arc's radius is 0; correct its center",
+    kernels.RADII_DIFFER: "the arc's radius at its start is not the one at its end; correct its center or its end",
     kernels.OUT_OF_REACH: "the arc's radius R is too small to reach its end; enlarge it",
-    kernels.SAME_POINT: "an arc by radius R ends where it starts, which leaves its centre open; give I and J",
-    kernels.OFF_PLANE: "the arc's centre has a word off its plane; choose the plane with G17, G18 or G19",
+    kernels.SAME_POINT: "an arc by radius R ends where it starts, which leaves its center undefined; give I and J",
+    kernels.OFF_PLANE: "the arc's center has a word off its plane; choose the plane with G17, G18 or G19",
     kernels.NO_TIME: "a feed move under G93 needs its own F; give it one",
     kernels.UNUSED: "I, J, K or R with a straight move; use G2 or G3, or leave them out",
 }
 
 FROM_REFERENCE = (
-    "an incremental move or an arc starts from the machine's reference point, which the program does not say; "
+    "an incremental move or an arc starts from the machine's reference point, which the program does not state; "
     "go to an absolute point (G90) first"
 )
 

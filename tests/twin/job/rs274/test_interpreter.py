@@ -159,7 +159,7 @@ def test_the_way_to_the_machines_reference_point_is_left_out_and_seen_as_clear_o
     path = run.record.toolpath()
 
     assert path.end.tolist() == [[0, 0, -3], [50, 0, 5], [50, 0, 2], [50, 0, -3]]
-    assert run.warnings == ("line 3 goes where only the machine knows; the way there is left out",)
+    assert run.warnings == ("line 3 goes to a machine position that is unknown; the motion to it is left out",)
     with pytest.raises(ProgramError, match="line 4: an incremental move or an arc starts from the machine's reference"):
         interpret_program(b"G0 X0 Y0 Z5\nG91\nG28 Z0\nG0 Z-5")
 
@@ -258,17 +258,17 @@ def test_what_is_wrong_with_a_stored_command_names_it():
         ("hello world", "not a word of G-code"),
         ("G0 X", "not a word of G-code"),
         ("X1", "without a motion"),
-        ("G4", "how long"),
+        ("G4", "G4 has no duration"),
         ("G81 X1 Z-1", "needs R"),
         ("G83 X1 Z-1 R1", "needs Q"),
         ("G83 X1 Z-1 R1 Q0", "needs Q"),
-        ("G83 X1 Z-9 R1 Q.00001", "slip of the pen"),
-        ("G81 X1 Z-9 R1 L2000000000", "slip of the pen"),
-        ("G81 X1 Z-9 R1 L0", "slip of the pen"),
+        ("G83 X1 Z-9 R1 Q.00001", "pecks a hole is out of range"),
+        ("G81 X1 Z-9 R1 L2000000000", "pecks a hole is out of range"),
+        ("G81 X1 Z-9 R1 L0", "pecks a hole is out of range"),
         ("G81 X1 Z1 R-1", "below the hole's bottom"),
-        ("G91 G53 G0 X1", "G53 goes with"),
+        ("G91 G53 G0 X1", "G53 needs G0 or G1"),
         ("G93 G1 X1", "needs its own F"),
-        ("G2 X1 Y1", "neither a centre"),
+        ("G2 X1 Y1", "neither a center"),
         ("G2 X10 I4", "not the one at its end"),
         ("G1 X1 R1", "straight move"),
     ],
