@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""From the list of what a machine offers to a proposed signal map, for a person to look over.
+"""From the list of a machine's items to a proposed signal map, which a person checks.
 
-First items that are called as our columns are, as in a recording; then the type that the source declares (MTConnect's
-words), then the words in the item's name. What has no unit is taken to be in ours. Where two items would tell the same,
-the first of the better rule is proposed, and the others are named.
+The rules in order: an item named like a column, as in a recording; the type that the source declares (MTConnect's
+words); the words in the item's name. An item without a unit is taken to be in CAM Twin's. If two items have the same
+meaning, the first one of the better rule is proposed, and a note names the others.
 """
 
 import re
@@ -16,22 +16,22 @@ from freecad_camtwin.twin.signals.signal_map import QUANTITIES, Meaning, Signal,
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a source says of one of its items, in a probe document or an address space."""
+    """The description of one item of a source, from a probe document or an address space."""
 
-    name: str  #: by which observations name it
-    type: str = ""  #: MTConnect type, or "" where the source has none
+    name: str  #: its name in observations
+    type: str = ""  #: MTConnect type, or "" if the source has none
     unit: str = ""
     sub_type: str = ""  #: MTConnect subType, such as ACTUAL or PROGRAMMED
     component: str = ""  #: kind and name of the component, such as "Rotary S" or "Linear X"
-    label: str = ""  #: what people call it, where its name is only a number to them
+    label: str = ""  #: its name for people, if ``name`` is only an identifier
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A map and what is to be known of it."""
+    """A proposed map, with notes for the person who checks it."""
 
     signals: SignalMap
-    notes: tuple[str, ...]  #: one sentence each: items passed over for another, units that do not fit
+    notes: tuple[str, ...]  #: one sentence each: items not chosen, units that do not fit
 
 
 _SPINDLE = re.compile(r"spindle|rotary ?s\b|\bs1?\b|main", re.I)
@@ -46,7 +46,7 @@ _PLAIN = {
     "AVAILABILITY": Meaning.AVAILABILITY, "TEMPERATURE": Meaning.TEMPERATURE, "ACCELERATION": Meaning.VIBRATION,
 }  # fmt: skip
 _COLUMNS = {quantity.column: meaning for meaning, quantity in QUANTITIES.items()}
-#: Words in a name → meaning, for sources without types: OPC UA, MQTT, CSV. The first that fits counts.
+#: Words in a name → meaning, for sources without types: OPC UA, MQTT, CSV. The first match is used.
 _NAMES = [
     (re.compile(pattern, re.I), meaning)
     for pattern, meaning in (
@@ -74,7 +74,7 @@ _LAST_WORD = re.compile(r"[./:;=\s]")
 
 
 def propose_signals(items: Iterable[Item], *, name: str = "", source: str = "") -> Proposal:
-    """Propose a map for what a source offers; see the module."""
+    """Propose a map for the items of a source; see the module."""
     chosen: dict[Meaning, Signal] = {}
     notes: list[str] = []
     offered = list(items)
@@ -86,24 +86,24 @@ def propose_signals(items: Iterable[Item], *, name: str = "", source: str = "") 
                 continue
             _choose(item, meaning, chosen, notes)
     signals = tuple(chosen[meaning] for meaning in Meaning if meaning in chosen)
-    found = SignalMap(signals, name=name, source=source, coordinates="machine" if machine else "work")
-    return Proposal(found, tuple(dict.fromkeys(notes)))
+    proposed = SignalMap(signals, name=name, source=source, coordinates="machine" if machine else "work")
+    return Proposal(proposed, tuple(dict.fromkeys(notes)))
 
 
 def _choose(item: Item, meaning: Meaning, chosen: dict[Meaning, Signal], notes: list[str]) -> None:
-    ours = QUANTITIES[meaning].unit
-    if ours and item.unit and not units.is_unit_of(item.unit, ours):
+    own_unit = QUANTITIES[meaning].unit
+    if own_unit and item.unit and not units.is_unit_of(item.unit, own_unit):
         notes.append(f"{item.name!r} looks like {meaning}, but {item.unit!r} is no unit of it; it is left out")
     elif meaning in chosen:
-        notes.append(f"{item.name!r} may tell {meaning} too; {chosen[meaning].item!r} was taken")
+        notes.append(f"{item.name!r} may also be {meaning}; {chosen[meaning].item!r} was taken")
     else:
-        chosen[meaning] = Signal(item.name, meaning, unit=item.unit if ours else "")
+        chosen[meaning] = Signal(item.name, meaning, unit=item.unit if own_unit else "")
 
 
 def _in_machine_coordinates(items: list[Item]) -> bool:
-    """Whether the declared positions are machine coordinates, as MTConnect says of a data item of its own accord."""
-    said = [item for item in items if item.type.upper() == "POSITION"]
-    return any("MACHINE" in f"{item.sub_type} {item.component}".upper() for item in said)
+    """Return whether the declared positions are machine coordinates, as an MTConnect data item may state."""
+    positions = [item for item in items if item.type.upper() == "POSITION"]
+    return any("MACHINE" in f"{item.sub_type} {item.component}".upper() for item in positions)
 
 
 def _by_column(item: Item) -> Meaning | None:
@@ -139,13 +139,13 @@ def _override(item: Item) -> Meaning | None:
 
 
 def _on_axis(item: Item, prefix: str) -> Meaning | None:
-    found = _AXIS.search(item.component) or _AXIS.search(_last_word(item.label or item.name))
-    axis = found and (found["axis"] or found["last"])
+    match = _AXIS.search(item.component) or _AXIS.search(_last_word(item.label or item.name))
+    axis = match and (match["axis"] or match["last"])
     return Meaning(f"{prefix}{axis.upper()}") if axis else None
 
 
 def _last_word(name: str) -> str:
-    """The last part of a path-like name, such as a node's or a topic's."""
+    """Return the last part of a path-like name, such as a node's or a topic's."""
     return _LAST_WORD.split(name.rstrip("./"))[-1] or name
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Live data on a pipe between two processes of ours: frames, each its length in four bytes and then MessagePack.
+"""Live data on a pipe between two processes of CAM Twin: frames, each its length in four bytes and then MessagePack.
 
-A frame says what the machine does now, and holds the rows that came since the last one. The reader believes no length
-beyond ``LONGEST_FRAME``, and takes nothing of another version.
+A frame has the present state of the machine, and the rows since the last frame. The reader refuses a length beyond
+``LONGEST_FRAME``, and any other version.
 """
 
 import struct
@@ -18,23 +18,23 @@ from freecad_camtwin.twin.signals.columns import Columns
 from freecad_camtwin.twin.signals.state import State
 
 _VERSION = 1
-#: Bytes of a frame; numbers are told in several frames where there are more.
+#: Greatest size of a frame in bytes; more rows are sent in several frames.
 LONGEST_FRAME = 8 * 2**20
 _LENGTH = struct.Struct("<I")
 
 
 class Frame(Struct):
-    """What is told at once."""
+    """The content of one frame."""
 
     state: State
     time: bytes = b""  #: (rows,) f8, little-endian: seconds since the epoch
     columns: dict[str, bytes] = {}  #: (rows,) f8 each
-    lost: int = 0  #: rows that were never told, because the reader was slow; since the beginning
+    lost: int = 0  #: rows since the start that were not sent because the reader was slow
     version: int = _VERSION
 
     @property
     def rows(self) -> Columns:
-        """The rows, without words. InputError where columns do not fit their times."""
+        """The rows, without words. InputError if the columns do not have the length of the times."""
         time = _floats(self.time)
         values = {name: _floats(data) for name, data in self.columns.items()}
         if any(len(column) != len(time) for column in values.values()):
@@ -59,9 +59,9 @@ class Frames:
         self._bytes = bytearray()
 
     def take(self, data: bytes) -> list[Frame]:
-        """Return the frames that are whole now. InputError where the bytes are none of ours."""
+        """Return the frames that are whole now. InputError if the bytes are not frames."""
         self._bytes += data
-        found = []
+        frames = []
         while len(self._bytes) >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._bytes)
             if length > LONGEST_FRAME:
@@ -69,9 +69,9 @@ class Frames:
             end = _LENGTH.size + length
             if len(self._bytes) < end:
                 break
-            found.append(_frame(bytes(self._bytes[_LENGTH.size : end])))
+            frames.append(_frame(bytes(self._bytes[_LENGTH.size : end])))
             del self._bytes[:end]
-        return found
+        return frames
 
 
 def _frame(data: bytes) -> Frame:
@@ -80,7 +80,9 @@ def _frame(data: bytes) -> Frame:
     except msgspec.MsgspecError as error:
         raise InputError(f"the live data are none of CAM Twin's: {error}") from error
     if frame.version != _VERSION:
-        raise InputError(f"the live data are of version {frame.version}, and this is for {_VERSION}; update both sides")
+        raise InputError(
+            f"the live data have version {frame.version}, but this program reads {_VERSION}; update both sides"
+        )
     return frame
 
 

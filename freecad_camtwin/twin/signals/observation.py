@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a machine says, before anybody knows what it means: blocks of numbers, and single words.
+"""Raw data of a machine, before the signal map is applied: blocks of numbers, and single words.
 
-Connectors yield these; the signal map (``twin.signals``) turns them into columns with meanings and units.
+Connectors yield these; the signal map (``signals.signal_map``) turns them into columns with meanings and units.
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -12,7 +12,7 @@ import numpy as np
 from freecad_camtwin.errors import InputError
 from freecad_camtwin.twin.base.arrays import Floats
 
-#: The item of an Event that tells of missing data; its value says why.
+#: The item of an Event that marks missing data; its value is the reason.
 GAP = "GAP"
 
 
@@ -20,7 +20,7 @@ GAP = "GAP"
 class Samples:
     """A block of numbers on one clock, as the source sent it: late, doubled and unordered rows included.
 
-    InputError where the columns do not fit each other.
+    Raises InputError if the columns differ in length.
     """
 
     time: Floats  #: (n,) the source's own time, seconds since the epoch
@@ -47,9 +47,9 @@ class Event:
 
     time: float  #: seconds since the epoch
     item: str
-    value: str | None  #: None where the source says UNAVAILABLE
+    value: str | None  #: None for UNAVAILABLE
 
 
 Observation = Samples | Event
-#: What a source says, as it comes; whoever wants no more of it closes it.
+#: The observations of a source in the order in which they come; the receiver closes the generator when it is done.
 Observations = AsyncGenerator[Observation, None]

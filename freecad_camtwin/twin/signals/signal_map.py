@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The signal map: which item of a machine or of a sensor means what, in which unit, and how late it comes.
+"""The signal map: meaning, unit and delay of each item of a machine or a sensor.
 
-A map is a TOML file that a person can read and mend::
+A map is a TOML file that a person can read and correct::
 
     name = "old mill with a power clamp"
     coordinates = "work"            # or "machine"
@@ -12,7 +12,7 @@ A map is a TOML file that a person can read and mend::
     unit = "kW"
     delay_s = 0.25                  # the clamp averages over half a second
 
-The words are MTConnect's where it has one (``QUANTITIES`` and ``Meaning`` say which).
+A word is MTConnect's if it has one (see ``QUANTITIES`` and ``Meaning``).
 """
 
 import math
@@ -31,7 +31,7 @@ from freecad_camtwin.twin.signals import units
 
 
 class Meaning(StrEnum):
-    """What a signal tells."""
+    """The meaning of a signal."""
 
     SPINDLE_LOAD = "SPINDLE_LOAD"
     SPINDLE_POWER = "SPINDLE_POWER"
@@ -73,15 +73,15 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What a meaning's numbers are called and measured in here."""
+    """Column and unit of a meaning."""
 
     column: str  #: name of the column
-    unit: str | None  #: our unit; None for a word
-    standard: str  #: MTConnect's type, "" where it has none
-    steps: bool = False  #: whether it jumps from value to value; else it may be interpolated
+    unit: str | None  #: unit in CAM Twin; None for a word
+    standard: str  #: MTConnect's type, "" if it has none
+    steps: bool = False  #: whether it changes in steps; else it may be interpolated
 
 
-#: Every meaning's quantity. Offsets and shifts are where the work's zero lies in machine coordinates (G5x, G92).
+#: Every meaning's quantity. Offsets and shifts give the work zero in machine coordinates (G5x, G92).
 QUANTITIES: dict[Meaning, Quantity] = {
     Meaning.SPINDLE_LOAD: Quantity("spindle_load", "%", "LOAD"),
     Meaning.SPINDLE_POWER: Quantity("power", "W", "WATTAGE"),
@@ -123,42 +123,42 @@ QUANTITIES: dict[Meaning, Quantity] = {
 
 
 class Signal(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One item of the source and what it tells: ours = (theirs · scale + offset), converted from ``unit``."""
+    """One item of the source and its meaning. The value is (source value · scale + offset), converted from ``unit``."""
 
     item: Annotated[str, Meta(min_length=1, max_length=1000)]
     meaning: Meaning
-    unit: str = ""  #: of theirs · scale + offset; "" for ours
+    unit: str = ""  #: of source value · scale + offset; "" for CAM Twin's
     scale: float = 1.0
     offset: float = 0.0
-    delay: Annotated[float, Meta(ge=0, le=60)] = field(default=0.0, name="delay_s")  #: [s] after what it tells of
+    delay: Annotated[float, Meta(ge=0, le=60)] = field(default=0.0, name="delay_s")  #: how late its values come [s]
 
     @property
     def quantity(self) -> Quantity:
-        """What its numbers are here."""
+        """Its column and unit in CAM Twin."""
         return QUANTITIES[self.meaning]
 
     @property
     def conversion(self) -> tuple[float, float]:
-        """(factor, shift): ours = theirs · factor + shift."""
-        ours = self.quantity.unit
-        if not self.unit or ours is None:
+        """(factor, shift): value = source value · factor + shift."""
+        own_unit = self.quantity.unit
+        if not self.unit or own_unit is None:
             return self.scale, self.offset
-        unit = units.unit(self.unit, ours)
+        unit = units.unit(self.unit, own_unit)
         return self.scale * unit.factor, self.offset * unit.factor + unit.shift
 
 
 class SignalMap(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a machine's items mean; see the module."""
+    """The meanings of a machine's items; see the module."""
 
     signals: tuple[Signal, ...]
     name: str = ""
-    source: str = ""  #: the address that these items come from
-    coordinates: Literal["work", "machine"] = "work"  #: what the positions are measured in
+    source: str = ""  #: the address of the source of these items
+    coordinates: Literal["work", "machine"] = "work"  #: the coordinate system of the positions
     work_zero: tuple[float, float, float] | None = field(default=None, name="work_zero_mm")  #: in machine coordinates
     rated_power: Annotated[float, Meta(gt=0)] | None = field(default=None, name="rated_power_w")  #: 100 % of load [W]
 
     def of(self, meaning: Meaning) -> Signal | None:
-        """Return the signal that tells ``meaning``."""
+        """Return the signal with this meaning; None if there is none."""
         return next((signal for signal in self.signals if signal.meaning is meaning), None)
 
     @property
@@ -181,30 +181,30 @@ def read_signals(path: str | Path) -> SignalMap:
 
 def decode_signals(text: bytes, label: str) -> SignalMap:
     """Read a map from TOML text; ``label`` names it in errors."""
-    found = decode_toml(text, SignalMap, f"signal map {label}", noun="a signal map", words=Meaning)
-    return check_signals(found, label)
+    signals = decode_toml(text, SignalMap, f"signal map {label}", noun="a signal map", words=Meaning)
+    return check_signals(signals, label)
 
 
-def check_signals(found: SignalMap, label: str) -> SignalMap:
-    """Return a map as it is; ProfileError where it says what cannot be."""
-    for fault in _faults(found):
+def check_signals(signals: SignalMap, label: str) -> SignalMap:
+    """Return the map unchanged; ProfileError if an entry is impossible."""
+    for fault in _faults(signals):
         raise ProfileError(f"signal map {label}: {fault}")
-    return found
+    return signals
 
 
-def _faults(found: SignalMap) -> Iterator[str]:
-    if not found.signals:
+def _faults(signals: SignalMap) -> Iterator[str]:
+    if not signals.signals:
         yield "it has no [[signals]]; name at least one item and its meaning"
-    told: dict[Meaning, str] = {}
-    for signal in found.signals:
-        if signal.meaning in told:
-            yield f"{signal.meaning} is told by {told[signal.meaning]!r} and by {signal.item!r}; keep one of them"
-        told[signal.meaning] = signal.item
+    item_of: dict[Meaning, str] = {}
+    for signal in signals.signals:
+        if signal.meaning in item_of:
+            yield f"{signal.meaning} is mapped to {item_of[signal.meaning]!r} and to {signal.item!r}; keep one of them"
+        item_of[signal.meaning] = signal.item
         yield from _faults_of(signal)
-    if found.work_zero is not None and not all(math.isfinite(value) for value in found.work_zero):
+    if signals.work_zero is not None and not all(math.isfinite(value) for value in signals.work_zero):
         yield "work_zero_mm must be three finite numbers"
-    if found.work_zero is not None and found.coordinates == "work":
-        yield 'work_zero_mm is for coordinates = "machine"; leave it out, or say that positions are machine coordinates'
+    if signals.work_zero is not None and signals.coordinates == "work":
+        yield 'work_zero_mm is for coordinates = "machine"; leave it out, or set coordinates to "machine"'
 
 
 def _faults_of(signal: Signal) -> Iterator[str]:
@@ -215,16 +215,16 @@ def _faults_of(signal: Signal) -> Iterator[str]:
         )
     if not signal.unit:
         return
-    ours = signal.quantity.unit
-    if ours is None:
+    own_unit = signal.quantity.unit
+    if own_unit is None:
         yield f"{signal.item!r} is a word ({signal.meaning}) and has no unit; leave out {signal.unit!r}"
-    elif not units.is_unit_of(signal.unit, ours):
-        known = units.convertible_units(ours)
-        yield f"{signal.item!r}: {signal.unit!r} is no unit of {signal.meaning}; known are {known}"
+    elif not units.is_unit_of(signal.unit, own_unit):
+        choices = units.convertible_units(own_unit)
+        yield f"{signal.item!r}: {signal.unit!r} is no unit of {signal.meaning}; known are {choices}"
 
 
 def encode_signals(signals: SignalMap) -> bytes:
-    """Return a map as TOML text, such as one that was proposed, for a person to mend."""
+    """Return a map as TOML text, such as a proposed map, for a person to correct."""
     table = msgspec.to_builtins(signals)
     rows = table.pop("signals")
     lines = [f"{key} = {_value(value)}" for key, value in table.items()]

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a machine does now, and how its data come: the last that is known of everything, in one plain structure."""
+"""The present state of a machine and of its data: the last known value of each quantity, in one structure."""
 
 from msgspec import Struct
 
 
 class State(Struct, kw_only=True, omit_defaults=True):
-    """The last that is known; None where nothing is. Units as everywhere: mm, mm/s, 1/min, W, N·mm, %, A."""
+    """The last known values; None if unknown. Units: mm, mm/s, 1/min, W, N·mm, %, A."""
 
     time: float | None = None  #: of the newest row, seconds since the epoch
     execution: str | None = None
@@ -32,10 +32,10 @@ class State(Struct, kw_only=True, omit_defaults=True):
     rapid_override: float | None = None
     spindle_override: float | None = None
     rows: int = 0
-    unplaced: int = 0  #: of these, without a place on the package's path
+    unplaced: int = 0  #: of these, rows without a position on the package's path
     rate: float = 0.0  #: rows a second
     gaps: int = 0
-    lost: str | None = None  #: why nothing comes now
+    lost: str | None = None  #: why no data come now
     received: int = 0  #: messages
-    dropped: dict[str, int] = {}  #: by reason; without what the signal map does not name
+    dropped: dict[str, int] = {}  #: by reason; without items that are not in the signal map
     simulated: bool = False

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Units as machines write them, and their one conversion into ours: mm, s, N, N·mm, W, A, %, 1/min, °C.
+"""Units as machines write them, and their conversion into CAM Twin's: mm, s, N, N·mm, W, A, %, 1/min, °C.
 
-Known are MTConnect's words, the symbols of OPC UA's engineering units, and what people write in tables.
+MTConnect's words, the symbols of OPC UA's engineering units, and usual spellings in tables are known.
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from freecad_camtwin.errors import ProfileError
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit of a quantity: ours = theirs · factor + shift."""
+    """A unit of a quantity: value in CAM Twin's unit = value in this unit · factor + shift."""
 
-    ours: str  #: our unit of that quantity
+    ours: str  #: CAM Twin's unit of that quantity
     factor: float
     shift: float = 0.0
 
@@ -21,7 +21,7 @@ class Unit:
 _INCH = 25.4
 _GRAVITY = 9806.65  # standard acceleration of free fall [mm/s²]
 
-#: Our unit → {what others write, in lower case: what it is of ours}.
+#: CAM Twin's unit → {other spelling, in lower case: factor to CAM Twin's unit}.
 _FACTORS: dict[str, dict[str, float]] = {
     "mm": {"mm": 1, "millimeter": 1, "millimetre": 1, "m": 1e3, "meter": 1e3, "cm": 10, "um": 1e-3, "µm": 1e-3,
            "\u03bcm": 1e-3,  # the Greek letter; the line above has the micro sign
@@ -51,7 +51,7 @@ _SHIFTED = {
 
 
 def unit(word: str, ours: str) -> Unit:
-    """Return what ``word`` is in our unit ``ours``; ProfileError where it measures something else, or is no unit.
+    """Return the unit ``word`` as a conversion to ``ours``; ProfileError if it is no unit, or of another quantity.
 
     >>> unit("MILLIMETER/MINUTE", "mm/s").factor * 600
     10.0
@@ -75,5 +75,5 @@ def is_unit_of(word: str, ours: str) -> bool:
 
 
 def convertible_units(ours: str) -> str:
-    """Name every unit that converts to ``ours``, for a sentence."""
+    """Return every unit that converts to ``ours``, listed for a sentence."""
     return ", ".join(repr(word) for word in _FACTORS[ours] if word)

@@ -66,7 +66,7 @@ def test_a_map_survives_being_written():
         (b"[[signals]]\nitem='a'\nmeaning='PROGRAM'\nunit='kW'", "has no unit"),
         (b"[[signals]]\nitem='a'\nmeaning='FEED'\nscale=0.0", "no scale 0"),
         (b"[[signals]]\nitem='a'\nmeaning='FEED'\nscale=nan", "finite"),
-        (b"[[signals]]\nitem='a'\nmeaning='FEED'\n[[signals]]\nitem='b'\nmeaning='FEED'", "'a' and by 'b'"),
+        (b"[[signals]]\nitem='a'\nmeaning='FEED'\n[[signals]]\nitem='b'\nmeaning='FEED'", "'a' and to 'b'"),
         (b"[[signals]]\nitem='a'\nmeaning='FEED'\n[[signals]]\nitem='a'\nmeaning='FEED'", "keep one"),
         (b"work_zero_mm=[0.0,0.0,1.0]\n[[signals]]\nitem='a'\nmeaning='FEED'", "machine"),
         (b"coordinates='polar'\n[[signals]]\nitem='a'\nmeaning='FEED'", "polar"),
