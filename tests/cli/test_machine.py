@@ -71,7 +71,7 @@ def test_a_machine_is_identified_from_a_run_of_its_own(program, tmp_path):
     log.write_text("time_s,x_mm,y_mm,z_mm\n" + "\n".join(rows) + "\n", encoding="ascii")
     called = here("machine", "identify", log, program, "--guess=grbl_router", "-o", tmp_path / "mine.toml")
     assert called.code == 0, called.err
-    assert "told by this run" in called.out
+    assert "this run determines" in called.out
     found = schedule(read_program(program).toolpath, read_machine(tmp_path / "mine.toml")).total
     assert found == pytest.approx(timed.total, rel=0.01)
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""From one recorded run to a machine: fit a profile's accelerations, speeds and corners, and say how sure it is.
+"""From one recorded run to a machine: fit a profile's accelerations, speeds and corners, with confidence intervals.
 
-The log says where the tool was and when. Its points are laid onto the program's path, which gives the time at which
-the machine passed each of some hundred milestones; the schedule says the same of a guessed machine. The logarithms of
-the machine's numbers are moved until both agree, by scipy's least squares. What the run does not tell stays where the
-guess had it, held by a weak prior, and its wide interval says so:
+The log has positions of the tool over time. They are projected onto the program's path, which gives the time at which
+the machine passed each of some hundred milestones; the schedule of a guessed machine gives the same times. scipy's
+least squares varies the logarithms of the machine's numbers until both agree. A number that the run does not determine
+stays near the guess because of a weak prior, and its interval is wide:
 
     covariance = σ²·(JᵀJ + σ²/s²)⁻¹,   J the change of every milestone's lap by each logarithm, σ the scatter of laps,
                                        s = 1 the prior's width (a factor of e)
@@ -30,7 +30,7 @@ from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.toolpath import Toolpath
 from freecad_camtwin.twin.shop.machine import Grbl, Jerk, Machine, read_machine
 
-#: How far off its path a run may be, at 95 % of its points, to be one of this program [mm].
+#: Greatest distance from the path, at 95 % of the points of a run, for a run of this program [mm].
 OFF_PATH = 1.0
 _MILESTONES = 300
 _PRIOR = 1.0
@@ -40,7 +40,7 @@ _COLUMNS = ("time_s", "x_mm", "y_mm", "z_mm")
 
 @dataclass(frozen=True)
 class Log:
-    """Where a machine was and when, in the program's coordinates."""
+    """Positions of a machine over time, in the program's coordinates."""
 
     label: str
     time: Floats  #: (samples,) [s], rising
@@ -58,36 +58,36 @@ class Parameter:
 
     @property
     def is_known(self) -> bool:
-        """Whether the run tells it within half of itself; else it is as good as guessed."""
+        """Whether the run determines it: the upper bound is less than 2.25 times the lower; else it is a guess."""
         return self.upper / max(self.lower, 1e-300) < 2.25
 
     def __str__(self) -> str:
         words = f"{self.name} = {self.value:.4g} ({self.lower:.4g} to {self.upper:.4g})"
-        return words if self.is_known else f"{words}: this run does not tell"
+        return words if self.is_known else f"{words}: this run does not determine it"
 
 
 @dataclass(frozen=True)
 class Identified:
-    """A fitted machine, and how sure the fit is."""
+    """A fitted machine, and the quality of the fit."""
 
     machine: Machine
     parameters: tuple[Parameter, ...]
-    scatter: float  #: what remains between log and schedule in a lap between milestones, one sigma [s]
+    scatter: float  #: remaining difference of log and schedule in a lap between milestones, one sigma [s]
     error_percent: float  #: of the whole run's time, after the fit
-    off_path: float  #: how far the run is off the programmed path, 95th percentile [mm]
+    off_path: float  #: distance of the run from the programmed path, 95th percentile [mm]
 
     @property
     def statement(self) -> str:
-        """Say in one sentence how sure it is."""
-        known = sum(parameter.is_known for parameter in self.parameters)
+        """State the quality of the fit in one sentence."""
+        determined = sum(parameter.is_known for parameter in self.parameters)
         return (
-            f"{known} of {len(self.parameters)} numbers are told by this run; with them its time is right to "
+            f"this run determines {determined} of {len(self.parameters)} numbers; with them its time is right to "
             f"{self.error_percent:+.2f} %, each lap to {self.scatter * 1000:.1f} ms"
         )
 
 
 def read_log(path: str | Path) -> Log:
-    """Read a log: CSV with the columns time_s, x_mm, y_mm, z_mm; further columns are left alone.
+    """Read a log: CSV with the columns time_s, x_mm, y_mm, z_mm; further columns are ignored.
 
     Raises InputError, one sentence with the row.
     """
@@ -121,15 +121,15 @@ def _row(row: dict[str, Any], label: str, number: int) -> tuple[float, ...]:
 
 
 def identify(log: Log, job: Job, guess: Machine | None = None) -> Identified:
-    """Fit a machine to a recorded run of a job's toolpath, beginning at ``guess``, whose controller it keeps.
+    """Fit a machine to a recorded run of a job's toolpath, starting from ``guess``, whose controller is kept.
 
-    Raises InputError where the log is of another program.
+    Raises InputError if the log is of another program.
     """
     guess = read_machine("hobby_mill") if guess is None else guess
     path = job.toolpath
     first = Motion(path, guess).schedule()
-    seen, ways, off = _lay_on_path(log, path, first)
-    milestones, passed = _milestones(seen, ways)
+    times, arc_lengths, off = _project_on_path(log, path, first)
+    milestones, passed = _milestones(times, arc_lengths)
     names = _names(guess)
     start = np.log([_get(guess, name) for name in names])
 
@@ -156,12 +156,12 @@ def identify(log: Log, job: Job, guess: Machine | None = None) -> Identified:
 
 
 def _fit(laps: Callable[[Floats], Floats], measured: Floats, start: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the logarithms that fit best, the Jacobian there, and what remains."""
+    """Return the logarithms that fit best, the Jacobian there, and the residuals."""
     try:
         from scipy.optimize import least_squares
     except ImportError as error:
         raise InputError(_NEEDED) from error
-    weak = 1e-3 * float(np.mean(measured))  # pulls towards the guess what no lap depends on
+    weak = 1e-3 * float(np.mean(measured))  # keeps at the guess a number that no lap depends on
 
     def misses(change: Floats) -> Floats:
         return np.concatenate([laps(start + change) - measured, weak * change])
@@ -169,14 +169,14 @@ def _fit(laps: Callable[[Floats], Floats], measured: Floats, start: Floats) -> t
     def slopes(change: Floats) -> Floats:
         return np.vstack([_jacobian(laps, start + change), weak * np.eye(len(change))])
 
-    # The changes are logarithms already, and alike in size: a first step goes no farther than a factor of e.
-    found = least_squares(misses, np.zeros(len(start)), slopes, ftol=1e-6, xtol=1e-6, max_nfev=40)
-    logs = start + found.x
-    return logs, found.jac[: len(measured)], -found.fun[: len(measured)]
+    # The changes are logarithms of similar size: a first step changes a number by a factor of e at most.
+    solution = least_squares(misses, np.zeros(len(start)), slopes, ftol=1e-6, xtol=1e-6, max_nfev=40)
+    logs = start + solution.x
+    return logs, solution.jac[: len(measured)], -solution.fun[: len(measured)]
 
 
 def _jacobian(laps: Callable[[Floats], Floats], logs: Floats) -> Floats:
-    """The change of every lap by each logarithm [s]; steps wide enough to bridge whole servo cycles."""
+    """Return the change of every lap by each logarithm [s]; the steps are wider than the effect of a servo cycle."""
     columns = []
     for index in range(len(logs)):
         step = np.zeros(len(logs))
@@ -186,7 +186,7 @@ def _jacobian(laps: Callable[[Floats], Floats], logs: Floats) -> Floats:
 
 
 def _names(machine: Machine) -> tuple[str, ...]:
-    """Return what is fitted: speeds and accelerations of the axes, and the controller's own number for corners."""
+    """Return the names of the fitted numbers: axis speeds and accelerations, and the controller's corner number."""
     axes = tuple(f"axes.{axis}.{what}" for what in ("acceleration_mm_s2", "velocity_mm_s") for axis in "xyz")
     if isinstance(machine.controller, Grbl):
         return (*axes, "controller.junction_deviation_mm")
@@ -214,11 +214,11 @@ def _with(machine: Machine, names: tuple[str, ...], values: Floats) -> Machine:
     return msgspec.convert(table, Machine)
 
 
-def _lay_on_path(log: Log, path: Toolpath, schedule: Schedule) -> tuple[Floats, Floats, float]:
-    """Return times and ways of the log's points along the path, and how far off it they are (95 %).
+def _project_on_path(log: Log, path: Toolpath, schedule: Schedule) -> tuple[Floats, Floats, float]:
+    """Return time and arc length of the log's points on the path, and their distance from it (95 %).
 
-    Each point goes to the nearest place on the path ahead of the one before, no further ahead than a few times as far
-    as the machine has come; so a path that crosses itself is not cut short.
+    Each point is projected to the nearest point of the path after the previous one, at most a few times as far ahead as
+    the machine has travelled; so a loop of a path that crosses itself is not left out.
     """
     way = schedule.way
     total = float(way[-1])
@@ -226,31 +226,32 @@ def _lay_on_path(log: Log, path: Toolpath, schedule: Schedule) -> tuple[Floats, 
     dense = np.linspace(0.0, total, max(2, int(total / spacing) + 1))
     move = np.clip(np.searchsorted(way, dense, side="right") - 1, 0, path.moves - 1).astype(np.int32)
     points = points_along(path, move, np.minimum(dense - way[move], path.length[move]))
-    come = sums_before(np.linalg.norm(np.diff(log.position, axis=0), axis=1))
+    travelled = sums_before(np.linalg.norm(np.diff(log.position, axis=0), axis=1))
     every = max(1, len(log.time) // 6000)
     at, last = 0, 0.0
-    times, ways, offs = [], [], []
+    times, arc_lengths, offs = [], [], []
     for k in range(0, len(log.time), every):
-        reach = 3.0 * (come[k] - last) + 1.0
+        reach = 3.0 * (travelled[k] - last) + 1.0
         until = min(len(points), at + int(reach / spacing) + 2)
         apart = np.linalg.norm(points[at:until] - log.position[k], axis=1)
         at += int(apart.argmin())
-        last = come[k]
+        last = travelled[k]
         times.append(log.time[k])
-        ways.append(dense[at])
+        arc_lengths.append(dense[at])
         offs.append(float(apart.min()))
     off = float(np.percentile(offs, 95))
-    if off > OFF_PATH or ways[-1] < 0.98 * total:
+    if off > OFF_PATH or arc_lengths[-1] < 0.98 * total:
         worst = int(np.argmax(np.array(offs) > OFF_PATH)) if max(offs) > OFF_PATH else len(offs) - 1
         raise InputError(
             f"log {log.label} is of another program: at {times[worst]:.2f} s the machine is {offs[worst]:.1f} mm off "
-            f"the path, which it has followed for {ways[worst]:.0f} of {total:.0f} mm; give the program that was run"
+            f"the path, which it has followed for {arc_lengths[worst]:.0f} of {total:.0f} mm; give the program that "
+            "was run"
         )
-    return np.array(times), np.array(ways), off
+    return np.array(times), np.array(arc_lengths), off
 
 
-def _milestones(times: Floats, ways: Floats) -> tuple[Floats, Floats]:
-    """Return ways that the machine passed while it moved, evenly in time, and when it passed them."""
-    steps = np.flatnonzero(np.diff(ways) > 0) + 1
+def _milestones(times: Floats, arc_lengths: Floats) -> tuple[Floats, Floats]:
+    """Return arc lengths that the machine passed while it moved, evenly in time, and the times when it passed them."""
+    steps = np.flatnonzero(np.diff(arc_lengths) > 0) + 1
     chosen = steps[np.unique(np.linspace(0, len(steps) - 1, min(_MILESTONES, len(steps))).astype(int))]
-    return ways[chosen], times[chosen]
+    return arc_lengths[chosen], times[chosen]

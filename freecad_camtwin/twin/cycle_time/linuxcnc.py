@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A toolpath on LinuxCNC: merged, joined and run cycle by cycle as its trajectory planner does it."""
+"""A toolpath on LinuxCNC: merged, joined and run cycle by cycle as in its trajectory planner."""
 
 import numpy as np
 
@@ -11,12 +11,12 @@ from freecad_camtwin.twin.cycle_time.schedule import Legs
 from freecad_camtwin.twin.job.toolpath import PLANE_AXES, EventKind, MoveKind, Toolpath
 from freecad_camtwin.twin.shop.machine import Linuxcnc, Machine
 
-#: Legs that are made room for, per piece; a run with more is repeated with room for all.
+#: Legs per piece for which memory is reserved; a run with more is repeated with memory for all.
 _LEGS_PER_PIECE = 6
 
 
 class LinuxcncPlanner:
-    """The planner for one toolpath on one machine; what does not depend on feeds is worked out once."""
+    """The planner for one toolpath on one machine; values that do not depend on feeds are computed once."""
 
     def __init__(self, toolpath: Toolpath, machine: Machine, geometry: Geometry, controller: Linuxcnc) -> None:
         self.toolpath = toolpath
@@ -29,7 +29,7 @@ class LinuxcncPlanner:
         self._rules = _rules(toolpath, controller)
 
     def run(self, feed: Floats, waits: Floats) -> tuple[Legs, Floats, Floats]:
-        """Return the legs of the run, the highest speed in every move, and the way at which each is reported first.
+        """Return the legs, the highest speed in every move, and the arc length at which each is first reported.
 
         feed: (moves,) finite [mm/s]; waits: (moves,) seconds of rest before every move, NaN where there is none
         """
@@ -67,18 +67,18 @@ class LinuxcncPlanner:
 
 
 def _waits_that_move(waits: Floats, length: Floats) -> Floats:
-    """Return -1 for no wait; the wait before a move of no length falls to the next that has one."""
+    """Return the waits, -1 for none; a wait before a move of no length is added to the next move with a length."""
     out = np.where(np.isnan(waits), -1.0, waits)
     for move in np.flatnonzero((length <= 0) & (out >= 0)):
         later = np.flatnonzero(length[move + 1 :] > 0)
         if later.size:
-            heir = move + 1 + later[0]
-            out[heir] = max(out[heir], 0.0) + out[move]
+            next_move = move + 1 + later[0]
+            out[next_move] = max(out[next_move], 0.0) + out[move]
     return np.asarray(out)
 
 
 def _rules(toolpath: Toolpath, controller: Linuxcnc) -> Floats:
-    """Return how each move is to end: (moves, RULE_COLUMNS). Canned cycles run in exact path."""
+    """Return the rules for the end of each move, (moves, RULE_COLUMNS). Canned cycles run in exact path."""
     rules = np.zeros((toolpath.moves, linuxcnc_tables.RULE_COLUMNS))
     rule = (2.0, controller.tolerance, controller.naive) if controller.blending else (1.0, 0.0, 0.0)
     since = 0
@@ -103,7 +103,7 @@ def _rules(toolpath: Toolpath, controller: Linuxcnc) -> Floats:
 
 
 def _circles(toolpath: Toolpath, geometry: Geometry) -> tuple[Floats, Ints]:
-    """Return the table of arcs, and for every move its row there, or that it is a line or a rapid."""
+    """Return the table of arcs, and for every move its row there, or the code of a line or a rapid."""
     shape = np.where(toolpath.kind == MoveKind.RAPID, linuxcnc_tables.SHAPE_RAPID, linuxcnc_tables.SHAPE_LINE)
     arcs = np.flatnonzero((toolpath.kind == MoveKind.ARC) & (toolpath.sweep != 0))
     shape[arcs] = np.arange(arcs.size)
@@ -134,19 +134,19 @@ def _circles(toolpath: Toolpath, geometry: Geometry) -> tuple[Floats, Ints]:
 
 
 def _reported(queue: Floats, moves: int) -> Floats:
-    """Return the way at which LinuxCNC begins to report every move [mm]; NaN for those that it joins to the one before.
+    """Return the arc length at which LinuxCNC begins to report every move [mm]; NaN for moves joined to the one before.
 
-    It reports the piece that it runs, and an arc that rounds a corner as what comes after the corner.
+    It reports the piece that it runs; an arc that rounds a corner is reported as the move after the corner.
     """
     first, final = np.full(moves, np.nan), np.full(moves, np.nan)
-    # Of several pieces of one move the first comes last here, and so stays.
+    # In reversed order the first of several pieces of one move is written last, so its value remains.
     first[queue[::-1, linuxcnc_tables.Q_FIRST].astype(np.int64)] = queue[::-1, linuxcnc_tables.Q_FROM]
     final[queue[::-1, linuxcnc_tables.Q_FINAL].astype(np.int64)] = queue[::-1, linuxcnc_tables.Q_FROM]
     return np.where(np.isnan(final), first, final)
 
 
 def _peaks_of_moves(queue: Floats, peaks: Floats, moves: int) -> Floats:
-    """Return the highest speed in every move from that in every piece; a piece may cover several moves."""
+    """Return the highest speed in every move from the peaks of the pieces; a piece may cover several moves."""
     first = queue[:, linuxcnc_tables.Q_FIRST].astype(np.int64)
     final = queue[:, linuxcnc_tables.Q_FINAL].astype(np.int64)
     out = np.zeros(moves)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""From toolpath and machine to time: how each kind of controller runs a path, as a Schedule."""
+"""From toolpath and machine to time: the Schedule of a path for each kind of controller."""
 
 from functools import cached_property
 
@@ -26,10 +26,10 @@ def schedule(toolpath: Toolpath, machine: Machine, *, feed: Floats | None = None
 
 
 def check_travel(toolpath: Toolpath, machine: Machine) -> None:
-    """Raise ToolpathError, naming move and axis, where a program does not fit into the machine.
+    """Raise ToolpathError, naming move and axis, if a program does not fit into the machine.
 
-    Where the profile says where a program's zero lies, every coordinate must be within the axis; else the whole
-    program must not span more than the axis travels.
+    If the profile has a work zero, every coordinate must be within the axis; else the whole program must not span
+    more than the travel of the axis.
     """
     if not toolpath.moves:
         return
@@ -58,7 +58,7 @@ def check_travel(toolpath: Toolpath, machine: Machine) -> None:
 
 
 class Motion:
-    """One toolpath on one machine: the geometry is worked out once, then any feeds can be timed cheaply."""
+    """One toolpath on one machine: the geometry is computed once, then the time at any feeds is cheap."""
 
     def __init__(self, toolpath: Toolpath, machine: Machine) -> None:
         self.toolpath = toolpath
@@ -84,11 +84,11 @@ class Motion:
         return self._assemble(legs, peaks, moving, reported, wanted, tuple(warnings))
 
     def _run(self, wanted: Floats) -> tuple[Legs, Floats, float, Floats]:
-        """Return legs, highest speed in every move, the seconds in motion, and where each move is reported first."""
+        """Return legs, highest speed in every move, seconds in motion, and the arc length where each is reported."""
         waits = self._waiting[:-1] if self.toolpath.moves else np.empty(0)
         if not self.toolpath.moves:
-            rest = np.zeros(1)
-            return Legs(rest, rest, rest, rest), np.empty(0), 0.0, np.empty(0)
+            zero = np.zeros(1)
+            return Legs(zero, zero, zero, zero), np.empty(0), 0.0, np.empty(0)
         if self._linuxcnc is not None:
             legs, peaks, reported = self._linuxcnc.run(wanted, np.where(self._stops[:-1], waits, np.nan))
             return legs, peaks, float(legs.time[-1] - waits[self._stops[:-1]].sum()), reported
@@ -139,7 +139,7 @@ class Motion:
         return float(np.max(axes.row("acceleration") / axes.row("jerk")))
 
     def _along(self, limits: Floats) -> Floats:
-        """Return what ``limits`` of the axes give along every move; an arc meets every direction of its plane."""
+        """Return the limit along every move from the axis ``limits``; an arc has every direction of its plane."""
         direction = np.abs(self.geometry.arriving)
         with np.errstate(divide="ignore"):
             along = np.min(limits / direction, axis=1)
@@ -150,7 +150,7 @@ class Motion:
 
     @property
     def _sharpness(self) -> float:
-        """How many times its acceleration a controller takes towards the centre of an arc."""
+        """The centripetal acceleration that a controller allows on an arc, as a multiple of its acceleration."""
         controller = self.machine.controller
         # grbl cuts an arc into chords of sagitta arc_tolerance; its corner rule gives v² = a·r·deviation/tolerance.
         return controller.junction_deviation / controller.arc_tolerance if isinstance(controller, Grbl) else 1.0
@@ -173,7 +173,7 @@ class Motion:
 
     @cached_property
     def _stops(self) -> np.ndarray:
-        """Whether something happens before every move that the machine comes to rest for, shape (moves + 1,)."""
+        """Whether the machine stops before a move because of an event, shape (moves + 1,)."""
         stops = np.zeros(self.toolpath.moves + 1, np.bool_)
         for event in self.toolpath.events:
             if event.kind is not EventKind.PATH_MODE:
@@ -223,10 +223,10 @@ class Motion:
 
 
 def _legs(geometry: Geometry, waits: Floats, entry: Floats, peak: Floats, phases: Floats, smoothing: float) -> Legs:
-    """Turn trapezoids into legs: a wait, then gaining, cruising and braking for every move."""
+    """Turn trapezoids into legs: a wait, then accelerating, cruising and braking for every move."""
     moves = len(peak)
-    lasting = np.column_stack([waits, phases]).ravel()
-    time = sums_before(lasting)
+    duration = np.column_stack([waits, phases]).ravel()
+    time = sums_before(duration)
     gaining, cruising, braking = phases.T
     speed = np.column_stack([np.zeros(moves), entry[:-1], peak, peak])
     pull = np.zeros((moves, 4))
@@ -240,5 +240,5 @@ def _legs(geometry: Geometry, waits: Floats, entry: Floats, peak: Floats, phases
     time[-1] += 0.0
     zero = np.zeros(1)
     legs = Legs(time, np.concatenate([way.ravel(), end]), np.append(speed.ravel(), zero), np.append(pull.ravel(), zero))
-    keep = np.append(lasting > 0, True)
+    keep = np.append(duration > 0, True)
     return Legs(legs.time[keep], legs.way[keep], legs.speed[keep], legs.pull[keep])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a motion planner needs to know of a path's shape: lengths and directions, whatever the feeds."""
+"""The shape of a path for motion planners: lengths and directions, which do not depend on feeds."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from freecad_camtwin.twin.job.toolpath import Toolpath
 
 @dataclass(frozen=True)
 class Geometry:
-    """Lengths and tangents of all moves. A move of no length has the zero vector for a tangent."""
+    """Lengths and tangents of all moves. The tangent of a move of no length is the zero vector."""
 
     toolpath: Toolpath
     length: Floats  #: (moves,) [mm]
@@ -22,7 +22,7 @@ class Geometry:
 
     @staticmethod
     def of(toolpath: Toolpath) -> "Geometry":
-        """Work out the geometry of a toolpath."""
+        """Compute the geometry of a toolpath."""
         first, last = tangents(toolpath)
         length = np.ascontiguousarray(toolpath.length)
         return Geometry(toolpath, length, toolpath.way, first, last)

@@ -51,7 +51,7 @@ def test_what_a_run_does_not_tell_is_said(tmp_path):
     found = identify(log, program("zigzag", tmp_path), read_machine("linuxcnc_sim"))
     speeds = [parameter for parameter in found.parameters if "velocity" in parameter.name]
     assert not any(parameter.is_known for parameter in speeds[:2])  # its feed moves never reach the axes' speed
-    assert "this run does not tell" in str(speeds[0])
+    assert "this run does not determine it" in str(speeds[0])
     assert "3 of 6 numbers" in found.statement
 
 
