@@ -21,7 +21,7 @@ QUANTUM = 2.0**-14
 #: Taller stock would overflow the sum over a tile [mm].
 TALLEST = 1000.0
 
-#: A warning is given if at least this share of a solid's volume is hollow and hidden from above.
+#: A warning is given if more than this share of a solid's volume is hollow and hidden from above.
 HOLLOW_SHARE = 0.01
 
 
