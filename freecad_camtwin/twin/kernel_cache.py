@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Where the kernels' machine code lies, for those who may not ask the kernels themselves."""
+"""The folder of the kernels' machine code, for modules that may not import the kernels."""
 
 from pathlib import Path
 
@@ -7,11 +7,11 @@ from camtwin_kernels.jit import CACHE_FOLDER
 
 
 def kernel_folder() -> Path | None:
-    """Return the folder of compiled kernels, None where none can be kept."""
+    """Return the folder of compiled kernels, None if no folder can be written."""
     return Path(CACHE_FOLDER) if CACHE_FOLDER else None
 
 
 def compiled_kernels() -> int:
-    """Count the compiled kernels that are kept there."""
+    """Count the compiled kernels in this folder."""
     folder = kernel_folder()
     return len(list(folder.rglob("*.nbc"))) if folder is not None and folder.is_dir() else 0

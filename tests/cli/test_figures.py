@@ -40,7 +40,7 @@ def test_an_analysis_in_rows(printed):
     assert heads == "operation tool m cm³ time W N·m N µm bend µm chip of limit"
     assert face == "Face 6 mm 0.03 0.040 4.0 s 80 1.5 150 15 30 80 %"
     assert side == "Side 6 mm 0.04 0.090 5.0 s 200 3 300 30 50 150 %"
-    assert lines[0] == "Time: The job takes 10.0 s on 'mill'; length over feed says 7.0 s for the feed moves alone."
+    assert lines[0] == "Time: The job takes 10.0 s on 'mill'; length over feed gives 7.0 s for the feed moves alone."
     assert lines[4] == "! In 'Side' move 4 reaches 150 % of cutting force; limit 100 %."
     assert summary.worst_load(hand_analysis.analysis()) == "150 % of its limit"
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""From a job to what is known of its cut: engagement, load, limits, time and verdicts in one object.
+"""The analysis of a job: engagement, load, limits, time and verdicts in one object.
 
-This is the one place that joins the parts: engage → load → limits → schedule → verdict. The command line, the
-report, the macros and the window all start here.
+This module alone joins the parts: engage → load → limits → schedule → verdict. The command line, the report, the
+macros and the window all start here.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from freecad_camtwin.twin.shop.material import Material, find_material
 
 
 class Analysis(Figures):
-    """What the twin says about one job at one set of feeds: its figures, in words and as JSON, too."""
+    """The prediction of one job at one set of feeds: figures, verdict sentences and JSON."""
 
     @property
     def verdicts(self) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ class Analysis(Figures):
 
 
 class AnalyzeOptions(TypedDict, total=False):
-    """What a caller may say of a job besides the job; for the meanings see ``analyze``."""
+    """Keyword arguments of ``analyze``; their meanings are explained there."""
 
     material: str | Material | None
     machine: str | Machine | None
@@ -65,40 +65,42 @@ def analyze(
     progress: Callable[[float], None] | None = None,
     simulated: tuple[Engagement, HeightField] | None = None,
 ) -> Analysis:
-    """Simulate the cut of ``job`` and say how hard every step loads tool and spindle.
+    """Simulate the cut of ``job`` and compute the load of tool and spindle in every step.
 
-    ``material`` and ``machine`` (a name, a path or the object) override what the job itself names; ``limits`` are
-    the user's and win over all others. ``progress`` is called with the share of the simulation that is done.
-    ``simulated`` is what ``engage`` returned for the same geometry, cell and slices: then nothing is simulated.
+    ``material`` and ``machine`` (a name, a path or the object) override those of the job; ``limits`` are the
+    user's and override all others. ``progress`` is called with the share of the simulation that is done.
+    ``simulated`` is the result of ``engage`` for the same geometry, cell and slices: then nothing is simulated.
     """
     check_complete(job)
-    said = material or job.material
-    cut = find_material(said) if isinstance(said, str) else said
-    runs_on = machine or job.machine
-    runner = read_machine(runs_on) if isinstance(runs_on, str) else runs_on
-    engagement, left = simulated or engage(job, cell=cell, slices=slices, threads=threads, progress=progress)
-    timed = schedule(job.toolpath, runner) if runner is not None else None
-    odd = (*_beyond_travel(job, runner), *(timed.warnings if timed is not None else ()))
-    model = LoadModel(engagement, job, cut, stiffness=Stiffness(spindle=runner.stiffness if runner else None))
-    held = limits_for(job, runner, limits, material=cut)
+    chosen_material = material or job.material
+    work_material = find_material(chosen_material) if isinstance(chosen_material, str) else chosen_material
+    chosen_machine = machine or job.machine
+    profile = read_machine(chosen_machine) if isinstance(chosen_machine, str) else chosen_machine
+    engagement, remaining_stock = simulated or engage(job, cell=cell, slices=slices, threads=threads, progress=progress)
+    timing = schedule(job.toolpath, profile) if profile is not None else None
+    machine_warnings = (*_beyond_travel(job, profile), *(timing.warnings if timing is not None else ()))
+    model = LoadModel(
+        engagement, job, work_material, stiffness=Stiffness(spindle=profile.stiffness if profile else None)
+    )
+    bounds = limits_for(job, profile, limits, material=work_material)
     return Analysis(
         job=job,
         engagement=engagement,
-        stock=left,
+        stock=remaining_stock,
         model=model,
         load=model.at(),
-        limits=held,
-        material=cut,
-        machine=runner,
-        schedule=timed,
+        limits=bounds,
+        material=work_material,
+        machine=profile,
+        schedule=timing,
         supplied=supplied,
         source_hash=source_hash or job.toolpath.hash,
-        warnings=_unique(job.warnings, engagement.warnings, *(each.notes for each in held), odd),
+        warnings=_unique(job.warnings, engagement.warnings, *(each.notes for each in bounds), machine_warnings),
     )
 
 
 def _beyond_travel(job: Job, machine: Machine | None) -> tuple[str, ...]:
-    """A sentence where the path does not fit into the machine: worth knowing, and no reason not to look at the cut."""
+    """Return a warning if the path leaves the machine's travel; the cut is analyzed all the same."""
     if machine is None:
         return ()
     try:
@@ -113,20 +115,20 @@ def _unique(*several: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def check_complete(job: Job) -> None:
-    """Raise DocumentError, one sentence, where nothing could be simulated: no moves, no tool, no stock."""
+    """Raise DocumentError or ToolError, one sentence, if the job lacks feed moves, a tool, tool data or the stock."""
     path = job.toolpath
     if not path.is_cutting.any():
         raise DocumentError(f"'{job.label}' has no feed move: there is nothing to analyze.")
-    without = path.is_cutting & (path.tool < 0)
-    if without.any():
-        operation = path.operation[int(without.argmax())]
+    lacks_tool = path.is_cutting & (path.tool < 0)
+    if lacks_tool.any():
+        operation = path.operation[int(lacks_tool.argmax())]
         label = job.operations[operation].label if operation >= 0 else job.label
         raise DocumentError(f"'{label}' has no tool: choose a tool controller, or describe the tool with --tool.")
     for index in np.unique(path.tool[path.is_cutting]):
         tool = job.tools[index]
         if tool.dc is None or tool.shape is None:
-            lacks = "diameter" if tool.shape is not None else f"shape{_called(tool.shape_name)}"
-            raise ToolError(f"{tool.name} has no known {lacks}: describe it with --tool {_words(tool)}.")
+            missing = "diameter" if tool.shape is not None else f"shape{_called(tool.shape_name)}"
+            raise ToolError(f"{tool.name} has no known {missing}: describe it with --tool {_words(tool)}.")
     if job.stock is None:
         raise DocumentError(f"'{job.label}' has no stock: give the raw box with --stock x0,y0,z0,x1,y1,z1.")
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The figures of an analysis: engagement, load, limits and time of every step, in arrays.
 
-Sentences (``verdicts.py``) and JSON (``schema.py``) are read off these; ``analysis.py`` joins all three.
+Sentences (``verdicts.py``) and JSON (``schema.py``) are made from these; ``analysis.py`` joins all three.
 """
 
 from dataclasses import dataclass, field, replace
@@ -25,19 +25,19 @@ from freecad_camtwin.twin.shop.material import Material
 
 @dataclass(frozen=True)
 class Figures:
-    """What the twin computes of one job at one set of feeds: arrays, and how they relate to the limits."""
+    """The computed arrays of one job at one set of feeds, and their ratios to the limits."""
 
     job: Job
     engagement: Engagement
-    stock: HeightField  #: what is left of the raw workpiece
-    model: LoadModel  #: gives the load again at other feeds
+    stock: HeightField  #: what remains of the raw workpiece
+    model: LoadModel  #: computes the load at other feeds
     load: Load  #: at the programmed feeds
-    limits: tuple[OperationLimits, ...]  #: (operations,) each step of an operation is held against its own
+    limits: tuple[OperationLimits, ...]  #: (operations,) the limits of an operation apply to its steps
     material: Material | None
     machine: Machine | None
     schedule: Schedule | None  #: None without a machine
-    supplied: tuple[str, ...] = ()  #: sentences: what the source does not say and the user did
-    source_hash: str = ""  #: of the toolpath as it was read
+    supplied: tuple[str, ...] = ()  #: sentences: data that the source lacks and the user supplied
+    source_hash: str = ""  #: hash of the toolpath as it was read
     warnings: tuple[str, ...] = field(default=())
 
     @cached_property
@@ -47,19 +47,19 @@ class Figures:
 
     @property
     def unknown(self) -> tuple[tuple[str, ...], ...]:
-        """Per operation, in words, what its load could not be computed without; empty where all is known."""
+        """Per operation, in words, the missing data that its load needs; empty if nothing is missing."""
         return self.model.unknown
 
     @cached_property
     def duration(self) -> Floats:
-        """Seconds of every move, shape (moves,): of the controller, or length over feed; NaN where unknown."""
+        """Seconds of every move, shape (moves,): by the controller's model, or length over feed; NaN where unknown."""
         if self.schedule is not None:
             return durations(self.schedule)
         return self.feed_duration
 
     @cached_property
     def feed_duration(self) -> Floats:
-        """Length over feed of every move [s], shape (moves,); NaN where the source gives no feed."""
+        """Length over feed of every move [s], shape (moves,); NaN where the source has no feed."""
         path = self.job.toolpath
         with np.errstate(divide="ignore", invalid="ignore"):
             seconds = path.length / np.where(path.feed > 0, path.feed, np.nan)
@@ -69,20 +69,20 @@ class Figures:
     def step_time(self) -> Floats:
         """Seconds from the start of the job to the end of every step, shape (steps,).
 
-        Moves without a known time (mostly rapids, without a machine) count as nothing.
+        Moves without a known time (mostly rapids, without a machine) count as 0 s.
         """
         move, length = self.engagement.move, self.engagement.length
-        known = np.nan_to_num(self.duration)
-        start = self.schedule.start if self.schedule is not None else np.concatenate([[0.0], np.cumsum(known)[:-1]])
+        duration = np.nan_to_num(self.duration)
+        start = self.schedule.start if self.schedule is not None else np.concatenate([[0.0], np.cumsum(duration)[:-1]])
         end, before = steps_within_moves(move, length)
-        whole = self.job.toolpath.length[move]
+        move_length = self.job.toolpath.length[move]
         with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(whole > 0, np.minimum((end - before) / whole, 1.0), 1.0)
-        return np.asarray(start[move] + share * known[move])
+            share = np.where(move_length > 0, np.minimum((end - before) / move_length, 1.0), 1.0)
+        return np.asarray(start[move] + share * duration[move])
 
     @cached_property
     def ratios(self) -> dict[str, Floats]:
-        """Load over limit of every step, per quantity, shape (steps,); NaN where one of the two is unknown."""
+        """Load over limit of every step, per quantity, shape (steps,); NaN where the load or the limit is unknown."""
         return {name: self._ratio(name, limit) for name, (limit, _, _) in LOAD_QUANTITIES.items()}
 
     def _ratio(self, quantity: str, limit: str) -> Floats:

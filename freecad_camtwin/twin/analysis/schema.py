@@ -53,17 +53,17 @@ def to_dict(analysis: Figures, *, path: str = "", sha256: str | None = None) -> 
 
 
 def operation(analysis: Figures, index: int) -> dict[str, Any]:
-    """Return what is known of one operation."""
+    """Return the object of one operation."""
     job, toolpath = analysis.job, analysis.job.toolpath
-    this = job.operations[index]
+    own = job.operations[index]
     moves = toolpath.operation == index
     feed_moves = moves & toolpath.is_cutting
     steps = analysis.operation == index
     worst = [peak(ratio[steps]) for ratio in analysis.ratios.values()]
     return {
-        "label": this.label,
-        "type": this.type,
-        "tool": job.tools[this.tool].name if this.tool >= 0 else None,
+        "label": own.label,
+        "type": own.type,
+        "tool": job.tools[own.tool].name if own.tool >= 0 else None,
         "moves": int(moves.sum()),
         "cutting_length": _number(toolpath.length[feed_moves].sum()),
         "removed_volume": _number(analysis.engagement.volume[steps].sum()),

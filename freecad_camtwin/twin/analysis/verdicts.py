@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Verdict sentences: what a person has to know of an analysis, the summary first.
+"""Verdict sentences: an analysis in words, the summary first.
 
-Every number in a sentence comes from the arrays; what is unknown is said to be unknown.
+Every number in a sentence comes from the arrays. If a value is unknown, the sentence states that.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from freecad_camtwin.twin.base.words import LOAD_QUANTITIES, clock
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Neighbouring steps of one operation that exceed one limit."""
+    """Neighboring steps of one operation that exceed one limit."""
 
     quantity: str
     operation: int
@@ -36,7 +36,7 @@ def verdict_sentences(analysis: Figures) -> dict[str, str]:
 
 
 def all_verdicts(analysis: Figures) -> tuple[str, ...]:
-    """The summary, then what each operation exceeds."""
+    """The four verdicts, then one sentence per limit that an operation exceeds."""
     operations = range(len(analysis.job.operations))
     exceeded = [sentence for index in operations for sentence in operation_verdicts(analysis, index)]
     return (*verdict_sentences(analysis).values(), *exceeded)
@@ -63,7 +63,7 @@ def operation_verdicts(analysis: Figures, operation: int) -> tuple[str, ...]:
 
 
 def _rubbing(analysis: Figures, operation: int) -> tuple[str, ...]:
-    """A sentence where chips are so thin that the edge rubs, if somebody said how thin that is."""
+    """A sentence if chips are thinner than the stated minimum chip thickness, so that the edge rubs."""
     least = analysis.limits[operation].h_ex_min
     steps = (analysis.operation == operation) & (analysis.engagement.volume > 0) & np.isfinite(analysis.load.h_ex)
     if least is None or not steps.any():
@@ -90,7 +90,7 @@ def exceeding(analysis: Figures, quantity: str, operation: int) -> list[Stretch]
 
 
 def name_of_moves(analysis: Figures, first: int, last: int) -> str:
-    """Name a run of moves as its user finds it: program lines, or moves of the toolpath."""
+    """Name consecutive moves by their program lines, or by their index in the toolpath if they have no lines."""
     lines = analysis.job.toolpath.line
     word, low, high = "move", first, last
     if lines[first] >= 0 and lines[last] >= 0:
@@ -111,11 +111,11 @@ def _time(analysis: Figures) -> str:
     if unknown == len(at_feed):
         words = "length over feed is unknown, as no move has a feed"
     else:
-        words = f"length over feed says {clock(float(np.nansum(at_feed)))} for the feed moves alone"
+        words = f"length over feed gives {clock(float(np.nansum(at_feed)))} for the feed moves alone"
     if 0 < unknown < len(at_feed):
         words += f", without {unknown} {_plural(unknown, 'move that has', 'moves that have')} no feed"
     if analysis.schedule is None or analysis.machine is None:
-        return f"{words[0].upper()}{words[1:]}; a machine profile would tell what its controller makes of it."
+        return f"{words[0].upper()}{words[1:]}; choose a machine profile to predict the controller's time."
     return f"The job takes {clock(analysis.schedule.total)} on '{analysis.machine.name}'; {words}."
 
 
@@ -132,9 +132,9 @@ def _load(analysis: Figures) -> str:
     if hardest is not None:
         return (
             f"The hardest step draws {analysis.load.power[hardest]:.3g} W at the tool ({_where(analysis, hardest)}); "
-            "no limit is known that it could exceed."
+            "no limit is known."
         )
-    return "The load is unknown: " + _listed(unknown_words(analysis)) + " would have to be supplied."
+    return f"The load is unknown: supply {_listed(unknown_words(analysis))}."
 
 
 def _tool(analysis: Figures) -> str:
@@ -145,7 +145,7 @@ def _tool(analysis: Figures) -> str:
     if chip is not None:
         parts.append(f"the thickest chip is {analysis.load.h_ex[chip]:.3g} mm ({_where(analysis, chip)})")
     if not parts:
-        return "Chip thickness and tool deflection are unknown: " + _listed(unknown_words(analysis)) + " would tell."
+        return f"Chip thickness and tool deflection are unknown: supply {_listed(unknown_words(analysis))}."
     sentence = "; ".join(parts)
     return f"{sentence[0].upper()}{sentence[1:]}."
 
@@ -157,12 +157,12 @@ def _safety(analysis: Figures) -> str:
     move, volume = max(contacts, key=lambda contact: contact[1])
     return (
         f"{len(contacts)} rapid {_plural(len(contacts), 'move cuts', 'moves cut')} into material; the worst, "
-        f"{name_of_moves(analysis, int(move), int(move))}, through {volume:.3g} mm³. Look at the clearance heights."
+        f"{name_of_moves(analysis, int(move), int(move))}, through {volume:.3g} mm³. Check the clearance heights."
     )
 
 
 def unknown_words(analysis: Figures) -> tuple[str, ...]:
-    """What no operation's source says, each word once, in the order met."""
+    """The missing data of all operations, each word once, in order of first occurrence."""
     return tuple(dict.fromkeys(word for words in analysis.unknown for word in words))
 
 

@@ -83,7 +83,7 @@ def test_arrays_of_the_steps():
 
 def test_the_four_verdicts_name_the_hardest_step():
     time, load, tool, safety = hand_analysis.analysis().verdicts[:4]
-    assert time == "The job takes 10.0 s on 'mill'; length over feed says 7.0 s for the feed moves alone."
+    assert time == "The job takes 10.0 s on 'mill'; length over feed gives 7.0 s for the feed moves alone."
     assert load == "The hardest step reaches 150 % of its limit (cutting force, 'Side' move 4)."
     assert tool == "The tool bends by 0.03 mm at most ('Side' move 4); the thickest chip is 0.05 mm ('Side' move 4)."
     assert safety == "No rapid move touches the simulated stock."
