@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Which move of the document every move of the posted program makes, whatever the post did to it.
+"""The line map: for every move of the posted program, the move of the document that it executes.
 
-A post may change units and so round, cut arcs into chords or keep them, number lines, join operations by tool, and
-leave out or rearrange rapids. What it cannot change is where the tool cuts. So feed moves are matched by their
-geometry alone: each move of the program must run along one move of the document, beginning where the one before
-it left off; where it does not, its start is looked up among the moves that are not yet made. Rapids follow the feed
-moves around them. What has no counterpart is named.
+A post may change units and round coordinates, split arcs into chords, number lines, join operations by tool, and
+omit or rearrange rapids. It does not change where the tool cuts. So feed moves are matched by geometry alone: each
+move of the program must run along one move of the document and begin where the previous one ended. If it does not,
+its start is looked up among the moves that are not matched yet. Rapids are matched by the feed moves around them.
+Moves without a counterpart are listed.
 """
 
 import math
@@ -30,14 +30,14 @@ _NO_LENGTH = 1e-6
 
 @dataclass(frozen=True)
 class LineMap:
-    """The program's moves and what they are of the document. Arrays of shape (moves of the program,)."""
+    """The program's moves and their counterparts in the document. Arrays of shape (moves of the program,)."""
 
     program: Toolpath  #: what the machine executes, in its order, with physical lines
     move: Ints  #: the document's move, -1 where it has none
     operation: Ints  #: the document's operation; where a move has no counterpart that of the next one that has
     begin: Floats  #: the share of the document's move at which this one begins, 0 … 1
     end: Floats  #: … and ends
-    unmatched: tuple[str, ...] = ()  #: one sentence each: what has no counterpart
+    unmatched: tuple[str, ...] = ()  #: one sentence each: moves without a counterpart
 
     @property
     def way(self) -> Floats:
@@ -53,7 +53,7 @@ class LineMap:
 
 
 def identity(job: Job) -> LineMap:
-    """Return the map of a job onto itself, for a run of the very program that was read."""
+    """Return the map of a job onto itself, for a run of the program that was read."""
     path = job.toolpath
     index = np.arange(path.moves, dtype=np.int32)
     return LineMap(path, index, path.operation, np.zeros(path.moves), np.ones(path.moves))
@@ -70,60 +70,60 @@ def map_lines(document: Job, program: Job) -> LineMap:
 
 
 class _Search:
-    """Walks along both paths at once."""
+    """Matches the moves of both paths in order."""
 
     def __init__(self, document: Toolpath, program: Toolpath) -> None:
         self.document, self.program = document, program
         self.move = np.full(program.moves, -1, np.int32)
         self.begin, self.end = np.zeros(program.moves), np.zeros(program.moves)
         self.made = np.zeros(document.moves)  # how much of each move of the document the program has made, 0 … 1
-        self.ours = np.flatnonzero(document.is_cutting & (document.length > _NO_LENGTH))
-        self.theirs = np.flatnonzero(program.is_cutting & (program.length > _NO_LENGTH))
+        self.document_feeds = np.flatnonzero(document.is_cutting & (document.length > _NO_LENGTH))
+        self.program_feeds = np.flatnonzero(program.is_cutting & (program.length > _NO_LENGTH))
 
     def match_feeds(self) -> None:
         """Match the program's feed moves in their order."""
         at, j, chunk = 0, 0, 64
-        while at < len(self.theirs):
-            is_begun = j < len(self.ours) and self.made[self.ours[j]] > 0.0
+        while at < len(self.program_feeds):
+            is_begun = j < len(self.document_feeds) and self.made[self.document_feeds[j]] > 0.0
             whole = 0 if is_begun else self._whole(at, j, chunk)
             at, j = at + whole, j + whole
             if whole == chunk:
                 chunk = min(2 * chunk, 65536)
-            elif at < len(self.theirs):
+            elif at < len(self.program_feeds):
                 at, j, chunk = at + 1, self._single(at, j), 64
 
     def _single(self, at: int, j: int) -> int:
-        """Match one move, by its start if it does not go on where the last one ended; return where to go on."""
-        i = int(self.theirs[at])
-        if not (j < len(self.ours) and self._piece(i, int(self.ours[j]))):
+        """Match one move, by its start if it does not continue the last one; return the index to continue at."""
+        i = int(self.program_feeds[at])
+        if not (j < len(self.document_feeds) and self._piece(i, int(self.document_feeds[j]))):
             j = self._find(i, j)
-        if j == len(self.ours):
+        if j == len(self.document_feeds):
             self._join_to_the_last(at)
             return self._resume(j, at)
-        return j + int(self.made[self.ours[j]] >= 1.0)
+        return j + int(self.made[self.document_feeds[j]] >= 1.0)
 
     def _join_to_the_last(self, at: int) -> None:
-        """Count a move too short to be told from rounding as the end of the one before it."""
-        i, before = int(self.theirs[at]), int(self.theirs[at - 1]) if at else -1
+        """Match a move that is as short as the rounding with the end of the move before it."""
+        i, before = int(self.program_feeds[at]), int(self.program_feeds[at - 1]) if at else -1
         if before >= 0 and self.move[before] >= 0 and self.program.length[i] <= 2 * _ON_THE_MOVE:
             self.move[i], self.begin[i], self.end[i] = self.move[before], self.end[before], self.end[before]
 
     def _resume(self, lost: int, at: int) -> int:
-        """Where to go on after a move without counterpart: after the last that had one."""
-        before = self.move[self.theirs[:at]]
-        found = before[before >= 0]
-        return min(int(np.searchsorted(self.ours, found[-1], side="right")), lost) if found.size else 0
+        """Return the index to continue at after a move without counterpart: after the last matched one."""
+        before = self.move[self.program_feeds[:at]]
+        matched = before[before >= 0]
+        return min(int(np.searchsorted(self.document_feeds, matched[-1], side="right")), lost) if matched.size else 0
 
     def _whole(self, at: int, j: int, chunk: int) -> int:
         """Take as many of the next moves as are the same in both, and return how many."""
-        n = min(chunk, len(self.theirs) - at, len(self.ours) - j)
+        n = min(chunk, len(self.program_feeds) - at, len(self.document_feeds) - j)
         if n <= 0:
             return 0
-        a, b = self.ours[j : j + n], self.theirs[at : at + n]
+        a, b = self.document_feeds[j : j + n], self.program_feeds[at : at + n]
         document, program = self.document, self.program
         same = (document.kind[a] == program.kind[b]) & (self.made[a] == 0.0)
-        for mine, other in ((document.start, program.start), (document.end, program.end)):
-            same &= np.abs(mine[a] - other[b]).max(axis=1) <= _ON_THE_MOVE
+        for original, posted in ((document.start, program.start), (document.end, program.end)):
+            same &= np.abs(original[a] - posted[b]).max(axis=1) <= _ON_THE_MOVE
         arcs = document.kind[a] == MoveKind.ARC
         turn = np.abs(document.sweep[a] - program.sweep[b]) * np.nan_to_num(document.radius[a])
         same &= ~arcs | ((document.plane[a] == program.plane[b]) & (turn <= 4 * _ON_THE_MOVE))
@@ -160,24 +160,24 @@ class _Search:
         return True
 
     def _find(self, i: int, j: int) -> int:
-        """Find the move that begins where ``i`` does: the next after ``j``, else the first; none is ``len(ours)``."""
+        """Find the move that begins where ``i`` does: the next after ``j``, else the first; if none, past the last."""
         cell = np.floor(self.program.start[i] / (2 * _ON_THE_MOVE)).astype(int)
-        found = [
+        candidates = [
             at
             for dx in (-1, 0, 1)
             for dy in (-1, 0, 1)
             for dz in (-1, 0, 1)
             for at in self._starts.get((cell[0] + dx, cell[1] + dy, cell[2] + dz), ())
         ]
-        for at in sorted(found, key=lambda at: (at < j, at)):
-            if self._piece(i, int(self.ours[at])):
+        for at in sorted(candidates, key=lambda at: (at < j, at)):
+            if self._piece(i, int(self.document_feeds[at])):
                 return at
-        return len(self.ours)
+        return len(self.document_feeds)
 
     @cached_property
     def _starts(self) -> dict[tuple[int, int, int], list[int]]:
         """Where the document's feed moves begin, by a grid of cells that the tolerance does not cross twice."""
-        cells = np.floor(self.document.start[self.ours] / (2 * _ON_THE_MOVE)).astype(int)
+        cells = np.floor(self.document.start[self.document_feeds] / (2 * _ON_THE_MOVE)).astype(int)
         starts: dict[tuple[int, int, int], list[int]] = {}
         for at, (x, y, z) in enumerate(cells.tolist()):
             starts.setdefault((x, y, z), []).append(at)
@@ -193,7 +193,7 @@ class _Search:
                 following = self._rapid_before(following, i)
 
     def _rapid_before(self, following: int, i: int) -> int:
-        """Match rapid ``i``; return the move before which the rapid before it is to be looked for."""
+        """Match rapid ``i``; return the move before which the previous rapid is searched."""
         for j in range(following - 1, max(following - 30, -1), -1):
             if self.document.is_cutting[j]:
                 break
@@ -204,12 +204,12 @@ class _Search:
 
 
 def _locate(path: Toolpath, j: int, point: Floats, after: float) -> tuple[float, float]:
-    """Where along move ``j`` a point is, as a share, and how far beside it [mm]. On a circle it is after ``after``."""
+    """Return a point's position along move ``j`` (share, beyond ``after`` on a circle) and its distance [mm]."""
     start, end = path.start[j], path.end[j]
     if path.kind[j] != MoveKind.ARC:
-        way = end - start
-        share = float((point - start) @ way / (way @ way))
-        return share, float(np.linalg.norm(point - start - min(max(share, 0.0), 1.0) * way))
+        chord = end - start
+        share = float((point - start) @ chord / (chord @ chord))
+        return share, float(np.linalg.norm(point - start - min(max(share, 0.0), 1.0) * chord))
     a, b, normal = PLANE_AXES[path.plane[j]]
     centre, sweep = path.centre[j], float(path.sweep[j])
     spoke, arm = start[[a, b]] - centre[[a, b]], point[[a, b]] - centre[[a, b]]
@@ -223,7 +223,7 @@ def _locate(path: Toolpath, j: int, point: Floats, after: float) -> tuple[float,
 
 
 def _operations(document: Toolpath, program: Toolpath, move: Ints) -> Ints:
-    """Operation of every move of the program; one without counterpart belongs to what comes next, else before."""
+    """Operation of every move of the program; without counterpart that of the next matched move, else the last."""
     known = move >= 0
     if not known.any():
         return np.full(program.moves, -1, np.int32)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""All that a machine's side needs to know of a job, in one file: a ``.camtwin`` package.
+"""The ``.camtwin`` package: all data of a job that the machine's computer needs, in one file.
 
-It is a zip of a manifest, JSON and plain arrays, and holds the toolpath, the posted program's line map, what every
-step takes from the stock (as ROM integrals, see ``camtwin_kernels.reduced``) and how hard it is predicted to pull,
-limits, tools, material, machine and signal map. A package comes from elsewhere, so reading it trusts nothing: entries
-are those of the manifest and no others, each with its size and SHA-256; nothing is unpacked to disk or unpickled.
+It is a zip of a manifest, JSON and plain arrays, and holds the toolpath, the posted program's line map, the engagement
+(as ROM integrals, see ``camtwin_kernels.reduced``) and predicted load of every step, limits, tools, material, machine
+and signal map. A package may come from an unknown source, so all of it is checked: its entries are exactly those of
+the manifest, each with its size and SHA-256; nothing is unpacked to disk or unpickled.
 """
 
 import hashlib
@@ -41,9 +41,9 @@ from freecad_camtwin.twin.shop.material import Material
 from freecad_camtwin.twin.signals.signal_map import SignalMap, check_signals
 
 PACKAGE_SCHEMA = "camtwin.package/1"
-#: What a rapid is taken to move at where no machine is known [mm/s].
+#: Assumed speed of rapids if no machine is known [mm/s].
 _RAPID = 100.0
-#: A program of more lines than this is none of ours: what stands on each of them is looked up in a table.
+#: The largest line number that is accepted: a table has an entry for every line.
 MOST_LINES = 2**25
 _MANIFEST = "manifest.json"
 _OF_MOVES = ("lines.move", "lines.operation", "lines.begin", "lines.end", "start", "time", "reported")
@@ -52,7 +52,7 @@ _LOADS = ("power", "torque", "force", "h_ex", "deflection")
 
 @dataclass(frozen=True)
 class PredictedSteps:
-    """What every step of the document's path is predicted to do, (steps,) each; NaN is unknown."""
+    """Predicted values of every step of the document's path, (steps,) each; NaN is unknown."""
 
     move: Ints  #: index into the document's toolpath, rising
     begin: Floats  #: where in its move the step begins [mm]
@@ -69,7 +69,7 @@ class PredictedSteps:
 
 @dataclass(frozen=True)
 class Package:
-    """One job as a machine's side sees it."""
+    """One job for the machine's computer."""
 
     job: Job
     lines: LineMap  #: what the machine executes; the job's own path where no posted program is known
@@ -87,12 +87,12 @@ class Package:
 
     @property
     def toolpath_hash(self) -> str:
-        """What identifies the path: a run along another is not compared with this one."""
+        """Hash of the path: only runs along the same path are compared."""
         return self.job.toolpath.hash
 
 
 def make_package(analysis: Analysis, program: str | Path | None = None, *, signals: SignalMap | None = None) -> Package:
-    """Bundle an analyzed job, the program that was posted from it, and what the machine's signals mean."""
+    """Bundle an analyzed job, the program that was posted from it, and the machine's signal map."""
     job = analysis.job
     lines, sha256 = identity(job), None
     if program is not None:
@@ -123,11 +123,11 @@ def _predicted_time(lines: LineMap, machine: Machine | None) -> tuple[Floats, Fl
     """Start and duration of every move, and where it is reported first; without a machine length over feed."""
     path = lines.program
     if machine is not None:
-        timed = schedule(path, machine)
-        return timed.start, durations(timed), timed.reported
-    known = path.feed[path.is_cutting & (path.feed > 0)]
+        timing = schedule(path, machine)
+        return timing.start, durations(timing), timing.reported
+    feeds = path.feed[path.is_cutting & (path.feed > 0)]
     speed = np.where(path.kind == MoveKind.RAPID, _RAPID, path.feed)
-    speed = np.where(speed > 0, speed, np.median(known) if known.size else _RAPID)
+    speed = np.where(speed > 0, speed, np.median(feeds) if feeds.size else _RAPID)
     time = path.length / speed
     return np.concatenate([[0.0], np.cumsum(time)[:-1]]), time, lines.way[:-1]
 
@@ -155,7 +155,7 @@ class _Manifest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def save_package(package: Package, path: str | os.PathLike[str]) -> None:
-    """Write a package in one stroke: the file is whole or absent."""
+    """Write a package atomically: the file is complete or absent."""
     job, arrays = describe(package.job)
     document = {
         "job": job,
@@ -198,13 +198,13 @@ def _write(target: Path, entries: dict[str, bytes]) -> None:
 
 
 def load_package(path: str | os.PathLike[str]) -> Package:
-    """Read a package; InputError, one sentence, where it is missing, damaged, of another version or hostile."""
+    """Read a package; InputError, one sentence, if it is missing, damaged, of another version or manipulated."""
     try:
         return _package(*_checked(read_entries(path, LARGEST)))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except CamTwinError as error:
-        raise InputError(f"{path} holds what cannot be: {error}") from error
+        raise InputError(f"{path} holds invalid data: {error}") from error
     except OSError as error:
         raise InputError(f"the package {path} cannot be read: {error.strerror or error}") from error
     except DAMAGE as error:
@@ -220,7 +220,7 @@ def _checked(entries: dict[str, bytes]) -> tuple[_Manifest, dict[str, bytes]]:
         raise InputError("its entries are not those of its manifest; package the job again")
     for name, stated in manifest.entries.items():
         if len(entries[name]) != stated.size:
-            raise InputError(f"its entry {name!r} is not as large as its manifest says; package the job again")
+            raise InputError(f"its entry {name!r} has another size than its manifest states; package the job again")
         if hashlib.sha256(entries[name]).hexdigest() != stated.sha256:
             raise InputError(f"its entry {name!r} was changed since it was written; package the job again")
     return manifest, entries
@@ -229,7 +229,7 @@ def _checked(entries: dict[str, bytes]) -> tuple[_Manifest, dict[str, bytes]]:
 def _decode_manifest(data: bytes) -> _Manifest:
     schema = msgspec.json.decode(data, type=dict[str, Any]).get("schema")
     if schema != PACKAGE_SCHEMA:
-        raise InputError(f"it is of version {schema!r}, and this is for {PACKAGE_SCHEMA!r}; package the job again")
+        raise InputError(f"its version is {schema!r}, but {PACKAGE_SCHEMA!r} is needed; package the job again")
     return msgspec.json.decode(data, type=_Manifest)
 
 
@@ -289,10 +289,12 @@ def _check_fit(job: Job, lines: LineMap, steps: PredictedSteps, arrays: dict[str
 
 
 def _check_values(program: Toolpath, arrays: dict[str, NDArray[Any]]) -> None:
-    """Refuse times and lines that cannot be."""
+    """Refuse invalid times and line numbers."""
     reported = arrays["reported"]
     for values in (arrays["start"], arrays["time"], reported[~np.isnan(reported)]):
         if not ((values >= 0) & (values < np.inf)).all():
-            raise InputError("one of its predicted times is negative or no number; package the job again")
+            raise InputError("one of its predicted times is negative or not finite; package the job again")
     if (program.line > MOST_LINES).any():
-        raise InputError(f"its program names line {program.line.max()}, and none is so long; package the job again")
+        raise InputError(
+            f"its program names line {program.line.max()}, beyond the largest, {MOST_LINES}; package the job again"
+        )
