@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every measured sample gets its place on the path: operation, move, way, step, predicted load, and how sure that is.
+"""Place every measured sample on the path: operation, move, arc length, step, predicted load and confidence.
 
-By position where the machine tells it, with the line number to bound it; by line number alone; or, where there is
-nothing but a power clamp on the spindle's cable, by the signature of the load in time. docs/alignment.md explains.
+Samples are placed by reported positions, bounded by the line number; by the line number alone; or, if only the
+spindle's load is measured, by the course of the load over time. docs/alignment.md explains.
 """
 
 import math
@@ -33,14 +33,14 @@ from freecad_camtwin.twin.signals.columns import Columns, joined
 
 __all__ = ["Aligner", "Alignment", "Correction", "align"]
 
-#: A lost machine is looked for when the tool has come so far [mm], or after so long [s].
+#: After a loss the place is searched once the tool has moved this far [mm], or after this time [s].
 FOUND, PATIENCE = 20.0, 0.8
 
 
 def align(package: Package, columns: Columns, *, correction: Correction | None = None) -> Alignment:
     """Place every sample of a run. Lag, bias and delay are estimated unless given.
 
-    Raises InputError where the run has neither positions nor line numbers nor a measured load.
+    Raises InputError if the run has neither positions nor line numbers nor a measured load.
     """
     places = Places(package)
     by_line = places.by_line(columns.column("line"), line_state())
@@ -55,12 +55,14 @@ def align(package: Package, columns: Columns, *, correction: Correction | None =
     measured = by_load.measured_load(columns)
     if measured is None:
         raise InputError(
-            "the run has no position, no line number and no load of the spindle: nothing says where it was; "
+            "the run has no position, no line number and no load of the spindle: its samples cannot be placed; "
             "map one of them in the signal map"
         )
     timing, clock, confidence = by_load.lay_over(places.timing, places.power, columns.time, measured)
-    found = places.alignment(columns.time, places.way_at(clock, timing), nowhere, by_line.moves, "power", Correction())
-    return replace(found, confidence=np.where(found.executed >= 0, confidence, 0.0))
+    alignment = places.alignment(
+        columns.time, places.way_at(clock, timing), nowhere, by_line.moves, "power", Correction()
+    )
+    return replace(alignment, confidence=np.where(alignment.executed >= 0, confidence, 0.0))
 
 
 def _by_position(
@@ -73,26 +75,28 @@ def _by_position(
     def match(t: Floats, p: Floats, window: slice, limit: float) -> tuple[Ints, Floats, Floats]:
         return follow_path(places.line, t, p, span[window], limit, memory())
 
-    found = given or lags.estimate(places.line, t, p, match)
-    held = memory()
-    _, way, distance = follow_path(places.line, t, found.of(t, p), span, found.limit, held)
-    if doubts_lines(held):
+    correction = given or lags.estimate(places.line, t, p, match)
+    path_memory = memory()
+    _, way, distance = follow_path(places.line, t, correction.of(t, p), span, correction.limit, path_memory)
+    if doubts_lines(path_memory):
         by_line = ByLine.nothing(len(time))
     if by_line.tells and given is None:
-        found = replace(found, delay=places.lateness(t, way, by_line.moves if is_all else by_line.moves[rows]))
-    if not is_all or found.delay or np.isnan(way).any():
-        way, distance = spread_places(places.line, time, t, way, distance, found.delay)
+        correction = replace(
+            correction, delay=places.lateness(t, way, by_line.moves if is_all else by_line.moves[rows])
+        )
+    if not is_all or correction.delay or np.isnan(way).any():
+        way, distance = spread_places(places.line, time, t, way, distance, correction.delay)
     method = "position and line" if by_line.tells else "position"
-    return places.alignment(time, way, distance, by_line.moves, method, found)
+    return places.alignment(time, way, distance, by_line.moves, method, correction)
 
 
 class Aligner:
     """Places the samples of a running machine as they come; ``align`` does a whole run at once.
 
-    Without a given correction it learns lag, bias and delay from the first minute of motion, beside it where there is a
-    ``teacher`` (a thread: see ``twin.lesson``). Rows come out when their place is known: while the machine is lost that
-    may take ``PATIENCE`` seconds, with a lag the few samples that velocities are taken from, with a delay so long. What
-    is held is bounded by that.
+    Without a given correction it estimates lag, bias and delay from the first minute of motion, in parallel if there is
+    a ``teacher`` (a thread: see ``alignment.learn``). Rows are returned when their place is known: this takes up to
+    ``PATIENCE`` seconds while the place is lost, the few samples of the velocity with a lag, and the delay with a
+    delay. This bounds the memory.
     """
 
     def __init__(
@@ -132,12 +136,12 @@ class Aligner:
             self._lesson = None
 
     def rest(self) -> tuple[Columns, Alignment]:
-        """Return the rows that still waited, when no more will come."""
+        """Return the waiting rows at the end of the run."""
         self._match(len(self._track.time), is_last=True)
         return self._release(self._waiting.rows)
 
     def _match(self, end: int, *, is_last: bool = False) -> None:
-        """Match the positions up to ``end``; if the machine is lost, only when there are enough to find it by."""
+        """Match the positions up to ``end``; if the place is lost, only once there are enough to search it."""
         track = self._track
         if end <= track.done:
             return

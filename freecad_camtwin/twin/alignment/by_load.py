@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Where a run is by its load alone: the measured curve laid over the predicted one in time.
+"""Place a run by its load alone: time warping of the measured load onto the predicted one.
 
-For a machine that tells nothing but what its spindle draws. Three things are not known and are found in turn: idle
-power and the ratio of measured to predicted load (a line through the pairs of the warping, again and again), and how
-fast the machine really goes. An override slows feed moves, in air too, where there is nothing to see it by, but no
-rapids. So the first rounds, coarse and over the whole run, tell how long each stretch of feed moves took; the program
-is timed anew with that pace; and the last round, fine and beside what was found, starts from there.
+This serves machines that report only the spindle's load. Three unknowns are estimated in turn: idle power and the
+ratio of measured to predicted load (a line fitted through the pairs of the warping, repeatedly), and the real pace. An
+override slows feed moves, also in air, where the load does not show it, but not rapids. So the first rounds, coarse
+and over the whole run, estimate how long each stretch of feed moves took; the program is timed again with that pace;
+and the last round, fine and near that result, starts from there.
 """
 
 import math
@@ -26,11 +26,11 @@ FINE = 0.1
 COARSE = 2000
 #: The warping's memory grows with the square of the time, to 8 GB at this [s].
 _LONGEST = 86400.0
-#: The machine may be behind or ahead of the prediction by this share of the run and so many seconds.
+#: The run may be behind or ahead of the prediction by this share of the run and so many seconds.
 BAND, BAND_S = 0.3, 20.0
-#: Pace is told by stretches of feed moves that are predicted to take so long together [s].
+#: Pace is estimated from stretches of feed moves with this predicted time in total [s].
 _STRETCH = 10.0
-#: A load below this share of the greatest is that of a spindle that stands; one that turns idles at this quantile.
+#: Below this share of the greatest load the spindle stands; this quantile is the idle load of a turning spindle.
 _STANDS, _IDLE = 0.02, 0.05
 _PRICE, _PACED = 0.4, 0.6  # of another than the predicted pace, in units of the load's variance: first, and at last
 _HOLD, _STOP = 3.0, 0.1  # of being held somewhere, and where the program stops anyway
@@ -61,7 +61,7 @@ class Timing:
 
 
 def measured_load(columns: Columns) -> Floats | None:
-    """Return what tells the spindle's load best, in whatever unit; None if nothing does."""
+    """Return the best measure of the spindle's load, in its own unit; None if there is none."""
     for name in ("power", "torque", "spindle_load", "current"):
         values = columns.column(name)
         if np.isfinite(values).sum() > 20:
@@ -70,7 +70,7 @@ def measured_load(columns: Columns) -> Floats | None:
 
 
 def _turning(load: Floats) -> Floats:
-    """Return a load as if the spindle had never stood: what it draws when it starts tells nothing of the cut."""
+    """Return the load with idle load where the spindle stands: its start-up load is not caused by the cut."""
     least = _STANDS * float(np.nanmax(load))
     turns = load > least
     return np.where(load <= least, np.quantile(load[turns], _IDLE), load) if turns.any() else load
@@ -79,7 +79,7 @@ def _turning(load: Floats) -> Floats:
 def lay_over(
     timing: Timing, draw: Callable[[Timing], Floats], time: Floats, measured: Floats
 ) -> tuple[Timing, Floats, Floats]:
-    """Return how the program was timed, when in that every sample was [s], and how sure that is, 0 … 1.
+    """Return the timing of the program, every sample's time in it [s], and the confidence, 0 … 1.
 
     timing: as predicted; draw: its predicted load, every ``FINE`` seconds; time [s] and measured: of the run
     Raises InputError where either is longer than ``_LONGEST``.
@@ -113,7 +113,7 @@ def _check_span(what: str, seconds: float, way_out: str) -> None:
 
 
 def _stops(timing: Timing, fold: int) -> Floats:
-    """Return before which samples the program stops anyway."""
+    """Return the samples before which the program stops."""
     return timing.start[timing.stops] / (FINE * fold)
 
 
@@ -129,7 +129,7 @@ def _pace(timing: Timing, centre: Floats) -> Floats:
     feed = np.flatnonzero(timing.is_feed & (timing.time > 0))
     if not len(feed):
         return np.ones(len(took))
-    # Enough feed moves together that the ends of a flat stretch, which alone tell how long it took, are among them.
+    # Enough feed moves together to include the ends of a flat stretch: only these show how long it took.
     predicted, real = np.cumsum(timing.time[feed]), np.cumsum(took[feed])
     grid = np.interp(np.stack([predicted - _STRETCH, predicted + _STRETCH]), predicted, real)
     span = np.clip(predicted + _STRETCH, None, predicted[-1]) - np.clip(predicted - _STRETCH, predicted[0], None)
@@ -152,7 +152,7 @@ def _regular(time: Floats, values: Floats) -> Floats:
     total = np.bincount(cell, weights=values[known], minlength=len(count))
     with np.errstate(invalid="ignore"):
         means = total / np.where(count > 0, count, np.nan)
-    # A source slower than the cells is held in between; a silence is not.
+    # Between the samples of a slow source the last value is kept; during a silence it is not.
     last = np.maximum.accumulate(np.where(count > 0, np.arange(len(count)), 0))
     is_near = np.arange(len(count)) - last <= 2.0 / FINE
     return np.asarray(np.where(is_near, means[last], np.nan))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Positions matched with a path: which of them are news, where each lies, and what lies between them."""
+"""Match positions with a path: select new positions, place each, and interpolate between them."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from freecad_camtwin.twin.base.arrays import Floats, Ints
 
 #: A silence longer than this loses the place [s].
 SILENCE = 0.5
-#: A position that does not change is news again after so long [s].
+#: An unchanged position counts as new again after this time [s].
 STANDING = 0.1
 _WEIGHT, _SLACK = 0.05, 0.03
 
@@ -33,7 +33,7 @@ def doubts_lines(memory: Floats) -> bool:
 
 
 def is_lost(memory: Floats, time: float) -> bool:
-    """Whether the machine will have to be looked for at ``time`` [s]."""
+    """Whether the place is lost at ``time`` [s] and must be searched."""
     return bool(memory[kernels.HELD] < 0 or not time - memory[kernels.TIME] <= SILENCE)
 
 
@@ -44,15 +44,15 @@ def follow_path(
     n = len(time)
     segment, way, distance = np.empty(n, np.int32), np.empty(n), np.empty(n)
     parameters = np.array([limit, SILENCE, 1.5 * line.speed, _WEIGHT, _SLACK, max(limit, 0.15)])
-    found = np.empty((kernels.CANDIDATES, 3))
+    candidates = np.empty((kernels.CANDIDATES, 3))
     kernels.follow_positions(
-        line.segments, line.clock, time, points, span, parameters, memory, found, segment, way, distance
+        line.segments, line.clock, time, points, span, parameters, memory, candidates, segment, way, distance
     )
     return segment, way, distance
 
 
 def fresh_rows(time: Floats, points: Floats) -> Ints:
-    """Return the rows that have a position which is news."""
+    """Return the rows with a new position."""
     rows = np.empty(len(time), np.int32)
     return rows[: lag_kernels.fresh(time, points, STANDING, rows)]
 
@@ -60,9 +60,9 @@ def fresh_rows(time: Floats, points: Floats) -> Ints:
 def spread_places(line: Polyline, time: Floats, known: Floats, way: Floats, distance: Floats, delay: float) -> Floats:
     """Return way and distance at any times by those at the times ``known``, shape (2, n)."""
     out = np.full((2, len(time)), math.nan)
-    found = np.isfinite(way)
-    if not found.all():
-        known, way, distance = known[found], way[found], distance[found]
+    matched = np.isfinite(way)
+    if not matched.all():
+        known, way, distance = known[matched], way[matched], distance[matched]
     if len(known):
         placing.spread(time, known, way, distance, delay, SILENCE, STANDING, 2.0 * line.speed * STANDING, out)
     return out
@@ -77,7 +77,7 @@ class PositionTrack:
     span: Floats  #: (n, 2) least and greatest way that the line allows [mm]
     way: Floats  #: (n,) [mm]
     distance: Floats  #: (n,) [mm]
-    done: int = 0  #: so many of them are matched
+    done: int = 0  #: number of positions that are matched
 
     @staticmethod
     def empty() -> "PositionTrack":
@@ -85,9 +85,9 @@ class PositionTrack:
         return PositionTrack(np.empty(0), np.empty((0, 3)), np.empty((0, 2)), np.empty(0), np.empty(0))
 
     def add(self, time: Floats, points: Floats, span: Floats) -> Ints:
-        """Add the positions that are news; return which rows those are."""
+        """Add the new positions; return their rows."""
         before = slice(-1, None)
-        newest = len(self.time[before])  # which is news to nothing, and what the first of these may repeat
+        newest = len(self.time[before])  # compared with the first new row, and not returned
         rows = fresh_rows(np.concatenate([self.time[before], time]), np.concatenate([self.points[before], points]))
         rows = rows[newest:] - newest
         if len(rows) < len(time):
@@ -101,7 +101,7 @@ class PositionTrack:
         return rows
 
     def come(self) -> float:
-        """How far the tool has come in the positions that are not matched yet [mm]."""
+        """Distance covered by the positions that are not matched yet [mm]."""
         return float(np.linalg.norm(np.diff(self.points[self.done :], axis=0), axis=1).sum())
 
     def forget(self, oldest: float, context: int) -> None:
@@ -109,6 +109,6 @@ class PositionTrack:
         needed = int(np.searchsorted(self.time, oldest)) - 1
         drop = min(needed, self.done - max(context, 1))
         if drop > 0:
-            kept = slice(drop, None)
-            self.time, self.points, self.span = self.time[kept], self.points[kept], self.span[kept]
-            self.way, self.distance, self.done = self.way[kept], self.distance[kept], self.done - drop
+            rows = slice(drop, None)
+            self.time, self.points, self.span = self.time[rows], self.points[rows], self.span[rows]
+            self.way, self.distance, self.done = self.way[rows], self.distance[rows], self.done - drop

@@ -43,14 +43,14 @@ HALF = 0.008
 _LEAST, GREATEST = 0.001, 0.3
 _BOUND, _FAR = 1.0, 0.3  # so far from the path counts in the first round, and later [mm]
 _ROUNDS = 2
-_BETTER = 0.99  # a greater lag has to fit so much better to be believed
+_BETTER = 0.99  # a greater lag is taken only if its misfit is below this share
 _ENOUGH = 50  # samples for a round
-_FEWEST, _LINES = 8, 400  # so many lines at least, and at most, tell a delay
+_FEWEST, _LINES = 8, 400  # least and greatest number of lines for a delay
 _LATEST = 0.5  # positions are looked for so long before and after a new line [s]
-_SURE = 0.004  # no line tells a delay better than within this [s]
-_MOST_OF = 0.95  # what nearly as many lines allow is as likely
-_NEAR = 0.3  # samples farther apart do not tell when something happened [s]
-_MOVING = 0.02  # nor do those between which the tool has come less than this [mm]
+_SURE = 0.004  # least uncertainty of a delay from one line [s]
+_MOST_OF = 0.95  # delays that this share of the best count of lines allows are equally likely
+_NEAR = 0.3  # samples farther apart do not date an event [s]
+_MOVING = 0.02  # nor do samples between which the tool moved less than this [mm]
 
 #: Matches samples (time, points) of a stretch with the path: segment, way, distance of each.
 
@@ -59,12 +59,12 @@ Matcher = Callable[[Floats, Floats, slice, float], tuple[Ints, Floats, Floats]]
 
 @dataclass(frozen=True)
 class Correction:
-    """What stands between where the control had the tool and what was reported."""
+    """The difference between the control's position of the tool and the reported one."""
 
     lag: float = 0.0  #: τ of the axes' following [s]
     bias: tuple[float, float, float] = (0.0, 0.0, 0.0)  #: by which positions are off [mm]
     delay: float = 0.0  #: by which positions come later than the line number [s]
-    noise: float = float("nan")  #: what is left across the path, root mean square [mm]
+    noise: float = float("nan")  #: residual across the path, root mean square [mm]
 
     @property
     def limit(self) -> float:
@@ -72,7 +72,7 @@ class Correction:
         return 0.3 if np.isnan(self.noise) else float(np.clip(8 * self.noise, 0.1, 1.0))
 
     def of(self, time: Floats, points: Floats, rate: "Rate | None" = None) -> Floats:
-        """Return where the control had the tool, (n, 3) [mm]."""
+        """Return the control's positions of the tool, (n, 3) [mm]."""
         rate = rate or Rate.of(time)
         out = np.empty_like(points)
         kernels.correct(time, points, np.array(self.bias), self.lag, rate.reach, rate.longest, out)
@@ -88,7 +88,7 @@ class Rate:
 
     @staticmethod
     def of(time: Floats) -> "Rate":
-        """Return what suits the usual time between samples."""
+        """Return the rate for the usual time between samples."""
         steps = np.sort(np.diff(time) if len(time) < 1000 else (time[1:] - time[:-1])[:: len(time) // 500])
         usual = max(float(steps[len(steps) // 2]), 1e-6) if len(steps) else HALF
         reach = max(1, min(round(HALF / usual), (len(time) - 1) // 4))
@@ -100,12 +100,12 @@ def estimate(line: Polyline, time: Floats, points: Floats, match: Matcher) -> Co
     rounds = _Rounds(line, time, points, match)
     best, least = Correction(), math.inf  # the least lag that fits, as rounded corners look like some lag
     for lag in TRIED:
-        found = Correction(lag=lag)
+        correction = Correction(lag=lag)
         for limit in (_BOUND, _FAR):
-            found, _ = rounds.refined(found, limit)
-        found, miss = rounds.refined(found, _FAR)
+            correction, _ = rounds.refined(correction, limit)
+        correction, miss = rounds.refined(correction, _FAR)
         if miss < _BETTER * least:
-            best, least = found, miss
+            best, least = correction, miss
     for _ in range(_ROUNDS):
         best, _ = rounds.refined(best, float(np.clip(10 * np.nan_to_num(best.noise), 0.05, _FAR)))
     return best if best.lag >= _LEAST else replace(best, lag=0.0)
@@ -151,25 +151,25 @@ class _Rounds:
         miss = (sums[1, 5] + (samples - sums[2, 5]) * _FAR**2) / samples
         # Where the path never turns, the lag stays as it was tried. Where it goes one way only, that part of the bias
         # is 0, whatever a round before made of samples that have turned out to lie elsewhere.
-        told = sums[:, 4] + sums[:, 1:4] @ np.array(now.bias)
-        answer = np.linalg.lstsq(sums[:, :4], told, rcond=1e-6)[0]
+        right_side = sums[:, 4] + sums[:, 1:4] @ np.array(now.bias)
+        answer = np.linalg.lstsq(sums[:, :4], right_side, rcond=1e-6)[0]
         lag = float(np.clip(now.lag + answer[0], 0.0, GREATEST))
         x, y, z = np.clip(answer[1:], -_BOUND, _BOUND).tolist()
         return replace(now, lag=lag, bias=(x, y, z), noise=math.sqrt(sums[0, 5] / (2 * count))), float(miss)
 
 
 def delay(time: Floats, way: Floats, changed: Indices, reported: Floats) -> float:
-    """Return by how much positions are late against the line number [s]; 0 where too little tells.
+    """Return by how much positions are late against the line number [s]; 0 if too few lines are usable.
 
     way: (n,) matched; changed: rows at which a new line is seen first, which came between that row and the one
     before; reported: way at which each of these lines is reported first [mm]
     """
     some = np.linspace(0, len(changed) - 1, min(len(changed), _LINES)).astype(int)
     late = [_late(time, way, int(changed[each]), float(reported[each])) for each in some]
-    told = np.array([each for each in late if each is not None])
-    if len(told) < _FEWEST:
+    intervals = np.array([each for each in late if each is not None])
+    if len(intervals) < _FEWEST:
         return 0.0
-    begins, ends = told[:, 0] - told[:, 1], told[:, 0] + told[:, 1]
+    begins, ends = intervals[:, 0] - intervals[:, 1], intervals[:, 0] + intervals[:, 1]
     edges = np.sort(np.concatenate([begins, ends]))
     agree = np.searchsorted(np.sort(begins), edges, "right") - np.searchsorted(np.sort(ends), edges, "left")
     return float(edges[agree >= _MOST_OF * agree.max()][[0, -1]].mean())
@@ -191,8 +191,8 @@ def _late(time: Floats, way: Floats, row: int, reached: float) -> tuple[float, f
     if len(passed) != 1:
         return None
     at = int(passed[0])
-    gone, lasted = ways[at + 1] - ways[at], times[at + 1] - times[at]
-    # Where the tool stands or creeps, noise alone decides when it passes.
-    if gone < _MOVING or lasted > _NEAR:
+    distance, duration = ways[at + 1] - ways[at], times[at + 1] - times[at]
+    # If the tool stands or creeps, the time of passing is only noise.
+    if distance < _MOVING or duration > _NEAR:
         return None
-    return float(times[at] + (reached - ways[at]) / gone * lasted - seen), max(since / 2, _SURE)
+    return float(times[at] + (reached - ways[at]) / distance * duration - seen), max(since / 2, _SURE)

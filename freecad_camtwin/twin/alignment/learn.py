@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a running machine teaches of its own lag, bias and delay, while it runs."""
+"""Estimate lag, bias and delay of a running machine from its own samples."""
 
 from concurrent.futures import Executor, Future
 from dataclasses import replace
@@ -12,9 +12,9 @@ from freecad_camtwin.twin.alignment.lag import Correction
 from freecad_camtwin.twin.alignment.places import Places
 from freecad_camtwin.twin.base.arrays import Floats, Ints
 
-#: A correction is made after so many seconds of motion, and made better after so many more.
+#: A correction is estimated after these times of motion [s], each time from more samples.
 LESSON_TIMES = (3.0, 15.0, 60.0)
-#: Positions nearer in time than this teach nothing more [s].
+#: Positions nearer in time than this are left out [s].
 APART = 1e-3
 #: Parts that are joined as soon as there are so many: ten thousand at once would hold rows up for 10 ms.
 _TOGETHER = 64
@@ -26,8 +26,8 @@ Positions = tuple[Floats, Floats, Floats, Ints]
 class Lesson:
     """Collects positions until there are enough to learn from; at most one a millisecond for a minute of motion.
 
-    Learning takes up to 0.3 s. Who must not wait for that gives a ``teacher`` that does it beside: a correction then
-    comes with the positions that are taken after it was found.
+    Learning takes up to 0.3 s. With a ``teacher`` it runs in parallel, and ``take`` does not wait: it returns the
+    correction on the first call after it is ready.
     """
 
     def __init__(self, places: Places, teacher: Executor | None = None) -> None:
@@ -77,7 +77,7 @@ class Lesson:
         has_moved = (points != np.concatenate([self._point, points[:-1]])).any(axis=1)
         self._seconds += float(gaps[has_moved].sum())
         self._last, self._point = float(time[-1]), points[-1:]
-        # A machine that has stood for long teaches nothing, all night.
+        # Samples of a machine that stands for long are not collected.
         moved = np.maximum.accumulate(np.where(has_moved, time, self._moved))
         self._moved = float(moved[-1])
         kept = time - moved <= SILENCE
@@ -96,14 +96,14 @@ class Lesson:
         def match(t: Floats, p: Floats, window: slice, limit: float) -> tuple[Ints, Floats, Floats]:
             return follow_path(line, t, p, span[window], limit, memory())
 
-        found = lags.estimate(line, time, points, match)
+        correction = lags.estimate(line, time, points, match)
         if not (moves >= 0).any():
-            return found
-        held = memory()
-        _, way, _ = follow_path(line, time, found.of(time, points), span, found.limit, held)
-        if doubts_lines(held):
-            return found
-        return replace(found, delay=self.places.lateness(time, way, moves))
+            return correction
+        path_memory = memory()
+        _, way, _ = follow_path(line, time, correction.of(time, points), span, correction.limit, path_memory)
+        if doubts_lines(path_memory):
+            return correction
+        return replace(correction, delay=self.places.lateness(time, way, moves))
 
 
 def _joined(parts: list[Positions]) -> Positions:

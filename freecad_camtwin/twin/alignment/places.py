@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What is known of a place along a program's path, and where a reported line or a predicted time puts a sample."""
+"""Places along a program's path: their move, step and load, and the place of a reported line or predicted time."""
 
 import math
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from freecad_camtwin.twin.base.arrays import Floats, Indices, Ints
 from freecad_camtwin.twin.job.toolpath import EventKind
 from freecad_camtwin.twin.package.package import Package, PredictedSteps
 
-#: So many moves may hide behind one reported line.
+#: The greatest number of moves behind one reported line.
 MERGED = 200
-#: How late a position may be against the line number [s].
+#: Greatest delay of a position against the line number [s].
 LATE = 0.3
 #: A sample this far off the path is as likely elsewhere [mm].
 _NEAR = 0.1
@@ -27,7 +27,7 @@ _NEAR = 0.1
 
 @dataclass(frozen=True)
 class Alignment:
-    """Where every sample belongs, (samples,) each; -1 and NaN where that is not known."""
+    """The place of every sample, (samples,) each; -1 and NaN where unknown."""
 
     time: Floats  #: [s] since the epoch
     executed: Ints  #: move of the program
@@ -35,7 +35,7 @@ class Alignment:
     operation: Ints  #: operation of the document
     way: Floats  #: length of the program's path up to the sample [mm]
     step: Ints  #: row of the package's steps
-    distance: Floats  #: from the path, after correction [mm]; NaN where no position told
+    distance: Floats  #: from the path, after correction [mm]; NaN where no position was reported
     confidence: Floats  #: 0 … 1
     method: str  #: "position", "position and line", "line", "power" or "nothing"
     correction: Correction
@@ -44,25 +44,25 @@ class Alignment:
     def predicted(self, name: str) -> Floats:
         """Return a predicted load of every sample, such as ``power``: 0 where the tool touches nothing."""
         values = getattr(self.steps, name)
-        found = np.where(self.step >= 0, values[np.maximum(self.step, 0)] if len(values) else math.nan, 0.0)
-        return np.asarray(np.where(self.executed >= 0, found, math.nan))
+        at_step = np.where(self.step >= 0, values[np.maximum(self.step, 0)] if len(values) else math.nan, 0.0)
+        return np.asarray(np.where(self.executed >= 0, at_step, math.nan))
 
 
 @dataclass(frozen=True)
 class ByLine:
-    """What the reported lines of some samples allow."""
+    """The moves and arc lengths that the reported lines of some samples allow."""
 
-    moves: Ints  #: (n, 2) first and last move, -1 where the line says nothing
-    span: Floats  #: (n, 2) least and greatest way [mm], or (0, 2) where no line says anything
+    moves: Ints  #: (n, 2) first and last move, -1 where no line is known
+    span: Floats  #: (n, 2) least and greatest arc length [mm], or (0, 2) where no line is known
 
     @staticmethod
     def nothing(samples: int) -> "ByLine":
-        """Return what no line at all allows."""
+        """Return the value for samples without lines: no bounds."""
         return ByLine(np.full((samples, 2), -1, np.int32), np.empty((0, 2)))
 
     @property
     def tells(self) -> bool:
-        """Whether any line says anything."""
+        """Whether any line bounds a sample."""
         return len(self.span) > 0
 
     def part(self, rows: slice) -> "ByLine":
@@ -89,7 +89,7 @@ def line_state() -> Indices:
 
 
 class Places:
-    """From a line, a predicted time or a way along the program's path to all that is known of that place."""
+    """Look up places of the program's path by line, predicted time or arc length (``way``)."""
 
     def __init__(self, package: Package) -> None:
         self.package = package
@@ -98,13 +98,13 @@ class Places:
         self.has_lines = bool((package.lines.program.line > 0).any())
 
     def by_line(self, line: Floats, state: Indices) -> ByLine:
-        """Return what the line of every sample allows; ``state`` is carried from block to block."""
+        """Return the bounds that the line of every sample gives; ``state`` is carried from block to block."""
         if not self.has_lines or (len(line) and np.isnan(line).all()):
             return ByLine.nothing(len(line))
         moves, span = np.empty((len(line), 2), np.int32), np.empty((len(line), 2))
         late = self.line.speed * LATE + 2.0
-        told = kernels.follow_lines(line, *self._lines, self.line.way, late, MERGED, state, moves, span)
-        return ByLine(moves, span if told else np.empty((0, 2)))
+        is_bounded = kernels.follow_lines(line, *self._lines, self.line.way, late, MERGED, state, moves, span)
+        return ByLine(moves, span if is_bounded else np.empty((0, 2)))
 
     @cached_property
     def _lines(self) -> tuple[Ints, Ints, Ints]:
@@ -127,10 +127,10 @@ class Places:
         """Return the way at a predicted time."""
         timing = timing or self.timing
         move = np.clip(np.searchsorted(timing.start, clock, side="right") - 1, 0, None)
-        # A machine that waits after a move has not begun the next one.
+        # During a wait after a move the next move has not begun.
         share = np.clip((clock - timing.start[move]) / np.maximum(timing.time[move], 1e-9), 0.0, 1.0 - 1e-6)
-        way = self.line.way
-        return np.asarray(way[move] + share * (way[move + 1] - way[move]))
+        arc_length = self.line.way
+        return np.asarray(arc_length[move] + share * (arc_length[move + 1] - arc_length[move]))
 
     def way_by_line(self, time: Floats, moves: Ints, latest: NewLine | None = None) -> tuple[Floats, NewLine | None]:
         """Spread the samples that report one line over its moves, as the predicted time does.
@@ -147,7 +147,7 @@ class Places:
         after = time > seen[-1]
         clock[after] = clocks[-1] + time[after] - seen[-1]
         ends = np.append(self.package.start[1:], self.end_of_time)
-        earliest = np.fmin(self.package.start[np.maximum(first, 0)], self._told[np.maximum(first, 0)])
+        earliest = np.fmin(self.package.start[np.maximum(first, 0)], self._reported_time[np.maximum(first, 0)])
         clock = np.clip(clock, earliest, ends[last])
         return np.where(first >= 0, self.way_at(clock), math.nan), lines[-1]
 
@@ -158,8 +158,8 @@ class Places:
         # A line that is seen at a sample came between it and the one before, unless that was long ago.
         seen = np.where(fresh > 0, (time[fresh] + time[np.maximum(fresh - 1, 0)]) / 2, time[fresh])
         seen = np.where(time[fresh] - seen > SILENCE, time[fresh], seen)
-        told = self._told[first[fresh]]
-        clock = np.where(np.isnan(told), self.package.start[first[fresh]], told)
+        reported_time = self._reported_time[first[fresh]]
+        clock = np.where(np.isnan(reported_time), self.package.start[first[fresh]], reported_time)
         return [NewLine(*row) for row in zip(last[fresh].tolist(), seen.tolist(), clock.tolist(), strict=True)]
 
     @cached_property
@@ -168,7 +168,7 @@ class Places:
         return self.line.way[:-1] if self.package.reported is None else self.package.reported
 
     @cached_property
-    def _told(self) -> Floats:
+    def _reported_time(self) -> Floats:
         """When every move is predicted to be reported first [s], NaN where it is not."""
         way, start, time = self.line.way, self.package.start, self.package.time
         move = np.clip(np.searchsorted(way, self.reported, side="right") - 1, 0, max(len(start) - 1, 0))
@@ -176,7 +176,7 @@ class Places:
         return np.asarray(start[move] + np.clip(share, 0.0, 1.0) * time[move])
 
     def lateness(self, time: Floats, way: Floats, moves: Ints) -> float:
-        """Return by how much positions are late against the line number [s]; 0 where nothing tells.
+        """Return by how much positions are late against the line number [s]; 0 if it cannot be estimated.
 
         way: (n,) matched; moves: (n, 2) first and last move that each sample's line allows
         """
@@ -185,14 +185,14 @@ class Places:
         of_move = self.package.lines.program.line
         lines = np.cumsum(np.isfinite(self.reported) & (np.diff(of_move, prepend=-2) != 0))
         # Where lines were passed over between two samples, the last of them is not as old as half of that time.
-        told = np.isfinite(self.reported[first[changed]]) & (lines[last[changed]] == lines[first[changed]])
-        changed = changed[told]
+        is_exact = np.isfinite(self.reported[first[changed]]) & (lines[last[changed]] == lines[first[changed]])
+        changed = changed[is_exact]
         return lags.delay(time, way, changed, self.reported[first[changed]])
 
     def power(self, timing: Timing) -> Floats:
         """Return the predicted power over time, the mean of every ``signature.FINE`` seconds.
 
-        Where no material is known, the removal rate stands for it: its course in time is alike.
+        If no material is known, the removal rate is used instead: its course over time is similar.
         """
         steps = self.package.steps
         grid = np.arange(0.0, timing.end, FINE / 5)
@@ -203,30 +203,30 @@ class Places:
         return np.asarray(np.add.reduceat(drawn, np.arange(0, len(drawn), 5)) / 5 if len(drawn) else drawn)
 
     def alignment(
-        self, time: Floats, way: Floats, distance: Floats, by_line: Ints, method: str, found: Correction
+        self, time: Floats, way: Floats, distance: Floats, by_line: Ints, method: str, correction: Correction
     ) -> Alignment:
-        """Look up what is known of every way; ``by_line``: (n, 2) first and last move that the line allows, or -1."""
+        """Look up the place at every arc length ``way``; ``by_line``: (n, 2) first and last move by line, or -1."""
         (executed, move, operation, step), confidence = self._look_up(way, distance, by_line)
         return Alignment(
-            time, executed, move, operation, way, step, distance, confidence, method, found, self.package.steps
+            time, executed, move, operation, way, step, distance, confidence, method, correction, self.package.steps
         )
 
     def _look_up(self, way: Floats, distance: Floats, by_line: Ints) -> tuple[Ints, Floats]:
-        found = np.empty((4, len(way)), np.int32)
+        place = np.empty((4, len(way)), np.int32)
         confidence = np.empty(len(way))
-        kernels.place(way, distance, by_line, *self._tables, _NEAR, found, confidence)
-        return found, confidence
+        kernels.place(way, distance, by_line, *self._tables, _NEAR, place, confidence)
+        return place, confidence
 
     @cached_property
     def _tables(self) -> tuple[Floats, Ints, Floats, Ints]:
         """Return the moves of the program, their counterparts, the steps, and where each move's steps begin."""
         lines, steps = self.package.lines, self.package.steps
-        theirs = self.package.job.toolpath.length[np.maximum(lines.move, 0)]
-        ours = lines.program.length
-        program = np.empty((len(ours), 4))
+        document_length = self.package.job.toolpath.length[np.maximum(lines.move, 0)]
+        program_length = lines.program.length
+        program = np.empty((len(program_length), 4))
         program[:, kernels.BEFORE], program[:, kernels.AFTER] = self.line.way[:-1], self.line.way[1:]
-        program[:, kernels.BEGIN] = lines.begin * theirs
-        program[:, kernels.GAIN] = (lines.end - lines.begin) * theirs / np.maximum(ours, 1e-12)
+        program[:, kernels.BEGIN] = lines.begin * document_length
+        program[:, kernels.GAIN] = (lines.end - lines.begin) * document_length / np.maximum(program_length, 1e-12)
         moves = np.stack([lines.move, lines.operation], axis=1).astype(np.int32)
         rows = np.searchsorted(steps.move, np.arange(self.package.job.toolpath.moves + 1)).astype(np.int32)
         return program, moves, np.stack([steps.begin, steps.end], axis=1), rows

@@ -20,7 +20,7 @@ CHORD_ERROR = 0.002
 class Polyline:
     """Segments of a path, in order."""
 
-    segments: Floats  #: (segments, 8): start [mm], direction, length [mm], way before it [mm]; see the kernel
+    segments: Floats  #: (segments, 8): start [mm], direction, length [mm], arc length before it [mm]; see the kernel
     move: Ints  #: (segments,) move of the path
     clock: Floats  #: (segments,) when the machine is predicted to be at its start [s]
     way: Floats  #: (moves + 1,) length of path before every move, and of the whole [mm]
