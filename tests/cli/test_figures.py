@@ -171,4 +171,4 @@ def test_a_comparison_with_a_silence_and_without_a_load(printed):
         "Lag 20.0 ms, delay 10.0 ms; 1 gap of 2.0 s.",
     ]
     assert lines[8] == "Side 80.0 % 7.0 s 4.0 s 50 % ? ? ? ?"
-    assert lines[9].startswith("note: The run tells no load")
+    assert lines[9].startswith("note: The run has no measured load")

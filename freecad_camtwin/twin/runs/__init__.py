@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the machine did, beside what was predicted."""
+"""Executions: recorded runs compared with the prediction."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A measured load laid on the path, beside the predicted one: what the comparison's pictures show."""
+"""Measured and predicted load along the path: the data of the comparison's charts."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from freecad_camtwin.twin.runs.figures import PIECE
 from freecad_camtwin.twin.runs.net_load import NetLoad
 from freecad_camtwin.twin.runs.passage import Passage, Spent
 
-#: A ratio on the path is that of sums over so much of it to each side [mm]: single steps are mostly noise.
+#: A ratio on the path is taken from sums over this length to each side [mm], as single steps are noisy.
 AROUND = 5.0
 #: Where less than this share of the typical load is predicted there is no ratio.
 _FAINT = 0.05
@@ -25,7 +25,7 @@ _FAINT = 0.05
 
 @dataclass(frozen=True)
 class PathStrokes:
-    """Where every step of the path is drawn."""
+    """Start and end of every step of the path."""
 
     move: Ints  #: (steps,)
     start: Floats  #: (steps, 3) [mm]
@@ -39,7 +39,7 @@ class MovingSamples:
     way: Floats  #: length of the program's path up to there [mm]
     since: Floats  #: that of the sample before; its own where what lies between was not seen
     operation: Ints
-    measured: Floats  #: what of the load the cut took
+    measured: Floats  #: the cut's part of the load
     predicted: Floats
     feed: Floats  #: reached along the path [mm/s], NaN in rapids, and beside them and gaps
     programmed: Floats  #: feed [mm/s]
@@ -70,14 +70,14 @@ class Comparison:
 
 
 def compare_load(package: Package, execution: Execution, name: str | None = None) -> Comparison:
-    """Lay a load of an execution that was just made on the path: the one ``name``, or that which tells most."""
+    """Lay a load of an execution that was just made on the path: the one called ``name``, or ``Execution.load``."""
     trace = execution.trace
     if trace is None:
         raise InputError("this execution was read from its file and holds no samples; make it from its run again")
     name = name or execution.load
     load = trace.loads.get(name) if name is not None else None
-    passage, found = trace.passage, trace.alignment
-    step, operation = found.step[passage.rows], found.operation[passage.rows]
+    passage, alignment = trace.passage, trace.alignment
+    step, operation = alignment.step[passage.rows], alignment.operation[passage.rows]
     nothing = np.full(len(passage.time), np.nan)
     net, predicted = (load.net, load.predicted) if load is not None else (nothing, nothing)
     measured, ratio = _of_steps(package, step, passage.weight, net, predicted)
@@ -93,7 +93,7 @@ def compare_load(package: Package, execution: Execution, name: str | None = None
         engagement=strokes,
         measured=measured,
         ratio=ratio,
-        samples=_samples(package, passage, found.executed[passage.rows], operation, (net, predicted), moving),
+        samples=_samples(package, passage, alignment.executed[passage.rows], operation, (net, predicted), moving),
         pieces=_pieces(operation, passage.weight, net, predicted, passage.is_spent(Spent.CUTTING)),
         gaps=tuple(
             (float(passage.way[at]), float(passage.way[at + 1]))

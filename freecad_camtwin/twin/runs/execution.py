@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""An execution: one run of a program, seen beside what was predicted of it, move by move.
+"""An execution: one run of a program compared with its prediction, move by move.
 
-``make_executions`` places a run's samples on the package's path, and refuses a run that went along another one. What
-was not seen stays NaN. docs/executions.md tells what each figure means.
+``make_executions`` places a run's samples on the package's path, and refuses a run along another path. Values without
+samples are NaN. docs/executions.md explains each figure.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,12 +21,12 @@ from freecad_camtwin.twin.runs.net_load import NetLoad, loads
 from freecad_camtwin.twin.runs.passage import Passage, passages
 from freecad_camtwin.twin.signals.run import Run
 
-#: A run without a hash is taken for one of this path if so much of it can be placed, and this surely.
+#: A run without a hash is accepted for this path if this share of it has a place, with this mean confidence.
 PLACED, CONFIDENT = 0.6, 0.4
-#: And if its load alone places it: if that is so many times the predicted one at most. Tables err by a quarter, a worn
-#: tool takes twice the power.
+#: A run placed by its load alone is accepted if its load is at most this many times the predicted one, and at least
+#: its inverse. Material tables err by a quarter; a worn tool takes twice the power.
 LIKELY = 3.0
-#: An error of what idling takes is told where it is more than this share of the load in the cut.
+#: An error of the idle load is reported if it exceeds this share of the load in the cut.
 VAGUE = 0.05
 
 
@@ -50,7 +50,7 @@ class About(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OperationName(Struct, frozen=True, forbid_unknown_fields=True):
-    """By what a document knows an operation again."""
+    """What identifies an operation in a document."""
 
     label: str
     name: str | None  #: internal name of its outermost object
@@ -59,7 +59,7 @@ class OperationName(Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Trace:
-    """The samples behind an execution, while they are at hand; they are not saved."""
+    """The samples of an execution; they are not saved."""
 
     passage: Passage
     alignment: Alignment  #: of the whole run
@@ -82,7 +82,7 @@ class Execution:
 
     @property
     def load(self) -> str | None:
-        """The load that tells most of the cut: the first that is predicted, else the first; None without any."""
+        """The name of the load to compare: the first that is predicted, else the first; None without any."""
         names = list(self.figures.loads)
         predicted = [name for name in names if self.figures.loads[name].predicted is not None]
         return next(iter([*predicted, *names]), None)
@@ -96,16 +96,16 @@ class Execution:
 def make_executions(package: Package, run: Run, *, alignment: Alignment | None = None) -> tuple[Execution, ...]:
     """Return every execution of the package's program in a run, in order of time.
 
-    InputError, one sentence, where the run went along another path, or where nothing of this one is found in it.
+    Raises InputError, one sentence, if the run went along another path, or if no sample lies on this one.
     """
     notes = (*run.notes, *_check_hashes(package, run))
     if not run.columns.rows:
         raise InputError(f"{run.source} holds no samples: there is nothing to compare")
-    found = alignment or align(package, run.columns)
-    parts = passages(package, run, found)
-    _check_fit(package, run, found, parts)
-    made = [_execution(package, run, found, part, (at, len(parts)), notes) for at, part in enumerate(parts, 1)]
-    if found.method == "power":
+    placed = alignment or align(package, run.columns)
+    parts = passages(package, run, placed)
+    _check_fit(package, run, placed, parts)
+    made = [_execution(package, run, placed, part, (at, len(parts)), notes) for at, part in enumerate(parts, 1)]
+    if placed.method == "power":
         _check_load(package, run, best(tuple(made)))
     return tuple(made)
 
@@ -116,7 +116,7 @@ def best(executions: tuple[Execution, ...]) -> Execution:
 
 
 def _check_hashes(package: Package, run: Run) -> tuple[str, ...]:
-    """Refuse a run that says that it went along another path; return what is worth knowing of one that may fit."""
+    """Refuse a run whose hash is that of another path; return a note on a run without a hash."""
     way_out = "package the job that ran, with the program that ran"
     if run.toolpath_hash is not None:
         if run.toolpath_hash != package.toolpath_hash:
@@ -132,81 +132,81 @@ def _check_hashes(package: Package, run: Run) -> tuple[str, ...]:
                 f"{package.program} ({package.program_sha256[:12]}…); they cannot be compared: {way_out}"
             )
         return ()
-    return (f"{run.source} does not say along which path it was recorded; it was judged by how it fits.",)
+    return (f"{run.source} states no hash of its path; it was accepted because its samples fit this path.",)
 
 
-def _check_fit(package: Package, run: Run, found: Alignment, parts: tuple[Passage, ...]) -> None:
-    """Refuse a run of which too little lies on the path; one that has the path's hash only if nothing does."""
+def _check_fit(package: Package, run: Run, alignment: Alignment, parts: tuple[Passage, ...]) -> None:
+    """Refuse a run with too few samples on the path; with the path's hash, only a run with none."""
     name = package.job.label
     if not parts:
         raise InputError(f"nothing of {run.source} lies on the path of '{name}': it is another job's run, or none")
     if run.toolpath_hash is not None or run.program_hash is not None:
         return
-    placed = _placed(run, found)
-    confidence = float(np.concatenate([found.confidence[part.rows] for part in parts]).mean())
-    if placed < PLACED or (confidence < CONFIDENT and found.method != "line"):
+    placed = _placed(run, alignment)
+    confidence = float(np.concatenate([alignment.confidence[part.rows] for part in parts]).mean())
+    if placed < PLACED or (confidence < CONFIDENT and alignment.method != "line"):
         raise InputError(
             f"{run.source} does not fit the path of '{name}': {100 * placed:.0f} % of its samples have a place on it, "
-            f"with a confidence of {confidence:.2f}; it says of no path that it is its own, so it is refused"
+            f"with a confidence of {confidence:.2f}; it states no hash of its path, so it is refused"
         )
 
 
 def _check_load(package: Package, run: Run, execution: Execution) -> None:
-    """Refuse a run that its load alone places, where that is not the load of this cut: stretched, any fits any."""
+    """Refuse a run that is placed by its load alone if its load differs much: any two stretched curves fit."""
     if run.toolpath_hash is not None or run.program_hash is not None:
         return
     for load in execution.figures.loads.values():
         if load.ratio is not None and not 1 / LIKELY <= load.ratio <= LIKELY:
             raise InputError(
-                f"{run.source} does not fit the load of '{package.job.label}': where that cuts, it draws "
-                f"{100 * load.ratio:.0f} % of what is predicted; it says of no path that it is its own: it is refused"
+                f"{run.source} does not fit the load of '{package.job.label}': in the cut it is "
+                f"{100 * load.ratio:.0f} % of the predicted load; it states no hash of its path, so it is refused"
             )
 
 
-def _placed(run: Run, found: Alignment) -> float:
-    """Return the share of the samples that moved, or of all where no position is told, that have a place."""
+def _placed(run: Run, alignment: Alignment) -> float:
+    """Return the share of samples with a place, among those that moved, or all if no position is reported."""
     points = run.columns.points
     moved = np.linalg.norm(np.diff(points, axis=0, prepend=points[:1]), axis=1) > 1e-6
-    among = moved if moved.any() else np.ones(len(found.time), bool)
-    return float((found.executed[among] >= 0).mean())
+    among = moved if moved.any() else np.ones(len(alignment.time), bool)
+    return float((alignment.executed[among] >= 0).mean())
 
 
 def _execution(
-    package: Package, run: Run, found: Alignment, passage: Passage, part: tuple[int, int], notes: tuple[str, ...]
+    package: Package, run: Run, alignment: Alignment, passage: Passage, part: tuple[int, int], notes: tuple[str, ...]
 ) -> Execution:
-    told = loads(package, run, found, passage)
+    measured = loads(package, run, alignment, passage)
     sums = kpi.Sums(package, passage)
-    if found.method == "power":
-        notes = (*notes, "Its load alone tells where it was: moves are told roughly, and standing not at all.")
-    operations = kpi.operation_figures(package, run, found, sums, told)
-    notes = (*notes, *_unsure(operations, told))
-    if not told:
-        notes = (*notes, "The run tells no load: only its times can be compared.")
-    elif not any(load.is_predicted for load in told.values()):
+    if alignment.method == "power":
+        notes = (*notes, "It was placed by its load alone: times of moves are rough, and standing times are unknown.")
+    operations = kpi.operation_figures(package, run, alignment, sums, measured)
+    notes = (*notes, *_unsure(operations, measured))
+    if not measured:
+        notes = (*notes, "The run has no measured load: only its times can be compared.")
+    elif not any(load.is_predicted for load in measured.values()):
         notes = (
             *notes,
-            "No load that was measured is predicted too: name the material, and what the load is rated to.",
+            "No measured load is predicted: choose the material, and state the rated power of the load.",
         )
     return Execution(
         about=_about(package, run, passage, part),
-        figures=kpi.run_figures(package, run, sums, told),
+        figures=kpi.run_figures(package, run, sums, measured),
         operations=operations,
-        quality=kpi.quality(package, run, found, sums),
+        quality=kpi.quality(package, run, alignment, sums),
         notes=notes,
-        moves=_moves(package, run, found, sums, told),
-        trace=Trace(passage, found, told),
+        moves=_moves(package, run, alignment, sums, measured),
+        trace=Trace(passage, alignment, measured),
     )
 
 
-def _unsure(operations: tuple[kpi.OperationFigures, ...], told: Mapping[str, NetLoad]) -> Iterator[str]:
-    """Name the operations whose load in the cut is hardly known, as what idling takes is not."""
+def _unsure(operations: tuple[kpi.OperationFigures, ...], measured: Mapping[str, NetLoad]) -> Iterator[str]:
+    """Name the operations whose load in the cut is uncertain because the idle load is."""
     for index, operation in enumerate(operations):
-        for name, load in told.items():
+        for name, load in measured.items():
             figures, unsure = operation.loads[name], float(load.unsure[index])
             if figures.ratio is not None and figures.mean and unsure > VAGUE * abs(figures.mean):
                 yield (
-                    f"'{operation.label}': what idling takes is known within {unsure:.2g} {load.unit} only, "
-                    f"{100 * unsure / abs(figures.mean):.0f} % of its {name.replace('_', ' ')} in the cut."
+                    f"'{operation.label}': its idle {name.replace('_', ' ')} is known only within "
+                    f"{unsure:.2g} {load.unit}, {100 * unsure / abs(figures.mean):.0f} % of its value in the cut."
                 )
 
 
@@ -230,9 +230,9 @@ def _about(package: Package, run: Run, passage: Passage, part: tuple[int, int]) 
 
 
 def _moves(
-    package: Package, run: Run, found: Alignment, sums: kpi.Sums, told: Mapping[str, NetLoad]
+    package: Package, run: Run, alignment: Alignment, sums: kpi.Sums, measured: Mapping[str, NetLoad]
 ) -> dict[str, Floats]:
-    """Lay what is known of the program's moves and of the samples on the moves of the document."""
+    """Map the values of the program's moves and of the samples to the moves of the document."""
     passage, lines, count = sums.passage, package.lines, package.job.toolpath.moves
     has = lines.move >= 0
 
@@ -244,7 +244,7 @@ def _moves(
     np.fmin.at(start, lines.move[has], sums.start[has] - passage.time[0])
     reached = np.isfinite(start)
     seen = of_moves(sums.seen)
-    move = found.move[passage.rows]
+    move = alignment.move[passage.rows]
     made: dict[str, Floats] = {"start": np.where(reached, start, np.nan)}
     for name, values in (("time", sums.time), ("stood", sums.stood), ("unseen", sums.unseen)):
         made[name] = np.where(reached, of_moves(values), np.nan)
@@ -253,8 +253,8 @@ def _moves(
     made["samples"] = np.bincount(move[move >= 0], minlength=count).astype(np.float64)
     weight = passage.weight
     made["feed_override"] = means_by_group(run.columns.column("feed_override")[passage.rows], weight, move, count)
-    made["confidence"] = means_by_group(found.confidence[passage.rows], weight, move, count)
-    for name, load in told.items():
+    made["confidence"] = means_by_group(alignment.confidence[passage.rows], weight, move, count)
+    for name, load in measured.items():
         made[f"{name}.mean"] = means_by_group(load.net, weight, move, count)
         made[f"{name}.p95"], made[f"{name}.greatest"] = _uppers(load.net, weight, move, count)
         made[f"{name}.predicted"] = means_by_group(
@@ -264,7 +264,7 @@ def _moves(
 
 
 def _uppers(values: Floats, weight: Floats, move: np.ndarray, count: int) -> tuple[Floats, Floats]:
-    """Return what 95 % of every move's time lies below, and its greatest value, (count,) each."""
+    """Return the 95 % quantile over every move's time, and the greatest value, (count,) each."""
     use = np.flatnonzero(np.isfinite(values) & (move >= 0) & (weight > 0))
     p95, greatest = np.full(count, np.nan), np.full(count, np.nan)
     if not len(use):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The figures of one execution: where its time went, how hard it cut against the prediction, how good its data are."""
+"""The figures of one execution: its times, its load beside the prediction, and the quality of its data."""
 
 import numpy as np
 from msgspec import Struct
@@ -15,7 +15,7 @@ from freecad_camtwin.twin.signals.run import Run
 
 #: A ratio of measured to predicted is taken over pieces of this much cutting time [s], for its spread.
 PIECE = 1.0
-#: Loads below this share of the operation's typical one tell nothing of the ratio.
+#: Predicted loads below this share of the typical one are left out of the ratio.
 _FAINT = 0.05
 _LIMITS = ("power", "torque", "force")
 
@@ -26,15 +26,15 @@ class LoadFigures(Struct, frozen=True, forbid_unknown_fields=True):
     """One load of an operation or of the whole run while it cut; unknown is None."""
 
     unit: str
-    mean: Known  #: of what the cut took, over time
+    mean: Known  #: of the cut's part, over time
     p95: Known
     greatest: Known
     predicted: Known  #: mean over the same samples
     ratio: Known  #: measured over predicted, of the sums
     ratio_low: Known  #: of a second's cut: a sixth of them lies below
     ratio_high: Known  #: … and a sixth above this
-    idle: Known  #: what was taken off
-    limit: Known  #: what the cut is held to, where there is one
+    idle: Known  #: idle load that was subtracted
+    limit: Known  #: limit of the load, if there is one
     over_limit: Known  #: share of the cutting time above it
 
 
@@ -55,7 +55,7 @@ class OperationFigures(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def seen_time(self) -> float:
-        """Its time without what was not seen of it [s]: what the predicted time is held against."""
+        """Its time without the unseen time [s]: the time to compare with the predicted one."""
         return self.time - self.unseen
 
 
@@ -96,12 +96,12 @@ class RunFigures(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def seen_time(self) -> float:
-        """The cycle time without what was not seen of it [s]: what the predicted time is held against."""
+        """The cycle time without the unseen time [s]: the time to compare with the predicted one."""
         return self.cycle_time - self.breakdown["gap"] - self.breakdown["elsewhere"]
 
 
 class Sums:
-    """What passed in every move of the program; totals of operations and of all are read off it."""
+    """The time and length seen of every move of the program, to sum up by operation and in total."""
 
     def __init__(self, package: Package, passage: Passage) -> None:
         self.package, self.passage = package, passage
@@ -153,11 +153,11 @@ def run_figures(package: Package, run: Run, sums: Sums, loads: dict[str, NetLoad
 
 
 def operation_figures(
-    package: Package, run: Run, found: Alignment, sums: Sums, loads: dict[str, NetLoad]
+    package: Package, run: Run, alignment: Alignment, sums: Sums, loads: dict[str, NetLoad]
 ) -> tuple[OperationFigures, ...]:
     """Return the figures of every operation of the job, in its order."""
     passage, lines = sums.passage, package.lines
-    of_sample = found.operation[passage.rows]
+    of_sample = alignment.operation[passage.rows]
     rows = []
     for index, operation in enumerate(package.job.operations):
         moves, samples = lines.operation == index, of_sample == index
@@ -189,8 +189,8 @@ def load_figures(
     cuts = among & passage.is_spent(Spent.CUTTING) & np.isfinite(load.net)
     net, predicted, weight = load.net[cuts], load.predicted[cuts], passage.weight[cuts]
     limits = np.array([getattr(each, load.name, None) or np.nan for each in package.limits] or [np.nan])
-    held = load.name in _LIMITS and operation is not None and operation < len(limits)
-    limit = float(limits[operation or 0]) if held else np.nan
+    has_limit = load.name in _LIMITS and operation is not None and operation < len(limits)
+    limit = float(limits[operation or 0]) if has_limit else np.nan
     ratio, low, high = _ratio(net, predicted, weight)
     return LoadFigures(
         unit=load.unit,
@@ -207,27 +207,31 @@ def load_figures(
     )
 
 
-def quality(package: Package, run: Run, found: Alignment, sums: Sums) -> Quality:
+def quality(package: Package, run: Run, alignment: Alignment, sums: Sums) -> Quality:
     """Return how far one execution's data can be trusted."""
     passage = sums.passage
-    time = found.time
+    time = alignment.time
     within = (time >= passage.time[0]) & (time <= passage.time[-1])
     feeds = package.lines.program.is_cutting
     length = float(package.lines.program.length[feeds].sum())
-    distance = found.distance[passage.rows]
+    distance = alignment.distance[passage.rows]
     distance = distance[np.isfinite(distance)]
     gaps = np.flatnonzero(passage.spent == Spent.GAP)
     return Quality(
-        method=found.method,
+        method=alignment.method,
         samples=int(within.sum()),
         placed=len(passage.rows) / max(int(within.sum()), 1),
         seen=float(sums.seen[feeds].sum()) / length if length else 0.0,
         interval=float(np.median(passage.interval)),
-        confidence=float(found.confidence[passage.rows].mean()),
+        confidence=float(alignment.confidence[passage.rows].mean()),
         off_path=float(np.quantile(distance, 0.95)) if distance.size else None,
-        lag=float(found.correction.lag),
-        delay=float(found.correction.delay),
-        bias=(float(found.correction.bias[0]), float(found.correction.bias[1]), float(found.correction.bias[2])),
+        lag=float(alignment.correction.lag),
+        delay=float(alignment.correction.delay),
+        bias=(
+            float(alignment.correction.bias[0]),
+            float(alignment.correction.bias[1]),
+            float(alignment.correction.bias[2]),
+        ),
         gaps=int((np.diff(gaps, prepend=-2) > 1).sum()),
         gap_time=passage.seconds(Spent.GAP),
         received=run.received,
@@ -236,7 +240,7 @@ def quality(package: Package, run: Run, found: Alignment, sums: Sums) -> Quality
 
 
 def feed_reached(package: Package, passage: Passage, among: Mask) -> float | None:
-    """Return how much of the programmed feed was reached in feed moves: time at that feed over time taken."""
+    """Return the reached share of the programmed feed in feed moves: time at that feed over time taken."""
     program = package.lines.program
     has_feed = program.is_cutting & (program.feed > 0)
     at_feed = np.where(has_feed, program.length / np.where(has_feed, program.feed, 1.0), 0.0)
@@ -286,5 +290,5 @@ def _ratio(net: Floats, predicted: Floats, weight: Floats) -> tuple[Known, Known
 
 
 def number_or_none(value: float) -> float | None:
-    """Return a number, None where it is none."""
+    """Return the number, None if it is not finite."""
     return value if np.isfinite(value) else None

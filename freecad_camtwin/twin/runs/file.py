@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""An execution beside the document that it belongs to: a JSON of its figures, and the arrays of its moves.
+"""The files of an execution beside its document: a JSON of its figures, and the arrays of its moves.
 
-PART.FCStd keeps its executions in the folder PART.camtwin. Both files of one are named by their content, so nothing is
-ever overwritten by something else, and the document refers to the JSON by its hash. What is read is trusted in
-nothing: not its size, not its types, not that its files are still the ones that were written.
+PART.FCStd keeps its executions in the folder PART.camtwin. The two files of an execution are named by their
+hashes, so no file overwrites another one, and the document refers to the JSON by its hash. Reading checks the size,
+the types and the hashes of both files.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from freecad_camtwin.twin.runs.execution import About, Execution
 from freecad_camtwin.twin.runs.figures import OperationFigures, Quality, RunFigures
 
 EXECUTION_SCHEMA = "camtwin.execution/1"
-#: A path of more moves than this is none of ours.
+#: The greatest number of moves that is accepted.
 _MOST_MOVES = 20_000_000
 _LARGEST_JSON = 64 * 2**20
 _NAME = re.compile(r"execution-[0-9a-f]{16}\.(json|npz)")
@@ -96,24 +96,27 @@ def save_execution(execution: Execution, folder: str | os.PathLike[str]) -> tupl
 def members(path: str | os.PathLike[str]) -> dict[str, bytes]:
     """Return the two files of an execution as they are, by name, to copy them."""
     text = _bytes(Path(path), _LARGEST_JSON)
-    found = _decoded(text, Path(path))
+    document = _decoded(text, Path(path))
     return {
         Path(path).name: text,
-        found.arrays.file: _bytes(Path(path).with_name(found.arrays.file), _most(found.arrays)),
+        document.arrays.file: _bytes(Path(path).with_name(document.arrays.file), _most(document.arrays)),
     }
 
 
 def load_execution(path: str | os.PathLike[str], sha256: str | None = None) -> Execution:
-    """Read an execution; ``sha256`` is what its JSON is known to be. InputError, one sentence, where it is not."""
+    """Read an execution; ``sha256`` is the hash its JSON must have.
+
+    InputError, one sentence, if it is missing, changed or damaged.
+    """
     place = Path(path)
     text = _bytes(place, _LARGEST_JSON)
     if sha256 is not None and hashlib.sha256(text).hexdigest() != sha256:
         raise InputError(
             f"{place} is not the execution that the document refers to: it was changed; import the run again"
         )
-    found = _decoded(text, place)
-    moves = _moves(place.with_name(found.arrays.file), found.arrays)
-    return Execution(found.about, found.figures, found.operations, found.quality, found.notes, moves)
+    document = _decoded(text, place)
+    moves = _moves(place.with_name(document.arrays.file), document.arrays)
+    return Execution(document.about, document.figures, document.operations, document.quality, document.notes, moves)
 
 
 def _decoded(text: bytes, place: Path) -> _Document:
@@ -121,15 +124,15 @@ def _decoded(text: bytes, place: Path) -> _Document:
         schema = msgspec.json.decode(text, type=dict[str, Any]).get("schema")
         if schema != EXECUTION_SCHEMA:
             raise InputError(
-                f"{place} is of version {schema!r}, and this is for {EXECUTION_SCHEMA!r}; import the run again"
+                f"{place} has version {schema!r}, but {EXECUTION_SCHEMA!r} is needed; import the run again"
             )
-        found = msgspec.json.decode(text, type=_Document)
+        document = msgspec.json.decode(text, type=_Document)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{place} is no execution, or it is damaged: {error}") from error
-    arrays = found.arrays
+    arrays = document.arrays
     if not _NAME.fullmatch(arrays.file) or not 0 < arrays.moves <= _MOST_MOVES or len(arrays.names) > 1000:
-        raise InputError(f"{place} is damaged: it names arrays that cannot be")
-    return found
+        raise InputError(f"{place} is damaged: its list of arrays is not valid")
+    return document
 
 
 def _most(arrays: _Arrays) -> int:
@@ -149,7 +152,7 @@ def _bytes(path: Path, most: int) -> bytes:
 
 
 def _moves(path: Path, arrays: _Arrays) -> dict[str, Floats]:
-    """Read the arrays: those that are named and no others, each as long as it must be."""
+    """Read the arrays: exactly those that the JSON names, each with one value per move."""
     packed = _bytes(path, _most(arrays))
     if hashlib.sha256(packed).hexdigest() != arrays.sha256:
         raise InputError(f"{path} is damaged: its arrays are not those that were written; import the run again")
@@ -158,7 +161,7 @@ def _moves(path: Path, arrays: _Arrays) -> dict[str, Floats]:
     except (InputError, *DAMAGE) as error:
         raise InputError(f"{path} is damaged: {error}") from error
     if moves.keys() != set(arrays.names):
-        raise InputError(f"{path} is damaged: it holds other arrays than it should")
+        raise InputError(f"{path} is damaged: its arrays are not those that its JSON names")
     if any(values.dtype != np.float64 or values.shape != (arrays.moves,) for values in moves.values()):
         raise InputError(f"{path} is damaged: its arrays do not fit the path")
     return moves

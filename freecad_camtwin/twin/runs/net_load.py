@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a run measured of the cut: every load with its idle part taken off, beside what was predicted for it.
+"""The net loads of a run: every measured load less its idle part, beside the predicted one.
 
-A spindle draws power without cutting: friction, fan, electronics. How much is seen where the tool runs through air, a
-while away from any cut, and is the median there, per operation as each has its own spindle speed. What is left is
-the cut's, times the spindle's efficiency where the machine's profile tells one. A drive's load in percent and its
-current are treated alike; of forces the same median is the sensor's zero.
+A spindle draws power without cutting: friction, fan, electronics. The idle load is the median of the samples in air,
+away from any cut, per operation, as each has its own spindle speed. The difference, times the spindle's efficiency if
+the machine profile has one, is the load of the cut. A drive's load in percent and its current are treated alike; for
+forces this median is the zero of the sensor.
 """
 
 import math
@@ -19,9 +19,9 @@ from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.runs.passage import Passage, Spent
 from freecad_camtwin.twin.signals.run import Run
 
-#: Idling is looked for this far from any cut [s]: meters average, and spindles slow down.
+#: Idle load is measured this far from any cut [s]: meters average, and spindles slow down.
 AWAY = 0.3
-#: So many samples in air tell what idling takes.
+#: Least number of samples in air for an idle load.
 ENOUGH = 10
 
 
@@ -29,18 +29,18 @@ ENOUGH = 10
 class NetLoad:
     """One measured load of one execution. Arrays of (n,) samples, those of its passage; NaN is unknown."""
 
-    name: str  #: the column that it came in: "power", "torque", "spindle_load", "current", "force", "load_x" …
+    name: str  #: the column of the run: "power", "torque", "spindle_load", "current", "force", "load_x" …
     unit: str
-    raw: Floats  #: as the machine told it
-    net: Floats  #: what of it the cut took
-    predicted: Floats  #: the same load as predicted; NaN throughout where nothing predicts it
-    idle: Floats  #: (operations,) what was taken off, as the machine told it; NaN where it could not be seen
-    unsure: Floats  #: (operations,) by how much that may be wrong in ``net`` (one standard error); NaN is unknown
+    raw: Floats  #: as the machine reported it
+    net: Floats  #: the cut's part of it
+    predicted: Floats  #: the same load as predicted; all NaN if it is not predicted
+    idle: Floats  #: (operations,) idle load that was subtracted, in the units of ``raw``; NaN if not measured
+    unsure: Floats  #: (operations,) standard error of ``net`` due to ``idle``; NaN is unknown
     is_peak: bool = False  #: what is predicted is the peak within a revolution
 
     @property
     def is_predicted(self) -> bool:
-        """Whether anything predicts it."""
+        """Whether it is predicted."""
         return bool(np.isfinite(self.predicted).any())
 
 
@@ -57,27 +57,27 @@ _PLAIN = {
 }
 
 
-def loads(package: Package, run: Run, found: Alignment, passage: Passage) -> dict[str, NetLoad]:
-    """Return every load that the run measured, the one that tells most of the cut first."""
-    sight = _Sight(package, run, found, passage)
-    told = (sight.plain(name, unit, takes_idle) for name, (unit, takes_idle) in _PLAIN.items())
-    known = [load for load in (*told, sight.force()) if load is not None]
+def loads(package: Package, run: Run, alignment: Alignment, passage: Passage) -> dict[str, NetLoad]:
+    """Return every load that the run measured, the one that is closest to the cut first."""
+    reader = _Sight(package, run, alignment, passage)
+    columns = (reader.plain(name, unit, takes_idle) for name, (unit, takes_idle) in _PLAIN.items())
+    measured = [load for load in (*columns, reader.force()) if load is not None]
     order = ("power", "torque", "spindle_load", "force", "current")
-    known.sort(key=lambda load: order.index(load.name) if load.name in order else len(order))
-    return {load.name: load for load in known}
+    measured.sort(key=lambda load: order.index(load.name) if load.name in order else len(order))
+    return {load.name: load for load in measured}
 
 
 class _Sight:
-    """One execution with all that its loads are read against."""
+    """One execution with its predicted loads and its samples in air."""
 
-    def __init__(self, package: Package, run: Run, found: Alignment, passage: Passage) -> None:
+    def __init__(self, package: Package, run: Run, alignment: Alignment, passage: Passage) -> None:
         self.package, self.run, self.rows, self.passage = package, run, passage.rows, passage
-        self.step: Ints = found.step[passage.rows]
-        self.operation: Ints = found.operation[passage.rows]
-        self.power = found.predicted("power")[passage.rows]
-        self.force_predicted = found.predicted("force")[passage.rows]
-        move = np.maximum(found.move[passage.rows], 0)
-        self.n_rpm = np.where(found.move[passage.rows] >= 0, package.job.toolpath.n_rpm[move], np.nan)
+        self.step: Ints = alignment.step[passage.rows]
+        self.operation: Ints = alignment.operation[passage.rows]
+        self.power = alignment.predicted("power")[passage.rows]
+        self.force_predicted = alignment.predicted("force")[passage.rows]
+        move = np.maximum(alignment.move[passage.rows], 0)
+        self.n_rpm = np.where(alignment.move[passage.rows] >= 0, package.job.toolpath.n_rpm[move], np.nan)
         self.is_away = self._away()
 
     def _away(self) -> Mask:
@@ -98,7 +98,7 @@ class _Sight:
         return self.run.columns.column(name)[self.rows]
 
     def plain(self, name: str, unit: str, takes_idle: bool) -> NetLoad | None:
-        """Return a load that stands in a column of its own, None where nothing stands there."""
+        """Return a load that has its own column, None if the column is empty."""
         raw = self.column(name)
         if not np.isfinite(raw).any():
             return None
@@ -159,7 +159,7 @@ class _Sight:
 
 
 def _median(values: Floats) -> tuple[float, float]:
-    """Return the median of values that err by themselves, and its standard error; NaN where they are too few."""
+    """Return the median of values with independent errors, and its standard error; NaN if they are too few."""
     if len(values) < ENOUGH:
         return math.nan, math.nan
     middle = float(np.median(values))

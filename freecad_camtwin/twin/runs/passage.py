@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""When a machine passed which place of its path, and what it did with its time.
+"""A passage: arc length over time of one execution, and the use of the time between its samples.
 
-Samples that have a place give the way over time. It never runs back (noise does not count as motion), so the time at
-which any place was left can be read off between two samples: durations of moves are not bound to the sampling.
-What the machine did between two samples is one of ``Spent``; of a silence nothing is known but its length.
+Samples with a place give the arc length (``way``) over time. It never decreases (noise does not count as motion), so
+the time at which any place was left is interpolated between two samples: durations of moves do not depend on the
+sampling. The use of the time between two samples is one of ``Spent``; of a silence only the length is known.
 """
 
 from bisect import bisect_right
@@ -23,26 +23,26 @@ from freecad_camtwin.twin.signals.run import Run
 
 #: A silence longer than this, and than five times the usual interval, is a gap [s].
 SILENT = 0.5
-#: Who comes less far than this within so long stands [mm, s].
+#: The tool counts as standing if it moves less than this [mm] within this time [s].
 STANDS, STANDS_FOR = 0.02, 0.2
-#: A run begins anew where the way falls by more than this share of the path.
+#: A new execution begins where the arc length falls by more than this share of the path.
 ANEW = 0.2
 #: A place that the machine is predicted to reach so much later than it was told there was leapt to [s].
 LEAP = 0.2
-#: A stop this near to a tool change of the program is one [mm].
+#: A stop this near to a tool change of the program counts as a tool change [mm].
 _NEAR = 0.5
 
 
 class Spent(IntEnum):
-    """What the time between two samples went into."""
+    """The use of the time between two samples."""
 
     CUTTING = 0
-    AIR = 1  # feed moves that take nothing
+    AIR = 1  # feed moves that remove nothing
     RAPID = 2
     STOPPED = 3
     TOOL_CHANGE = 4
-    ELSEWHERE = 5  # samples came, and none of them lay on the path
-    GAP = 6  # nothing came
+    ELSEWHERE = 5  # samples came, none of them on the path
+    GAP = 6  # no samples came
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Passage:
     time: Floats  #: (n,) [s] since the epoch
     way: Floats  #: (n,) length of the program's path up to there [mm], never falling
     spent: NDArray[np.int8]  #: (n - 1,) Spent
-    is_vague: Mask  #: (n - 1,) whether its place is too vague to say what load was predicted there
+    is_vague: Mask  #: (n - 1,) whether its place is too uncertain to look up the predicted load
 
     @cached_property
     def interval(self) -> Floats:
@@ -67,18 +67,18 @@ class Passage:
         return np.asarray(np.concatenate([moving, [0.0]]) + np.concatenate([[0.0], moving]))
 
     def is_spent(self, *kinds: Spent) -> Mask:
-        """Whether the interval after each sample (before the last) went into one of ``kinds``, (n,)."""
-        found = np.isin(self.spent, kinds)
-        return np.append(found, found[-1:]) if len(found) else np.zeros(len(self.time), bool)
+        """Whether the interval after each sample (before the last) was spent on one of ``kinds``, (n,)."""
+        is_kind = np.isin(self.spent, kinds)
+        return np.append(is_kind, is_kind[-1:]) if len(is_kind) else np.zeros(len(self.time), bool)
 
     def seconds(self, *kinds: Spent) -> float:
-        """How long the machine spent so."""
+        """Total time spent on ``kinds`` [s]."""
         return float(self.interval[np.isin(self.spent, kinds)].sum())
 
     def leaving(self, way: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return when places were left [s], and how long it had stood, how long and how far it was unseen by then.
+        """Return, per place: time of leaving, standing time and unseen time until then [s], unseen length [mm].
 
-        Places before the first sample were left with it, those beyond the last with the last.
+        Places before the first sample have its time, those beyond the last sample the last one's.
         """
         after = np.clip(np.searchsorted(self.way, way, side="right"), 1, len(self.way) - 1)
         before = after - 1
@@ -102,43 +102,44 @@ class Passage:
         return stood, unseen, unseen_way
 
 
-def passages(package: Package, run: Run, found: Alignment) -> tuple[Passage, ...]:
-    """Split a run into executions of its program; where it only began and never moved, there is none."""
-    rows = np.flatnonzero(np.isfinite(found.way) & (found.executed >= 0))
+def passages(package: Package, run: Run, alignment: Alignment) -> tuple[Passage, ...]:
+    """Split a run into executions of its program; an execution without motion is left out."""
+    rows = np.flatnonzero(np.isfinite(alignment.way) & (alignment.executed >= 0))
     whole = float(package.lines.way[-1])
     if len(rows) < 2 or whole <= 0:
         return ()
-    begins = _begins(found.time[rows], found.way[rows], ANEW * whole)
-    parts = (_passage(package, run, found, part) for part in np.split(rows, begins))
+    begins = _begins(alignment.time[rows], alignment.way[rows], ANEW * whole)
+    parts = (_passage(package, run, alignment, part) for part in np.split(rows, begins))
     return tuple(part for part in parts if part is not None)
 
 
-def _begins(time: Floats, way: Floats, fall: float) -> list[int]:
-    """Return the samples with which the program was begun anew: where the way falls for good, not for a blink."""
+def _begins(time: Floats, arc_length: Floats, fall: float) -> list[int]:
+    """Return the first samples of new executions: where the arc length falls and stays low."""
     second = ((time - time[0]) / 1.0).astype(np.int64)
-    order = np.lexsort((way, second))
+    order = np.lexsort((arc_length, second))
     _, first, count = np.unique(second, return_index=True, return_counts=True)
-    usual = way[order][first + count // 2]
+    usual = arc_length[order][first + count // 2]
     padded = np.concatenate([usual[:1], usual, usual[-1:]])
     steady = np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
     begins, farthest, before = [], steady[0], 0
     for at, value in enumerate(steady.tolist()):
         if farthest - value > fall:
             low = int(first[max(at - 2, before)])
-            high = min(int(first[at] + count[at]), len(way) - 1)
-            begins.append(low + 1 + int(np.argmin(np.diff(way[low : high + 1]))))
+            high = min(int(first[at] + count[at]), len(arc_length) - 1)
+            begins.append(low + 1 + int(np.argmin(np.diff(arc_length[low : high + 1]))))
             farthest, before = value, at
         farthest = max(farthest, value)
     return begins
 
 
-def _onward(way: Floats) -> Mask:
-    """Which samples go on along the path: those beside the longest series of samples that never runs back.
+def _onward(arc_length: Floats) -> Mask:
+    """Which samples advance along the path: those near the longest non-decreasing series of samples.
 
-    A sample that was misplaced for a moment, ahead or behind, is left out; else it would stand for all that follow.
+    A sample that is misplaced for a moment, ahead or behind, is left out; else all following samples would count as
+    standing.
     """
-    some = np.unique(np.linspace(0, len(way) - 1, min(len(way), 50_000)).astype(int))
-    cells = np.floor(way[some] / STANDS).tolist()
+    some = np.unique(np.linspace(0, len(arc_length) - 1, min(len(arc_length), 50_000)).astype(int))
+    cells = np.floor(arc_length[some] / STANDS).tolist()
     tails: list[float] = []
     ends: list[int] = []
     before = [-1] * len(cells)
@@ -152,52 +153,54 @@ def _onward(way: Floats) -> Mask:
         at = before[at]
     kept.reverse()
     rows = some[kept]
-    after = np.clip(np.searchsorted(rows, np.arange(len(way)), side="left"), 0, len(rows) - 1)
-    earlier = np.clip(np.searchsorted(rows, np.arange(len(way)), side="right") - 1, 0, len(rows) - 1)
-    low = np.where(np.arange(len(way)) < rows[0], -np.inf, way[rows[earlier]])
-    high = np.where(np.arange(len(way)) > rows[-1], np.inf, way[rows[after]])
-    return np.asarray((way >= low - 2 * STANDS) & (way <= high + 2 * STANDS))
+    after = np.clip(np.searchsorted(rows, np.arange(len(arc_length)), side="left"), 0, len(rows) - 1)
+    earlier = np.clip(np.searchsorted(rows, np.arange(len(arc_length)), side="right") - 1, 0, len(rows) - 1)
+    low = np.where(np.arange(len(arc_length)) < rows[0], -np.inf, arc_length[rows[earlier]])
+    high = np.where(np.arange(len(arc_length)) > rows[-1], np.inf, arc_length[rows[after]])
+    return np.asarray((arc_length >= low - 2 * STANDS) & (arc_length <= high + 2 * STANDS))
 
 
-def _passage(package: Package, run: Run, found: Alignment, rows: Indices) -> Passage | None:
-    """Cut off the standing still before and after, and say what each interval went into."""
+def _passage(package: Package, run: Run, alignment: Alignment, rows: Indices) -> Passage | None:
+    """Cut off the standstill before and after, and classify every interval."""
     if len(rows) < 2:
         return None
-    rows = rows[_onward(found.way[rows])]
-    way = np.maximum.accumulate(found.way[rows])
-    if way[-1] - way[0] <= STANDS:
+    rows = rows[_onward(alignment.way[rows])]
+    arc_length = np.maximum.accumulate(alignment.way[rows])
+    if arc_length[-1] - arc_length[0] <= STANDS:
         return None
-    first = max(int(np.searchsorted(way, way[0] + STANDS, side="right")) - 1, 0)
-    last = int(np.searchsorted(way, way[-1] - STANDS, side="left")) + 1
-    rows, way = rows[first : last + 1], way[first : last + 1]
+    first = max(int(np.searchsorted(arc_length, arc_length[0] + STANDS, side="right")) - 1, 0)
+    last = int(np.searchsorted(arc_length, arc_length[-1] - STANDS, side="left")) + 1
+    rows, arc_length = rows[first : last + 1], arc_length[first : last + 1]
     if len(rows) < 2:
         return None
-    time = found.time[rows]
-    stands = _stands(time, way)
-    # A load laid over another waits where the two differ, and not where the machine does.
-    is_vague = stands if found.method == "power" else np.zeros(len(stands), bool)
-    return Passage(rows, time, way, _spent(package, run, found, rows, (time, way, stands & ~is_vague)), is_vague)
+    time = alignment.time[rows]
+    stands = _stands(time, arc_length)
+    # In a run placed by load, standing in the warping means a misfit of the loads, not a standing machine.
+    is_vague = stands if alignment.method == "power" else np.zeros(len(stands), bool)
+    return Passage(
+        rows, time, arc_length, _spent(package, run, alignment, rows, (time, arc_length, stands & ~is_vague)), is_vague
+    )
 
 
-def _stands(time: Floats, way: Floats) -> Mask:
-    """Which intervals belong to a while in which the way hardly grows, (n - 1,)."""
+def _stands(time: Floats, arc_length: Floats) -> Mask:
+    """Which intervals belong to a time in which the tool stands, (n - 1,)."""
     window = max(STANDS_FOR, 2 * float(np.median(np.diff(time))))
-    ahead, behind = np.interp(time + window, time, way), np.interp(time - window, time, way)
-    return np.asarray((ahead - way < STANDS)[:-1] | (way - behind < STANDS)[1:])
+    ahead, behind = np.interp(time + window, time, arc_length), np.interp(time - window, time, arc_length)
+    return np.asarray((ahead - arc_length < STANDS)[:-1] | (arc_length - behind < STANDS)[1:])
 
 
 def _spent(
     package: Package,
     run: Run,
-    found: Alignment,
+    alignment: Alignment,
     rows: Indices,
     course: tuple[Floats, Floats, Mask],
 ) -> NDArray[np.int8]:
-    """Say what every interval went into; ``course``: time, way, and which intervals stand."""
-    time, way, stands = course
+    """Classify every interval; ``course``: time, arc length, and which intervals stand."""
+    time, arc_length, stands = course
     interval = np.diff(time)
     usual = float(np.median(interval))
-    executed, step = found.executed[rows[:-1]], found.step[rows[:-1]]
+    executed, step = alignment.executed[rows[:-1]], alignment.step[rows[:-1]]
     takes = (step >= 0) & (package.steps.volume[np.maximum(step, 0)] > 0) if len(package.steps.volume) else step > 0
     is_rapid = package.lines.program.kind[executed] == MoveKind.RAPID
     spent = np.where(takes, Spent.CUTTING, np.where(is_rapid, Spent.RAPID, Spent.AIR))
@@ -205,51 +208,51 @@ def _spent(
     is_silent = interval > max(SILENT, 5 * usual)
     between = np.diff(rows) > 1
     spent[is_silent] = np.where(between[is_silent], Spent.ELSEWHERE, Spent.GAP)
-    spent[_frozen(package, time, way, stands)] = Spent.GAP
-    spent[_told_silent(run, time)] = Spent.GAP
-    at_change = _at_tool_change(package, way) & np.isin(spent, (Spent.STOPPED, Spent.ELSEWHERE))
+    spent[_frozen(package, time, arc_length, stands)] = Spent.GAP
+    spent[_noted_silence(run, time)] = Spent.GAP
+    at_change = _at_tool_change(package, arc_length) & np.isin(spent, (Spent.STOPPED, Spent.ELSEWHERE))
     spent[at_change] = Spent.TOOL_CHANGE
     return np.asarray(spent, np.int8)
 
 
-def _frozen(package: Package, time: Floats, way: Floats, stands: Mask) -> Mask:
-    """Which intervals a source repeated an old position in, and then the one in which it caught up.
+def _frozen(package: Package, time: Floats, arc_length: Floats, stands: Mask) -> Mask:
+    """Which intervals repeat an old position, and the one in which the reported position caught up.
 
-    It stood, as it said, and then came farther at once than the machine goes in three times as long.
+    The reported position stands and then leaps farther than the machine moves in three times that interval.
     """
     path = package.lines.way
     clock = sums_before(package.time)
-    predicted = np.diff(np.interp(way, path, clock))
-    found = predicted > 3 * np.diff(time) + LEAP
-    for leap in np.flatnonzero(found):
+    predicted = np.diff(np.interp(arc_length, path, clock))
+    frozen = predicted > 3 * np.diff(time) + LEAP
+    for leap in np.flatnonzero(frozen):
         first = int(leap)
         while first > 0 and stands[max(first - 2, 0) : first].any():  # catching up may take two samples
             first -= 1
-        found[first:leap] = True
-    return np.asarray(found)
+        frozen[first:leap] = True
+    return np.asarray(frozen)
 
 
-def _told_silent(run: Run, time: Floats) -> Mask:
-    """Which intervals hold a silence that the recorder told of."""
-    found = np.zeros(len(time) - 1, bool)
+def _noted_silence(run: Run, time: Floats) -> Mask:
+    """Which intervals contain a silence that the recorder noted."""
+    silent = np.zeros(len(time) - 1, bool)
     for silence in run.silences:
         stop = time[-1] if silence.stop is None else silence.stop
         first = int(np.searchsorted(time, silence.start, side="right")) - 1
         last = int(np.searchsorted(time, stop, side="left"))
-        if last > 0 and first < len(found):
-            found[max(first, 0) : last] = True
-    return found
+        if last > 0 and first < len(silent):
+            silent[max(first, 0) : last] = True
+    return silent
 
 
-def _at_tool_change(package: Package, way: Floats) -> Mask:
+def _at_tool_change(package: Package, arc_length: Floats) -> Mask:
     """Which intervals begin or end where the program changes tools, or reach across such a place."""
     ways = package.lines.way
     places = np.array(
         [ways[event.before] for event in package.lines.program.events if event.kind == EventKind.TOOL_CHANGE]
     )
     if not len(places):
-        return np.zeros(len(way) - 1, bool)
-    low, high = way[:-1] - _NEAR, way[1:] + _NEAR
+        return np.zeros(len(arc_length) - 1, bool)
+    low, high = arc_length[:-1] - _NEAR, arc_length[1:] + _NEAR
     return np.asarray(np.searchsorted(places, high, side="right") > np.searchsorted(places, low, side="left"))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""An execution in a few words and figures: what a document's object shows of it. Plain values, fit for JSON."""
+"""The summary of an execution that its document object shows. Plain values, fit for JSON."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from freecad_camtwin.twin.runs.figures import OperationFigures
 
 
 def execution_properties(execution: Execution) -> dict[str, Any]:
-    """Return the properties of an execution's object by name, all but where its figures lie."""
+    """Return the properties of an execution's object by name, except the location of its files."""
     about = execution.about
     when = datetime.fromtimestamp(about.started, UTC)
     part = f", part {about.part} of {about.parts}" if about.parts > 1 else ""
@@ -36,9 +36,9 @@ def execution_properties(execution: Execution) -> dict[str, Any]:
 
 
 def kpis(execution: Execution) -> dict[str, str]:
-    """Return figures by name with unit; what is not known is left out."""
+    """Return figures by name with unit; unknown figures are left out."""
     figures, quality = execution.figures, execution.quality
-    found: dict[str, float | None] = {
+    values: dict[str, float | None] = {
         "cycle time [s]": figures.cycle_time,
         "predicted time of what was seen [s]": figures.predicted_time,
         **{f"{name.replace('_', ' ')} [s]": seconds for name, seconds in figures.breakdown.items()},
@@ -53,9 +53,9 @@ def kpis(execution: Execution) -> dict[str, str]:
         "gaps [1]": float(quality.gaps),
     }
     for name, load in figures.loads.items():
-        found[f"mean {name.replace('_', ' ')} of the cut [{load.unit}]"] = load.mean
-        found[f"{name.replace('_', ' ')} over predicted [%]"] = None if load.ratio is None else 100 * load.ratio
-    return {name: f"{value:.6g}" for name, value in found.items() if value is not None}
+        values[f"mean {name.replace('_', ' ')} of the cut [{load.unit}]"] = load.mean
+        values[f"{name.replace('_', ' ')} over predicted [%]"] = None if load.ratio is None else 100 * load.ratio
+    return {name: f"{value:.6g}" for name, value in values.items() if value is not None}
 
 
 def _operation(figures: OperationFigures, name: str | None) -> str:

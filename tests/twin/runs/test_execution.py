@@ -61,7 +61,7 @@ def test_a_noisy_sensor_is_said_to_tell_little_of_a_light_cut(package, execution
         noisy = runs.make_execution(package, runs.run(package, loud))
         for index, operation in enumerate(noisy.operations):
             (note,) = (note for note in noisy.notes if operation.label in note)
-            assert "what idling takes is known within" in note
+            assert "is known only within" in note
             error = package.machine.spindle.efficiency * (operation.loads["power"].idle - runs.IDLE)
             off.append(error / noisy.trace.loads["power"].unsure[index])
     assert 0.4 < np.sqrt(np.mean(np.square(off))) < 1.8  # one standard error is one
@@ -142,7 +142,7 @@ def test_without_a_load_only_times_are_compared(package):
     found = runs.make_execution(package, runs.run(package, runs.columns(package, power=None)))
     assert found.load is None
     assert found.figures.energy is None
-    assert any("tells no load" in note for note in found.notes)
+    assert any("has no measured load" in note for note in found.notes)
     assert found.figures.cycle_time == pytest.approx(package.time.sum(), abs=0.3)
 
 
