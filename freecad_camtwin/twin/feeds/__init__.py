@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the feeds should be, three ways to write them, and the proof that nothing else changed."""
+"""Feed planning: the plan, its three writers, and the proof that only feeds changed."""

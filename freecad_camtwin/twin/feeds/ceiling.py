@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How fast each step may go: the greatest feed at which no load exceeds its limit or its reference.
+"""The ceiling of every step: the greatest feed at which no load exceeds its limit or its reference.
 
-Two kinds of bound hold a step. A *limit* is a number that somebody gave or that machine and tool bear. A
-*reference* is what the operation's own programmed feed did, sustained, in its hardest stretch: it needs no
-material and no spindle speed, and a plan that stays at or below it asks nothing of the tool that the
-programmer did not. Chip thickness, chip section and removal rate are linear in the feed; forces come from the
-load model, are nearly so, and are solved for by bisection with chords.
+A step has two kinds of bounds. A *limit* is a number that the user stated or that follows from machine and tool. A
+*reference* is the sustained load of the operation's own programmed feed in its hardest stretch: it needs no material
+and no spindle speed, and a plan at or below it loads the tool no more than the programmed feeds. Chip thickness, chip
+section and removal rate are linear in the feed; forces come from the load model, are nearly linear, and are solved by
+bisection with chords.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ from freecad_camtwin.twin.feeds.stretches import StepTrack
 from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.tool import Shape
 
-#: A reason's place here is its code in arrays.
+#: A reason's index here is its code in arrays.
 REASONS = tuple(Reason)
 CODE = {reason: code for code, reason in enumerate(REASONS)}
 _LIMIT_CODES = {
@@ -34,10 +34,10 @@ _LIMIT_CODES = {
     "power": CODE[Reason.POWER],
     "deflection": CODE[Reason.DEFLECTION],
 }
-#: Radial thinning is followed down to this share of dc: 2·√(a - a²) of it is the thinnest chip reckoned with.
+#: Least radial width in chip thinning, as a share a of dc: the least thickness per feed per tooth is 2·√(a - a²).
 THINNEST_AE = 0.05
 _THINNEST = 2 * (THINNEST_AE - THINNEST_AE**2) ** 0.5
-#: A programmed feed may stay where it exceeds a limit by this, or its own operation's reference by that.
+#: A programmed feed may stay up to these multiples of a limit and of its operation's reference.
 LIMIT_SLACK, REFERENCE_SLACK = 1.015, 1.20
 _ITERATIONS = 4
 
@@ -46,7 +46,7 @@ Codes = NDArray[np.int8]
 
 @dataclass(frozen=True)
 class JobCut:
-    """What of every step does not depend on the feed, gathered once; all (steps,)."""
+    """The values of every step that do not depend on the feed; all (steps,)."""
 
     job: Job
     engagement: Engagement
@@ -66,17 +66,17 @@ class JobCut:
 
     @cached_property
     def removes(self) -> Mask:
-        """Whether the step takes any material."""
+        """Whether the step removes material."""
         return np.asarray((self.engagement.volume > 0) & np.isfinite(self.feed))
 
     @cached_property
     def is_resolved(self) -> Mask:
-        """Whether it takes more than the cell can blur: below that its width is not known well enough to speed up."""
+        """Whether its width is at least one cell: a smaller width is too uncertain to raise the feed."""
         return np.asarray(self.removes & (np.nan_to_num(self.engagement.ae) >= self.engagement.cell))
 
     @cached_property
     def sinks(self) -> Mask:
-        """Whether the tool goes down into material: plunges and drilling, and ramps of tools with a flat end."""
+        """Whether the tool moves down into material: plunges, drilling, and ramps of tools with a flat end."""
         shapes = [tool.shape for tool in self.job.tools]
         gentle = np.array([shape is Shape.BALL for shape in shapes] + [False])[self._tool]
         drills = np.array([shape is Shape.DRILL for shape in shapes] + [False])[self._tool]
@@ -94,7 +94,7 @@ class JobCut:
 
     @cached_property
     def track(self) -> StepTrack:
-        """Where the steps lie along the path."""
+        """The positions of the steps along the path."""
         return StepTrack.of(self.job.toolpath, self.engagement.move, self.engagement.length)
 
     @cached_property
@@ -111,7 +111,7 @@ class JobCut:
 
     @cached_property
     def per_revolution(self) -> Floats:
-        """Revolutions per second, so that feed over it is what chips go by; 1 in operations with an unknown speed."""
+        """Revolutions per second, for the feed per revolution; 1 in operations with an unknown speed."""
         return np.asarray(np.where(self.turns_known, np.nan_to_num(self.model.n_rpm) / 60, 1.0))
 
     @cached_property
@@ -121,7 +121,7 @@ class JobCut:
 
     @cached_property
     def section(self) -> Floats:
-        """Depth times chip thickness per feed per tooth, summed over slices [mm]: what forces go by."""
+        """Depth times chip thickness per feed per tooth, summed over slices [mm]: forces grow with it."""
         low, high = np.nan_to_num(self.engagement.slice_phi_st), np.nan_to_num(self.engagement.slice_phi_ex)
         front = (low <= np.pi / 2) & (high >= np.pi / 2)
         sine = np.where(front, 1.0, np.maximum(np.sin(low), np.sin(high)))
@@ -130,23 +130,23 @@ class JobCut:
 
 @dataclass(frozen=True)
 class Bound:
-    """One quantity and what it is held to, (steps,); inf where nothing holds it."""
+    """One quantity and its greatest value, (steps,); inf where it is not bounded."""
 
     quantity: str  #: a column of Load, or "chip", "section", "removal" (linear in the feed)
     value: Floats
     code: int  #: of the reason
-    slack: float  #: how far a programmed feed may exceed it and stay
+    slack: float  #: multiple of the bound up to which a programmed feed may stay
 
 
 class Holder:
-    """All bounds of all steps, and the feed at which the first of them is met."""
+    """All bounds of all steps, and the greatest feed within them."""
 
     def __init__(
         self, cut: JobCut, limits: Sequence[OperationLimits], relative: Mask | None, by_chip: Mask | None = None
     ) -> None:
-        """What of the programmed feeds' load holds every operation, each (operations,), None: nothing.
+        """Select the operations that the load of their programmed feeds bounds, each (operations,), None: none.
 
-        ``relative`` holds to all of it; ``by_chip`` to the chip alone.
+        ``relative``: bounded by chip, section and removal rate; ``by_chip``: by the chip alone.
         """
         self.cut = cut
         self.bounds = [
@@ -157,7 +157,7 @@ class Holder:
         self._needs_model = any(bound.quantity not in ("chip", "section", "removal") for bound in self.bounds)
 
     def _spread(self, values: Sequence[float]) -> Floats:
-        """Hand each step its operation's value; inf outside all operations."""
+        """Return each step's value of its operation; inf outside all operations."""
         return np.array([*values, np.inf])[self.cut.operation]
 
     def _limits(self, limits: Sequence[OperationLimits]) -> Iterator[Bound]:
@@ -166,15 +166,15 @@ class Holder:
             quantity = "h_ex" if name == "h_ex_max" else name
             yield Bound(quantity, value, _LIMIT_CODES[name], LIMIT_SLACK)
             if quantity == "h_ex":
-                # The same limit once more on chips that are reckoned no thinner than THINNEST_AE makes them.
+                # The same limit again, on chips computed with a radial width of at least THINNEST_AE.
                 teeth = np.where(self.cut.turns_known, self.cut.teeth, np.nan)
                 yield Bound("chip", value * teeth, _LIMIT_CODES[name], LIMIT_SLACK)
 
     def _references(self, relative: Mask, by_chip: Mask) -> list[Bound]:
-        """The hardest sustained load of the operations that are held to it."""
+        """The hardest sustained load of the operations that it bounds."""
         bounds = []
         for quantity in ("chip", "section", "removal"):
-            # What sinks in is not compared with what cuts sideways.
+            # Plunges are not compared with side cuts.
             own = np.where(self.cut.sinks, np.nan, self.value(quantity, self.cut.feed, None))
             wanted = relative | by_chip if quantity == "chip" else relative
             value = self._spread([self._sustained(own, i) if wish else np.inf for i, wish in enumerate(wanted)])
@@ -224,8 +224,8 @@ class Holder:
     def fastest(self, low: Floats, high: Floats, target: float) -> tuple[Floats, Codes]:
         """The greatest feed from ``low`` to ``high`` whose ratio is at most ``target``; inf where ``high`` is free.
 
-        A bracket is narrowed by its chord, and its safe end is the answer: so it never exceeds the target, however
-        the load is curved. Where even ``low`` exceeds it, ``low`` is the answer, and the code that of a minimum feed.
+        A bracket is narrowed by its chord, and its safe end is returned, so the ratio never exceeds the target for
+        any curvature of the load. Where even ``low`` exceeds it, ``low`` is returned with the code of a minimum feed.
         """
         above, _, code = self.ratio(high)
         free = above <= target

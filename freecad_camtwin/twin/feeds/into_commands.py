@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A feed plan into stored commands: the same path, split where the feed changes, with new F words.
+"""Write a feed plan into stored commands: the same path, split where the feed changes, with new F words.
 
 Only F words and split points differ. Split points lie on the original move: a line stays a line, an arc
-becomes arcs about the same centre over proportional angles, a helix climbs in proportion. What cannot be
-split without guessing (a canned cycle, G91, an arc by radius, a start that no command has named yet) takes
+becomes arcs about the same center over proportional angles, a helix climbs in proportion. What cannot be
+split without guessing (a canned cycle, G91, an arc by radius, a start that no command has given yet) gets
 the slowest feed of its pieces as a whole. Lengths in mm, F in mm/s. Standard library alone.
 """
 
@@ -17,7 +17,7 @@ from freecad_camtwin.twin.job.command import PathCommand
 _ARCS = ("G2", "G3")
 _CYCLES = ("G73", "G74", "G76", "G81", "G82", "G83", "G84", "G85", "G86", "G87", "G88", "G89")
 _CUTS = ("G1", *_ARCS, *_CYCLES)
-#: (first axis, second axis, normal) and the centre's words, by the plane's G-code.
+#: (first axis, second axis, normal) and the words of the center, by the plane's G-code.
 _PLANES = {
     "G17": (("X", "Y", "Z"), ("I", "J")),
     "G18": (("Z", "X", "Y"), ("K", "I")),
@@ -29,24 +29,26 @@ _ELSEWHERE = ("G10", "G28", "G30", "G43", "G49", "G52", "G53", "G92", *(f"G5{n}"
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What came of it: the commands to execute, and a sentence where the plan was not used."""
+    """The commands to execute, and a sentence if the plan was not used."""
 
     commands: list[tuple[str, dict[str, float]]]
-    sentence: str | None = None  #: None where the plan was written
+    sentence: str | None = None  #: None if the plan was written
 
 
 def apply_to_commands(commands: Sequence[PathCommand], plan: OperationPlan) -> Applied:
-    """Write ``plan`` into ``commands``. A plan made for other commands changes nothing, and the sentence says so."""
+    """Write ``plan`` into ``commands``. A plan for other commands changes nothing, and the sentence states that."""
     plain = [(name, dict(parameters)) for name, parameters in commands]
     if plan.base_hash != commands_hash(plain):
-        return Applied(plain, f"'{plan.label}' is not what its feeds were planned for: it keeps its own; plan again.")
+        return Applied(
+            plain, f"'{plan.label}' has changed since its feeds were planned: it keeps its own feeds; plan again."
+        )
     pieces: dict[int, list[Change]] = {}
     for change in plan.changes:
         pieces.setdefault(change.command, []).append(change)
     beyond = [index for index in pieces if not 0 <= index < len(plain)]
     if beyond:
         return Applied(
-            plain, f"'{plan.label}' has no command {beyond[0]}, which its plan names: it keeps its own feeds."
+            plain, f"'{plan.label}' has no command {beyond[0]}, but its plan has: it keeps its own feeds; plan again."
         )
     state = _State()
     written: list[tuple[str, dict[str, float]]] = []
@@ -65,7 +67,7 @@ def _plain_name(name: str) -> str:
 
 @dataclass(slots=True)
 class _State:
-    """What is modal while commands go by: position, plane, distance mode, and feeds as read and as written."""
+    """The modal state between commands: position, plane, distance mode, and feeds as read and as written."""
 
     position: dict[str, float] = field(default_factory=dict)
     plane: str = "G17"
@@ -77,7 +79,7 @@ class _State:
     def write(
         self, word: str, name: str, parameters: dict[str, float], changes: list[Change]
     ) -> list[tuple[str, dict[str, float]]]:
-        """The commands that take the place of one, and the state after it."""
+        """Return the commands that replace one, and update the state."""
         if word in _PLANES:
             self.plane = word
         elif word in ("G90", "G91"):
@@ -114,7 +116,7 @@ class _State:
         return written
 
     def _unchanged(self, parameters: dict[str, float]) -> dict[str, float]:
-        """A command that keeps its feed says it where the modal feed in front of it has changed."""
+        """A command that keeps its feed gets an F word if the modal feed before it has changed."""
         own = parameters.get("F")
         if own is not None:
             self.after = [own, own]
@@ -153,7 +155,7 @@ class _State:
     def _points(
         self, word: str, parameters: dict[str, float], feeds: Sequence[tuple[float, float, float | None]]
     ) -> list[dict[str, float]]:
-        """Coordinates of every piece, its own end and centre; nothing to say where the command stays whole."""
+        """The end and center words of every piece; empty if the command stays whole."""
         if len(feeds) == 1:
             return [{}]
         start = dict(self.position)
@@ -167,14 +169,14 @@ class _State:
         return places
 
     def _follow(self, word: str, parameters: dict[str, float]) -> None:
-        """Where the tool is after a command, as far as stored commands tell."""
+        """Update the position after a command; an unknown coordinate is removed."""
         if word in _ELSEWHERE:
             self.position.clear()
         elif word in _MOTIONS:
             for axis in [axis for axis in "XYZ" if axis in parameters]:
                 here = 0.0 if self.absolute else self.position.get(axis, math.nan)
                 self.position[axis] = here + parameters[axis]
-            # A cycle ends at its clear height, which G98 or G99 decide; an unknown start cannot be counted on.
+            # A cycle ends at its clear height, which depends on G98 or G99; so Z is unknown then.
             lost = [
                 axis for axis, value in self.position.items() if value != value or (axis == "Z" and word in _CYCLES)
             ]
@@ -189,10 +191,10 @@ def _slowest(feeds: Sequence[float | None]) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An arc or helix: how it goes about its centre."""
+    """An arc or helix about its center."""
 
     axes: tuple[str, str, str]  #: first axis, second axis, normal
-    words: tuple[str, str]  #: the words of the centre's offsets
+    words: tuple[str, str]  #: the words of the offsets of the center
     centre: tuple[float, float]  #: [mm], in the plane
     start: Mapping[str, float]
     angle: float  #: of the start [rad]
@@ -239,7 +241,7 @@ class Turn:
         return place
 
     def piece(self, at: float, to: float) -> dict[str, float]:
-        """End and centre words of the arc between two fractions."""
+        """End and center words of the arc between two fractions."""
         a, b, _ = self.axes
         here = self.point(at)
         return self.point(to) | {self.words[0]: self.centre[0] - here[a], self.words[1]: self.centre[1] - here[b]}

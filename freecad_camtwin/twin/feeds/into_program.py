@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A feed plan into the text of a program: new F words and split moves, every other byte as it was.
+"""Write a feed plan into the text of a program: new F words and split moves, every other byte unchanged.
 
-A line whose feed changes gets another F, or one where it had none; the first later feed line that relied on the
-modal F gets its own back. A split line becomes several: the first keeps number, comment and all other words.
-Coordinates of split points are written in the program's own way (units, G90 or G91, centres relative or absolute),
-radius arcs with I and J. A line that cannot be split without guessing takes its slowest feed as a whole.
+A line whose feed changes gets another F, or a new F word if it had none; the first later feed line that relied on the
+modal F gets its own F word. A split line becomes several: the first keeps number, comment and all other words.
+Coordinates of split points are written in the program's own format (units, G90 or G91, centers relative or absolute),
+radius arcs with I and J. A line that cannot be split without guessing gets its slowest feed as a whole.
 """
 
 import math
@@ -25,16 +25,16 @@ _ENDS = re.compile(r"\r\n|\n|\r")
 _COMMENT = re.compile(r"\([^)]*\)?|;.*")
 _WORD = re.compile(r"([A-Za-z])[ \t]*([+-]?(?:\d+\.?\d*|\.\d+))")
 _INCH = 25.4
-#: G words that may stand in a line that is split: they act once, before the motion.
+#: G words that a split line may contain: they act once, before the motion.
 _HARMLESS = {0, 1, 2, 3, 17, 18, 19, 20, 21, 40, 61, 64, 80, 90, 90.1, 91, 91.1, 94}
-#: G words after which a program's numbers mean other places.
+#: G words that change the meaning of coordinates.
 _ELSEWHERE = {10, 28, 30, 43, 43.1, 49, 52, 53, 92, 92.1, 92.2, 92.3, *(54 + n for n in range(6)), 59.1, 59.2, 59.3}
 
 
 def rewrite(text: bytes, job: Job, plan: FeedPlan) -> bytes:
-    """Return the program ``text`` with the feeds of ``plan``; ``job`` is what was read from that very text.
+    """Return the program ``text`` with the feeds of ``plan``; ``job`` was read from the same text.
 
-    Raises PlanError where the plan was made for another toolpath, or names a line that the text has not.
+    Raises PlanError where the plan was made for another toolpath, or names a line that the text does not have.
     """
     toolpath = job.toolpath
     if plan.toolpath != toolpath.hash:
@@ -61,16 +61,16 @@ def rewrite(text: bytes, job: Job, plan: FeedPlan) -> bytes:
 
 @dataclass(slots=True)
 class _Line:
-    """One line of the program, taken apart where it stands."""
+    """One line of the program with its words and their positions."""
 
     text: str
-    words: list[tuple[str, float, int, int]]  #: letter, value, where the number begins and ends
+    words: list[tuple[str, float, int, int]]  #: letter, value, begin and end of the number in ``text``
 
     @classmethod
     def of(cls, text: str) -> "_Line":
         bare = _COMMENT.sub(lambda match: " " * len(match[0]), text)
-        found = [(m[1].upper(), float(m[2]), m.start(2), m.end(2)) for m in _WORD.finditer(bare)]
-        return cls(text, found)
+        words = [(m[1].upper(), float(m[2]), m.start(2), m.end(2)) for m in _WORD.finditer(bare)]
+        return cls(text, words)
 
     def value(self, letter: str) -> float | None:
         """The number of the last word with this letter."""
@@ -83,40 +83,40 @@ class _Line:
 
     def changed(self, new: dict[str, str | None], gap: str) -> str:
         """The text with other numbers behind the letters of ``new``; None removes the word, a new letter is added."""
-        text, rest = self.text, dict(new)
+        text, numbers = self.text, dict(new)
         at = self.words[-1][3] if self.words else len(text.rstrip())
         added = "".join(
             f"{gap}{letter}{number}"
-            for letter, number in rest.items()
+            for letter, number in numbers.items()
             if number is not None and self.value(letter) is None
         )
         text = text[:at] + added + text[at:]
         for name, _, begin, end in reversed(self.words):
-            if name in rest and rest[name] is None:
+            if name in numbers and numbers[name] is None:
                 head = text[:begin].rstrip(" \t")[:-1]
                 text = (head.rstrip(" \t") if gap else head) + text[end:]
-            elif name in rest:
-                text = f"{text[:begin]}{rest[name]}{text[end:]}"
+            elif name in numbers:
+                text = f"{text[:begin]}{numbers[name]}{text[end:]}"
         return text
 
 
 @dataclass(slots=True)
 class _Writer:
-    """What is modal in the program while its lines go by, and the feed that the written program has there."""
+    """The modal state between lines, and the modal feed of the written program."""
 
     path: Toolpath
     unit: float = 1.0  #: mm per unit
     absolute: bool = True
     absolute_centre: bool = False
     inverse: bool = False  #: G93
-    feed: float | None = None  #: modal in what is written [mm/s]
-    gap: str = " "  #: what the program puts between words
+    feed: float | None = None  #: modal feed of the written program [mm/s]
+    gap: str = " "  #: the program's separator of words
     point: bool = False  #: whether the program writes its F with a decimal point
     #: Program coordinate less toolpath coordinate of each axis [mm], None where not known.
     shift: list[float | None] = field(default_factory=lambda: [None, None, None])
 
     def line(self, text: str, moves: range, changes: Sequence[Change]) -> list[str]:
-        """The lines that take the place of one."""
+        """Return the lines that replace one."""
         line = _Line.of(text)
         self._obey(line)
         cuts = [move for move in moves if self.path.kind[move] != MoveKind.RAPID]
@@ -126,7 +126,7 @@ class _Writer:
         if moves and not self.path.cycle[moves[-1]]:
             self._learn(line, self.path.end[moves[-1]])
         elif not moves and moves.start < self.path.moves and line.codes <= _HARMLESS:
-            # A move to where the tool already is was not read as one.
+            # A move to the current position is not in the toolpath.
             self._learn(line, self.path.start[moves.start])
         return written
 
@@ -161,11 +161,11 @@ class _Writer:
         return list(self._split(line, cuts[0], stretches))
 
     def _with_feed(self, line: _Line, feed: float, before: float, length: float) -> str:
-        """A whole line at one feed: its own F stays if it is right, and none is added where the modal one is."""
+        """A whole line at one feed: a correct F word stays, and none is added if the modal feed is correct."""
         own = line.value("F") is not None
         same = math.isclose(feed, before, rel_tol=1e-9) or math.isnan(feed)
         is_right = same if own else self.feed is not None and math.isclose(self.feed, feed, rel_tol=1e-6)
-        # Before anything has been written a line without F relies on what the program says itself.
+        # Before the first written F, a line without F uses the program's own modal feed.
         is_right |= same and not own and self.feed is None
         if not is_right:
             text = line.changed({"F": self._number(feed, length)}, self.gap)
@@ -224,7 +224,7 @@ class _Writer:
             if own is None and axis not in plane:
                 continue
             if not self.absolute:
-                value = self._way(line, move, axis, there) - self._way(line, move, axis, here)
+                value = self._offset(line, move, axis, there) - self._offset(line, move, axis, here)
             elif own is not None:
                 value = own - float(end[axis] - there[axis]) / self.unit
             else:
@@ -232,15 +232,15 @@ class _Writer:
             new[letter] = self._place(line, value)
         return new
 
-    def _way(self, line: _Line, move: int, axis: int, place: np.ndarray) -> float:
-        """How far a place lies from the move's start in G91, rounded as written, so that pieces add up to the whole."""
+    def _offset(self, line: _Line, move: int, axis: int, place: np.ndarray) -> float:
+        """Offset of a point from the move's start in G91, rounded as written, so that pieces sum up to the move."""
         own = line.value("XYZ"[axis])
         if own is not None and place[axis] == self.path.end[move, axis]:
             return own
         return float(self._place(line, float(place[axis] - self.path.start[move, axis]) / self.unit))
 
     def _centre(self, line: _Line, move: int, here: np.ndarray) -> dict[str, str | None]:
-        """The centre's words of a piece that begins at ``here``."""
+        """The center words of a piece that begins at ``here``."""
         axes = PLANE_AXES[self.path.plane[move]][:2]
         if self.absolute_centre:
             own = {"IJK"[axis]: line.value("IJK"[axis]) for axis in axes}
@@ -255,7 +255,7 @@ class _Writer:
         return _decimal(value, max([len(part) for part in own] + [4 if self.unit == 1 else 5]))
 
     def _learn(self, line: _Line, place: np.ndarray) -> None:
-        """From a named coordinate and the place it led to: how the program's numbers lie to the toolpath's."""
+        """Update ``shift`` from the coordinates of a line and the point that it moves to."""
         if not self.absolute or line.codes & _ELSEWHERE:
             return
         for axis, letter in enumerate("XYZ"):
@@ -266,13 +266,13 @@ class _Writer:
 
 def _stretches(changes: Sequence[Change], before: float) -> list[tuple[float, float, float]]:
     """The whole line as (start, end, feed) without gaps."""
-    found, at = [], 0.0
+    stretches, at = [], 0.0
     for change in sorted(changes, key=lambda change: change.start):
         if change.start > at:
-            found.append((at, change.start, before))
-        found.append((change.start, change.end, change.feed_after))
+            stretches.append((at, change.start, before))
+        stretches.append((change.start, change.end, change.feed_after))
         at = change.end
-    return found if at >= 1 else [*found, (at, 1.0, before)]
+    return stretches if at >= 1 else [*stretches, (at, 1.0, before)]
 
 
 def _decimal(value: float, digits: int) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A feed plan into a toolpath: the same geometry with split moves and new feeds, so that before and after compare."""
+"""Write a feed plan into a toolpath: the same geometry with split moves and new feeds, for the analysis after."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ class MovePieces:
 
 
 def planned_toolpath(toolpath: Toolpath, plan: FeedPlan) -> Toolpath:
-    """Return ``toolpath`` with the feeds of ``plan``; PlanError where the plan was made for another one."""
+    """Return ``toolpath`` with the feeds of ``plan``; PlanError if the plan was made for another one."""
     if plan.toolpath != toolpath.hash:
         raise PlanError("the feed plan was made for another toolpath: plan the feeds again")
     changes = [change for operation in plan.operations for change in operation.changes]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The one use case of better feeds, for command line, macros and window: analyze, plan, analyze the plan, prove it.
+"""The feed planning of command line, macros and window: analyze, plan, analyze the plan, prove it.
 
     job + what is supplied + limits ──► before ──► plan ──► after, proof ──► written by into_program or the document
 
@@ -31,9 +31,9 @@ class Mended:
     proof: Proof  #: that both toolpaths differ in feeds and split points only
 
     def program(self, text: bytes) -> tuple[bytes, Proof]:
-        """Return the program ``text``, which ``before`` was read from, with the planned feeds, and the proof of it.
+        """Return the program ``text``, which ``before`` was read from, with the planned feeds, and its proof.
 
-        Raises PlanError where more than feeds would change.
+        Raises PlanError if more than feeds would change.
         """
         written = rewrite(text, self.before.job, self.plan)
         return written, prove_programs(text, written)
@@ -48,7 +48,7 @@ def mend(
 ) -> Mended:
     """Plan the fastest feeds of ``job`` within all limits; return the plan, both analyses and the proof.
 
-    ``supplied`` is what ``analyze`` takes, ``options`` default to the objective that the job's twin states.
+    ``supplied`` are the options of ``analyze``; ``options`` default to the objective that the job's twin states.
     ``progress`` is called with the share that is done. Raises PlanError where more than feeds would change.
     """
     stages = _Stages(progress)
@@ -65,10 +65,10 @@ def mend(
     )
     toolpath = planned_toolpath(job.toolpath, plan)
     proof = prove(job.toolpath, toolpath)
-    known = simulation is not None and simulation.is_of(toolpath)
+    is_simulated = simulation is not None and simulation.is_of(toolpath)
     after = analyze(
         replace(job, toolpath=toolpath),
-        simulated=(simulation.engagement, simulation.stock) if simulation is not None and known else None,
+        simulated=(simulation.engagement, simulation.stock) if simulation is not None and is_simulated else None,
         progress=stages.begin(),
         **supplied,
     )
@@ -76,13 +76,13 @@ def mend(
 
 
 class _Stages:
-    """Several simulations, whose number is not known beforehand, on one bar: each takes half of what is left."""
+    """One progress bar for simulations of unknown number: each gets half of the remaining bar."""
 
     def __init__(self, report: Callable[[float], None] | None) -> None:
         self._report, self._done = report, 0.0
 
     def begin(self) -> Callable[[float], None] | None:
-        """Return what the next simulation is to call with its own share."""
+        """Return the progress callback of the next simulation."""
         report, start = self._report, self._done
         if report is None:
             return None

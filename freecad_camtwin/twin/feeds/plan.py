@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The feed plan: which stretch of which command gets which feed, and why; plain data and plain text.
+"""The feed plan: new feeds of stretches of commands, with reasons; plain data and plain text.
 
 ``planner.py`` makes one, ``into_commands.py`` writes it into stored commands, ``into_program.py`` into the
-text of a program. This module needs the standard library alone, so that a document can carry a plan out
-where nothing else of the twin is installed.
+text of a program. This module needs the standard library alone, so that a document can apply a plan
+if nothing else of the twin is installed.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ from freecad_camtwin.twin.job.command import PathCommand
 
 PLAN_SCHEMA = "camtwin.plan/1"
 
-#: What a plan holds to: limits if somebody stated one (auto), limits, or the load of the programmed feeds.
+#: The bounds of a plan: limits if the user stated one, else the programmed load (auto); limits; the programmed load.
 OBJECTIVES = ("auto", "limits", "programmed")
 
 
 class Reason(StrEnum):
-    """Why a feed changes, in the words a user reads."""
+    """Why a feed changes, in the words that the user reads."""
 
     CHIP_THINNING = "chip thinning"
     CHIP_LIMIT = "chip limit"
@@ -90,13 +90,13 @@ class Change:
 
     @property
     def where(self) -> str:
-        """What to call it in a sentence."""
+        """Its name in a sentence."""
         return f"the change at line {self.line}" if self.line >= 0 else f"the change at command {self.command}"
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A stretch that stays outside a limit because the feed may not go there: listed, never hidden."""
+    """A stretch that stays outside a limit because the feed cannot be lowered or raised enough."""
 
     command: int
     line: int
@@ -116,7 +116,7 @@ class OperationPlan:
     base_hash: str | None = None  #: ``commands_hash`` of the base's commands, None for a program
     changes: tuple[Change, ...] = ()
     bindings: tuple[Binding, ...] = ()  #: where a load stays above its limit, or a chip below its least
-    note: str = ""  #: a sentence: what was planned for, or why nothing was
+    note: str = ""  #: a sentence: the bounds of the plan, or why there is no plan
 
     def to_json(self) -> str:
         """The operation alone as text, e.g. for a property of a document object."""
@@ -140,10 +140,14 @@ class Totals:
 
     @property
     def sentence(self) -> str:
-        """The saving in words, and by which clock."""
+        """The saving in words, and how the time was computed."""
         if self.time_before is None or self.time_after is None:
-            return "The time cannot be told: a feed is not known."
-        how = "on the machine's clock" if self.clock == "controller" else "by length over feed, without acceleration"
+            return "The time is unknown: a feed is missing."
+        how = (
+            "with the machine's acceleration"
+            if self.clock == "controller"
+            else "by length over feed, without acceleration"
+        )
         saved = self.time_before - self.time_after
         word = "saved" if saved >= 0 else "added"
         return f"{self.time_before:.1f} s before, {self.time_after:.1f} s after: {abs(saved):.1f} s {word}, {how}."
@@ -151,12 +155,12 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class FeedPlan:
-    """New feeds for a toolpath. ``relative``: held to the load of its own programmed feeds, not to known limits."""
+    """New feeds for a toolpath. ``relative``: bounded by the load of its own programmed feeds, not by limits."""
 
     toolpath: str  #: hash of the toolpath it was planned on
     operations: tuple[OperationPlan, ...]
     relative: bool = False
-    sentence: str = ""  #: what the plan holds to, in words
+    sentence: str = ""  #: the bounds of the plan, in words
     totals: Totals = field(default_factory=Totals)
     options: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -202,7 +206,7 @@ class FeedPlan:
         )
 
 
-# The text. A record's fields are its keys, but for the two that Python keeps for itself.
+# The text. The keys of a record are its field names, except start and end, which are written as from and to.
 _KEYS = {"start": "from", "end": "to"}
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "command": int, "line": int, "move": int, "start": (int, float), "end": (int, float),
@@ -223,7 +227,7 @@ def _list(items: list[str], indent: str) -> str:
     return "[\n" + ",\n".join(items) + f"\n{indent}]"
 
 
-#: Made once: a plan has tens of thousands of records.
+#: Created once: a plan has tens of thousands of records.
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _NAMES = {kind: tuple((f.name, _KEYS.get(f.name, f.name)) for f in fields(kind)) for kind in (Change, Binding, Totals)}
 

@@ -2,7 +2,7 @@
 """From load to feed plan: the feeds of the steps, written as changes of commands, with reasons, totals and words.
 
 A long move is split where its feed changes, not into pieces shorter than the options' ``shortest``; a raised feed
-that the machine does not reach in its stretch is lowered to what it does reach.
+that the machine does not reach in its stretch is lowered to the reached one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,9 +36,9 @@ from freecad_camtwin.twin.job.job import Job
 from freecad_camtwin.twin.job.toolpath import Toolpath
 from freecad_camtwin.twin.shop.machine import Machine
 
-#: A stretch that stays above a limit by more than this is listed; at the least feed one that comes near it.
+#: A stretch is listed if its load over limit exceeds the first; at the least feed, if it exceeds the second.
 TOLERATED, _NEAR = 1.016, 0.98
-#: Engaged this much further than the operation mostly is, a tool is in a corner.
+#: In a corner the engagement exceeds the median of the operation by this factor.
 _CORNER = 1.15
 
 
@@ -52,7 +52,7 @@ def plan_feeds(
 ) -> FeedPlan:
     """Plan the feeds of ``job``. Rapids stay as they are; an operation without programmed feeds stays as it is.
 
-    With a ``machine`` its controller's clock tells the saving and no feed is written that it does not reach. The
+    With a ``machine`` the saving includes its acceleration, and no feed is written that it does not reach. The
     planned path is simulated afresh (``options.checks``), and what exceeds a limit there is slowed.
     """
     return plan_and_simulate(job, engagement, model, limits, machine, options)[0]
@@ -71,7 +71,7 @@ def plan_and_simulate(
 ) -> tuple[FeedPlan, Simulation | None]:
     """Plan as ``plan_feeds`` does; return the plan and the last simulation of a planned path, None if there was none.
 
-    The simulation is that of the plan unless the last check slowed a step: ``Simulation.is_of`` tells. ``begin`` is
+    The simulation is that of the plan unless the last check slowed a step; see ``Simulation.is_of``. ``begin`` is
     called before each simulation and returns what is called with the share of it that is done.
     """
     chosen = options or PlanOptions()
@@ -80,9 +80,9 @@ def plan_and_simulate(
     relative = planned_relative(cut, limits, chosen)
     by_chip = planned_by_chip(limits, chosen)
     holder = Holder(cut, limits, relative, by_chip)
-    known = np.full(cut.feed.size, np.inf)
+    feed_bound = np.full(cut.feed.size, np.inf)
     for again in range(chosen.checks, -1, -1):
-        steps = plan_steps(cut, holder, limits, chosen, known)
+        steps = plan_steps(cut, holder, limits, chosen, feed_bound)
         parts = _parts(cut, steps, chosen.shortest)
         if machine is not None:
             parts = _within_reach(job.toolpath, parts, machine, chosen.band)
@@ -92,7 +92,7 @@ def plan_and_simulate(
         bearable = too_fast(cut, parts, limits, steps.low, chosen.margin, simulation)
         if bearable is None:
             break
-        known = np.minimum(known, bearable)
+        feed_bound = np.minimum(feed_bound, bearable)
     bindings = list(_bindings(cut, holder, steps, limits))
     changes = list(_changes(cut, steps, parts))
     plan = FeedPlan(
@@ -120,7 +120,7 @@ def plan_and_simulate(
 
 @dataclass(frozen=True)
 class PlannedPieces(MovePieces):
-    """The pieces of all moves, and for each what decided its feed."""
+    """The pieces of all moves, and the step that decided each feed."""
 
     step: Indices  #: (pieces,) a step in it, -1 for a piece without steps
     run: Indices  #: (pieces,) the run whose feed it shares, -1 without
@@ -145,9 +145,11 @@ def _parts(cut: JobCut, steps: StepFeeds, shortest: float) -> PlannedPieces:
     parts = _lengthened(parts, path.length, shortest)
     without = np.ones(path.moves, bool)
     without[parts.move] = False
-    rest = np.flatnonzero(without)
-    none = np.full(rest.size, -1)
-    whole = PlannedPieces(rest.astype(np.int32), np.zeros(rest.size), np.ones(rest.size), path.feed[rest], none, none)
+    uncut = np.flatnonzero(without)
+    none = np.full(uncut.size, -1)
+    whole = PlannedPieces(
+        uncut.astype(np.int32), np.zeros(uncut.size), np.ones(uncut.size), path.feed[uncut], none, none
+    )
     return _in_order(parts, whole)
 
 
@@ -158,7 +160,7 @@ def _in_order(*groups: PlannedPieces) -> PlannedPieces:
 
 
 def _lengthened(parts: PlannedPieces, length: Floats, shortest: float) -> PlannedPieces:
-    """Give up pieces that are too short for an F word of their own; feeds only ever fall."""
+    """Merge pieces that are too short for their own F word; feeds never rise."""
     count = np.bincount(parts.move, minlength=length.size)
     short = (parts.end - parts.start) * length[parts.move] < shortest
     crowded = np.zeros(length.size, bool)
@@ -180,8 +182,8 @@ def _lengthened(parts: PlannedPieces, length: Floats, shortest: float) -> Planne
         parts.move[index], np.array([row[1] for row in rows]), np.array([row[2] for row in rows]),
         parts.feed[index], parts.step[index], parts.run[index],
     )  # fmt: skip
-    kept = PlannedPieces(**{name: getattr(parts, name)[~of] for name in _COLUMNS})
-    return _in_order(kept, fixed)
+    unchanged = PlannedPieces(**{name: getattr(parts, name)[~of] for name in _COLUMNS})
+    return _in_order(unchanged, fixed)
 
 
 def _merged(borders: list[float], feeds: list[float], names: list[int], least: float) -> list[tuple[int, float, float]]:
@@ -197,7 +199,7 @@ def _merged(borders: list[float], feeds: list[float], names: list[int], least: f
             into = max(slower, key=feeds.__getitem__)
             del borders[max(k, into)], feeds[k], names[k]
             continue
-        # Slower than its neighbours: it grows, first into the one before it.
+        # Slower than its neighbors: it grows, first into the one before it.
         j = near[0]
         if sizes[j] >= 2 * least - sizes[k]:
             borders[max(k, j)] += (least - sizes[k]) * (1 if j > k else -1)
@@ -208,7 +210,7 @@ def _merged(borders: list[float], feeds: list[float], names: list[int], least: f
 
 
 def _within_reach(path: Toolpath, parts: PlannedPieces, machine: Machine, band: float) -> PlannedPieces:
-    """Lower raised feeds to what the machine reaches somewhere in their run; to the programmed one if near it."""
+    """Lower raised feeds to what the machine reaches somewhere in their run; to the programmed feed if near it."""
     before = path.feed[parts.move]
     raised = parts.feed > before
     if not raised.any():
@@ -270,7 +272,7 @@ def _reason(steps: StepFeeds, step: int, raised: bool, wide: Mask) -> Reason:
 
 
 def _in_corner(cut: JobCut) -> Mask:
-    """Where the tool wraps clearly more material than it mostly does in its operation, (steps,)."""
+    """Where the engagement clearly exceeds the median of its operation, (steps,)."""
     span = cut.engagement.phi_ex - cut.engagement.phi_st
     usual = np.full(len(cut.job.operations) + 1, np.inf)
     for index in range(len(cut.job.operations)):
@@ -283,7 +285,7 @@ def _in_corner(cut: JobCut) -> Mask:
 def _bindings(
     cut: JobCut, holder: Holder, steps: StepFeeds, limits: Sequence[OperationLimits]
 ) -> Iterator[tuple[int, Binding]]:
-    """Where the planned feed stays outside a bound, one per neighbourhood: its worst step."""
+    """Where the planned feed stays outside a bound, one per neighborhood: its worst step."""
     path = cut.job.toolpath
     feed = np.nan_to_num(steps.feed, nan=1.0)
     worst, slack, _, code = holder.ratios(feed)
@@ -344,24 +346,24 @@ def _totals(path: Toolpath, parts: PlannedPieces, machine: Machine | None) -> To
 
 
 def _note(cut: JobCut, index: int, own: OperationLimits, relative: bool, by_chip: bool) -> str:
-    """What an operation was planned for, as a sentence."""
+    """The bounds of an operation's plan, as a sentence."""
     label = cut.job.operations[index].label
     path = cut.job.toolpath
     moves = path.is_cutting & (path.operation == index)
     if not moves.any():
         return f"'{label}' has no feed moves."
     if not (path.feed[moves] > 0).any():
-        return f"'{label}' has no programmed feed, so it keeps what it has: give its tool controller a feed."
+        return f"'{label}' has no programmed feed, so its feeds stay unchanged: give its tool controller a feed."
     unknown = [word for word in cut.model.unknown[index] if word not in HARMLESS_GAPS]
     lost = [word for word in cut.model.unknown[index] if word in BENDING_GAPS]
     bending = own.sources.get("deflection") in ("user", "operation") and bool(lost)
-    more = f" Its stated deflection cannot be held: its {_listed(lost)} not known." if bending else ""
+    more = f" Its stated deflection limit cannot be checked: its {_listed(lost)} not known." if bending else ""
     if not relative:
-        chips = " with chips no thicker than the programmed ones, since nobody stated their limit" if by_chip else ""
+        chips = " with chips no thicker than the programmed ones, since no chip limit is stated" if by_chip else ""
         return f"'{label}' is as fast as its limits allow{chips}.{more}"
     if not unknown:
         return f"'{label}' is held to the load of its own programmed feed, since no limit of its load is stated."
-    stated = " Its stated limits of the load cannot be reckoned." if own.is_explicit else ""
+    stated = " Its stated load limits cannot be checked." if own.is_explicit else ""
     return f"'{label}' is held to the load of its own programmed feed: its {_listed(unknown)} not known.{stated}"
 
 
@@ -371,15 +373,15 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def _sentence(job: Job, relative: Mask) -> str:
-    """What the whole plan holds to."""
+    """The bounds of the whole plan, as a sentence."""
     if not (job.toolpath.feed[job.toolpath.is_cutting] > 0).any():
         return "No operation has a programmed feed, so none was planned: give the tool controllers feeds."
     if not relative.any():
-        return "The fastest feeds within the stated limits and what machine and tool are known to bear."
+        return "The fastest feeds within the stated limits and the known limits of machine and tool."
     names = ", ".join(f"'{operation.label}'" for operation, own in zip(job.operations, relative, strict=True) if own)
-    whose = "all operations" if relative.all() else names
+    scope = "all operations" if relative.all() else names
     return (
-        f"A relative plan for {whose}: no feed is raised beyond the load that the programmed feed gives in the hardest "
-        "sustained stretch, and what exceeds that by more than a fifth is slowed. What machine and tool are known to "
-        "bear holds as well."
+        f"A relative plan for {scope}: no feed is raised beyond the load that the programmed feed gives in the hardest "
+        "sustained stretch, and feeds that exceed that by more than a fifth are lowered. The known limits of machine "
+        "and tool apply as well."
     )

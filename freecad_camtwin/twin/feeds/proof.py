@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Are two toolpaths the same but for feeds? The proof that mending a program moved nothing.
+"""The proof that two toolpaths differ only in feeds and split points.
 
-Every move of the original must come back whole, or cut into pieces of its own kind that run along it one after the
+Every move of the original must recur whole, or cut into pieces of its own kind that run along it one after the
 other: a line through points on it, an arc about its centre in parts of its angle. Then the paths differ in
-feeds and split points only, and both are counted. How far anything lies from where it was is measured, not judged.
+feeds and split points only, and both are counted. The deviations of points are measured.
 """
 
 import math
@@ -20,7 +20,7 @@ from freecad_camtwin.twin.job.toolpath import PLANE_AXES, MoveKind, Toolpath
 
 #: What the coordinates of a posted program are usually rounded to [mm].
 _ROUNDING = 0.001
-#: A point farther than this from the original move is not a point of it: so many times the rounding.
+#: A point is on the original move up to this multiple of the rounding.
 _ON_THE_MOVE = 10.0
 _EQUAL = 1e-9
 #: Ends of moves are written as they were read: they differ by less than this [mm].
@@ -38,13 +38,13 @@ class Proof:
     split_deviation: float  #: largest distance of such a point from the original move [mm]
     feed_changes: int  #: how many moves of the original have another feed somewhere
     pieces: NDArray[np.int64]  #: (moves + 1,) index in the mended path of each original move's first piece
-    parts_at: str | None  #: where the paths part, as a sentence; None if they run together to the end
-    differences: tuple[str, ...]  #: what else is not the same, one sentence each: tools, speeds, dwells, stops
+    parts_at: str | None  #: where the paths diverge, as a sentence; None if they run together to the end
+    differences: tuple[str, ...]  #: other differences, one sentence each: tools, speeds, dwells, stops
     rounding: float = _ROUNDING  #: of the coordinates of split points [mm]
 
     @property
     def same_geometry(self) -> bool:
-        """Whether the tool goes the same way, up to what rounding does to split points.
+        """Whether the tool follows the same path, up to the rounding of split points.
 
         Rounding moves a point by at most √3/2 of the last decimal place, and the centre of a part of an arc by √2 of
         it: the start that it is relative to is rounded, too.
@@ -94,10 +94,10 @@ def _rounding(program: bytes) -> float:
 
 
 def compare(original: Toolpath, mended: Toolpath, rounding: float = _ROUNDING) -> Proof:
-    """Hold a mended toolpath, whose coordinates are rounded to ``rounding`` [mm], against its original."""
+    """Compare a mended toolpath, whose coordinates are rounded to ``rounding`` [mm], with its original."""
     tolerance = _ON_THE_MOVE * max(rounding, _ROUNDING)
     pieces, parts_at = _match(original, mended, tolerance, _EXACT)
-    if parts_at is not None:  # to say by how much ends differ
+    if parts_at is not None:  # to measure how far the ends differ
         pieces, parts_at = _match(original, mended, tolerance, tolerance)
     together = len(pieces) - 1
     last = pieces[1:] - 1
@@ -133,10 +133,10 @@ def _differ(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]
 
 
 def _match(original: Toolpath, mended: Toolpath, tolerance: float, ends: float) -> tuple[NDArray[np.int64], str | None]:
-    """Return the first piece of every move, as far as the paths run together, and where they part.
+    """Return the first piece of every move, as far as the paths agree, and where they diverge.
 
     ``ends`` [mm] is how far the ends of a move may differ. Moves can be shorter than ``tolerance``, so only exact ends
-    tell where a move that was split ends.
+    show where a split move ends.
     """
     pieces: list[NDArray[np.int64]] = []
     i, j, chunk = 0, 0, 64
@@ -154,12 +154,12 @@ def _match(original: Toolpath, mended: Toolpath, tolerance: float, ends: float) 
             return np.concatenate([*pieces, [j]]).astype(np.int64), at
         pieces.append(np.array([j]))
         i, j, chunk = i + 1, j + count, 64
-    known = np.concatenate([*pieces, [j]]).astype(np.int64)
+    first_pieces = np.concatenate([*pieces, [j]]).astype(np.int64)
     if i < original.moves:
-        return known, f"the mended path ends before {original.where(i)} of the original"
+        return first_pieces, f"the mended path ends before {original.where(i)} of the original"
     if j < mended.moves:
-        return known, f"the mended path goes on with {mended.where(j)} where the original ends"
-    return known, None
+        return first_pieces, f"the mended path goes on with {mended.where(j)} where the original ends"
+    return first_pieces, None
 
 
 def _whole(original: Toolpath, i: int, mended: Toolpath, j: int, n: int, tolerance: float) -> int:
@@ -196,8 +196,8 @@ def _share(original: Toolpath, i: int, mended: Toolpath, at: int, before: float)
     """How much of move ``i`` is done at the end of piece ``at``, 0 … 1."""
     if original.kind[i] == MoveKind.ARC:
         return before + float(mended.sweep[at] / original.sweep[i])
-    way = original.end[i] - original.start[i]
-    return float((mended.end[at] - original.start[i]) @ way / (way @ way))
+    chord = original.end[i] - original.start[i]
+    return float((mended.end[at] - original.start[i]) @ chord / (chord @ chord))
 
 
 def _off(original: Toolpath, i: int, mended: Toolpath, at: int, share: float | None = None) -> float:
@@ -213,7 +213,7 @@ def _off(original: Toolpath, i: int, mended: Toolpath, at: int, share: float | N
     spoke = original.start[i][[a, b]] - original.centre[i][[a, b]]
     turned = math.atan2(spoke[0] * arm[1] - spoke[1] * arm[0], spoke @ arm) / (2 * math.pi)
     turns = float(original.sweep[i]) / (2 * math.pi)
-    # The angle is known up to whole turns; the rise says which one, if there is any.
+    # The angle is known up to whole turns; the rise decides which one, if there is any.
     rise = float(original.end[i][normal] - original.start[i][normal])
     done = turned % math.copysign(1.0, turns)
     heights = [(done + math.copysign(k, turns)) / turns * rise for k in range(math.ceil(abs(turns)) + 1)]
@@ -229,21 +229,23 @@ def _differences(
     original: Toolpath, mended: Toolpath, pieces: NDArray[np.int64], owner: NDArray[np.int64]
 ) -> tuple[str, ...]:
     """What differs besides geometry and feed, where the geometry is the same."""
-    found = []
+    differences = []
     for name, column in (("spindle speed", "n_rpm"), ("tool", "tool")):
         a, b = getattr(original, column)[owner].astype(float), getattr(mended, column).astype(float)
         differ = _differ(a, b)
         if differ.any():
-            found.append(f"the {name} differs from {mended.where(int(differ.argmax()))} on")
+            differences.append(f"the {name} differs from {mended.where(int(differ.argmax()))} on")
     events = [(int(pieces[event.before]), event.kind, event.value) for event in original.events]
     others = [(event.before, event.kind, event.value) for event in mended.events]
     for one, other in zip(events, others, strict=False):
         if one != other and not (one[:2] == other[:2] and math.isnan(one[2]) and math.isnan(other[2])):
-            found.append(f"before move {one[0]} the original has {one[1].name} {one[2]:g}, the mended path does not")
+            differences.append(
+                f"before move {one[0]} the original has {one[1].name} {one[2]:g}, the mended path does not"
+            )
             break
     else:
         if len(events) != len(others):
-            found.append(
+            differences.append(
                 f"the original has {len(events)} tool changes, speeds, dwells and stops, the other {len(others)}"
             )
-    return tuple(found)
+    return tuple(differences)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A second look at a plan: the planned path simulated afresh, and where it still exceeds a limit.
+"""The check of a plan: simulate the planned path and find the steps that still exceed a limit.
 
 A split move is cut into other steps than the whole one was, so the fresh simulation does not repeat the first one
-to the last digit. What it finds too fast is carried back to the steps of the first.
+to the last digit. Steps that are too fast are mapped back to the steps of the first.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,17 +23,17 @@ from freecad_camtwin.twin.job.toolpath import Toolpath
 
 
 class Simulation(NamedTuple):
-    """One simulated toolpath. The engagement depends on the geometry alone, so it holds at any feeds."""
+    """One simulated toolpath. The engagement depends on the geometry alone, so it is valid at any feeds."""
 
     toolpath: Toolpath
     engagement: Engagement
-    stock: HeightField  #: what is left of the raw workpiece
+    stock: HeightField  #: what remains of the raw workpiece
 
     def is_of(self, toolpath: Toolpath) -> bool:
         """Whether ``toolpath`` has the same moves but for their feeds."""
-        mine = self.toolpath
+        simulated = self.toolpath
         return all(
-            np.array_equal(getattr(mine, name), getattr(toolpath, name), equal_nan=True)
+            np.array_equal(getattr(simulated, name), getattr(toolpath, name), equal_nan=True)
             for name in ("kind", "start", "end", "centre", "plane", "sweep", "tool")
         )
 
@@ -76,11 +76,11 @@ def too_fast(
     if not over.size:
         return None
     bearable, _ = holder.fastest(least, feed, 1 - margin)
-    found = np.full(cut.feed.size, np.inf)
+    greatest = np.full(cut.feed.size, np.inf)
     for step in over.tolist():
         own = slice(first[step], last[step] + 1)
-        found[own] = np.minimum(found[own], bearable[step])
-    return found
+        greatest[own] = np.minimum(greatest[own], bearable[step])
+    return greatest
 
 
 def _counterparts(cut: JobCut, fresh: JobCut, pieces: MovePieces) -> tuple[Indices, Indices]:
@@ -92,7 +92,7 @@ def _counterparts(cut: JobCut, fresh: JobCut, pieces: MovePieces) -> tuple[Indic
     old = cut.engagement.move.astype(np.int64)
     old_stop = old + fractions(old, cut.engagement.length)
     move = pieces.move[piece]
-    # A move's end is the next one's start: a hair inside keeps them apart.
+    # A move's end is the next one's start: a small offset inward separates them.
     first = np.searchsorted(old_stop, move + np.minimum(at + size * start + 1e-6, 1 - 1e-7), side="left")
     last = np.searchsorted(old_stop, move + np.maximum(at + size * stop - 1e-6, 1e-7), side="left")
     bound = cut.feed.size - 1

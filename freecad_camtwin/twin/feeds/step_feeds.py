@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The feed of every step: the fastest within all limits, in stretches that a person would write.
+"""The feed of every step: the fastest within all limits, in stretches long enough for an F word.
 
-The way of a feed:
+How a feed is computed:
 
-1. *Ceiling* (``twin.ceiling``): the greatest feed at which no load exceeds its limit or its reference.
+1. *Ceiling* (``feeds.ceiling``): the greatest feed at which no load exceeds its limit or its reference.
 2. *Entry*: where the tool meets the material after air or a rapid with more than a quarter of a turn at once, the
    feed is ``entry`` times that of the cut behind it, over half a diameter.
 3. *Look-ahead*: the least ceiling within a window of the path (an erosion), so that the feed is low before the
    harder stretch begins, and stays so if the next simulation cuts its steps elsewhere.
-4. *Caps*: least and greatest feed; air, plunges, ramps and what the cell cannot resolve are not sped up.
-5. *Runs*: neighbouring steps whose ceilings lie within ``band`` share one feed, rounded down; a programmed feed that
+4. *Caps*: least and greatest feed; feeds in air, plunges, ramps and cuts narrower than a cell are not raised.
+5. *Runs*: neighboring steps whose ceilings lie within ``band`` share one feed, rounded down; a programmed feed that
    is allowed and not more than ``band`` slower than that stays.
 
-Sources: Ferry and Altintas 2008 (ASME J. Manuf. Sci. Eng. 130, 011013) for several limits at once; the shares are ours.
+Sources: Ferry and Altintas 2008 (ASME J. Manuf. Sci. Eng. 130, 011013) for several limits at once; the shares are
+CAM Twin's own.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ from freecad_camtwin.twin.feeds.ceiling import CODE, Holder, JobCut
 from freecad_camtwin.twin.feeds.plan import OBJECTIVES, Reason
 from freecad_camtwin.twin.feeds.stretches import FEED_ROUNDING, quantise, runs, window_argmin
 
-#: What only the deflection needs.
+#: Data that only the deflection needs.
 BENDING_GAPS = ("protruding length", "tool material")
 #: What may be unknown without making a plan relative: these gaps leave forces, power and chips known.
 HARMLESS_GAPS = frozenset({"feed", "drill moving sideways", *BENDING_GAPS})
@@ -45,9 +46,9 @@ class PlanOptions:
     band: float = 0.08  #: changes smaller than this are not written
     look_ahead: float = 0.25  #: of dc, how far before a harder stretch its feed holds
     look_back: float = 0.1  #: of dc, how far behind it
-    steady: float = 0.5  #: of dc, shortest stretch that is faster than its neighbours
+    steady: float = 0.5  #: of dc, shortest stretch that is faster than its neighbors
     shortest: float = 1.0  #: shortest piece of a split move [mm]
-    checks: int = 2  #: how often the planned path may be simulated afresh, to mend what exceeds a limit there
+    checks: int = 2  #: how often the planned path may be simulated afresh, to lower feeds that exceed a limit there
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:
@@ -55,7 +56,7 @@ class PlanOptions:
         for name in ("entry", "margin", "band", "look_ahead", "look_back", "steady", "shortest", "checks"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0) or (name in ("entry", "margin") and value > 1):
-                raise PlanError(f"the option {name} = {value:g} makes no sense")
+                raise PlanError(f"the option {name} = {value:g} is out of range; see docs/feeds.md")
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,9 @@ class StepFeeds:
 
 
 def planned_relative(cut: JobCut, limits: Sequence[OperationLimits], options: PlanOptions) -> Mask:
-    """Which operations are held to their own programmed load, (operations,).
+    """Which operations are bounded by their own programmed load, (operations,).
 
-    All whose loads cannot be computed; and, unless told otherwise, all for which nobody stated a limit of the load.
+    All whose loads cannot be computed; and, by default, all without a stated limit of the load.
     """
     chosen = []
     for own, unknown in zip(limits, cut.model.unknown, strict=True):
@@ -84,9 +85,9 @@ def planned_relative(cut: JobCut, limits: Sequence[OperationLimits], options: Pl
 
 
 def planned_by_chip(limits: Sequence[OperationLimits], options: PlanOptions) -> Mask:
-    """Which operations keep to their programmed chips, (operations,): where no one stated a thicker one.
+    """Which operations are bounded by their programmed chips, (operations,): those without a stated chip limit.
 
-    A tool's default is a rule of thumb, good for holding a feed down; it drives one up only if asked for.
+    A tool's default is a rule of thumb that may lower a feed; it raises one only with the objective "limits".
     """
     asked = options.objective == "limits"
     return np.array(
@@ -101,16 +102,16 @@ def planned_by_chip(limits: Sequence[OperationLimits], options: PlanOptions) -> 
 def plan_steps(
     cut: JobCut, holder: Holder, limits: Sequence[OperationLimits], options: PlanOptions, known: Floats
 ) -> StepFeeds:
-    """Find the feed of every step, as the head of this module tells.
+    """Plan the feed of every step, as the module docstring describes.
 
-    ``known``, (steps,), is what a closer look has found to be the greatest feed; inf where there was none.
+    ``known``, (steps,), is the greatest feed by the checks of the plan [mm/s]; inf without one.
     """
     low, high = feed_range(cut, limits)
     ceiling, short_code = holder.fastest(low, high, 1 - options.margin)
     code = short_code.astype(np.int64)
     _, slack, _ = holder.ratio(np.nan_to_num(cut.feed, nan=1.0))
     ceiling = np.minimum(np.where(cut.removes, ceiling, np.inf), known)
-    # What is within its bounds may stay, even where the ceiling with its margin is lower. A load grows no faster than
+    # A feed within its bounds may stay, even if the ceiling with its margin is lower. A load grows no faster than
     # the feed, so a feed at a share of its bounds may grow by as much.
     fits = (slack <= 1) & np.isfinite(cut.feed)
     keeps = np.where(fits, np.nan_to_num(cut.feed) / np.maximum(slack, 1e-6), 0.0)
@@ -188,7 +189,7 @@ def _slow_entries(
 
 
 def _one_feed_per_cycle(cut: JobCut, feed: Floats, *others: np.ndarray) -> None:
-    """Give all steps of a canned cycle's command its least feed, and what the ``others`` say there, in place."""
+    """Give all steps of a canned cycle's command its least feed, and the values of ``others`` there, in place."""
     path, move = cut.job.toolpath, cut.engagement.move
     steps = np.flatnonzero((path.cycle[move] > 0) & path.is_cutting[move])
     if not steps.size:
@@ -218,7 +219,7 @@ def _settle(cut: JobCut, wanted: StepFeeds, options: PlanOptions) -> StepFeeds:
     may_stay = before <= wanted.allowed * (1 + 1e-9)
     near = may_stay & (feed <= before * (1 + options.band + FEED_ROUNDING))
     whole = np.minimum.reduceat(near.astype(np.int8), begin).repeat(size) > 0 if begin.size else near
-    # A programmed feed well above its run (a quick link between slow cuts) is nothing to mend.
+    # A programmed feed well above its run (a quick link between slow cuts) stays.
     stays = whole | (may_stay & (before >= feed * (1 + options.band)))
     feed = np.where(known, np.where(stays, before, feed), np.nan)
     _one_feed_per_cycle(cut, feed)

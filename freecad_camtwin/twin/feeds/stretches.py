@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Stretches of the path: what happens within a distance of each step, and where a feed may stay the same."""
+"""Stretches of the path: the steps within a distance of each step, and runs of steps with one feed."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ FEED_ROUNDING = 0.02
 
 @dataclass(frozen=True)
 class StepTrack:
-    """Where the steps lie along the path. A rapid, or the next operation, ends a segment: nothing looks across it."""
+    """The positions of steps along the path. A rapid or the next operation ends a segment; windows end there."""
 
     start: Floats  #: (steps,) distance travelled at the start of each step [mm]
     end: Floats  #: (steps,) at its end
@@ -43,7 +43,7 @@ class StepTrack:
         return np.maximum(np.minimum(low, own), self.first), np.minimum(np.maximum(high, own), self.last)
 
     def sustained(self, value: Floats, distance: float, within: Mask) -> float:
-        """The greatest mean of ``value`` over a stretch of ``distance``; steps outside ``within`` count as nothing.
+        """The greatest mean of ``value`` over a stretch of ``distance``; steps outside ``within`` count as 0.
 
         Where no stretch is that long, the median by length; NaN where nothing is within.
         """
@@ -81,12 +81,12 @@ def window_argmin(value: Floats, low: Indices, high: Indices) -> Indices:
 
 
 def runs(value: Floats, length: Floats, apart: Mask, band: float, shortest: Floats) -> Indices:
-    """Number the runs of neighbouring steps within which a feed may stay the same, shape (steps,).
+    """Number the runs of neighboring steps within which a feed may stay the same, shape (steps,).
 
-    A run's greatest value is at most ``1 + band`` times its least, and neighbours whose least values are that near
+    A run's greatest value is at most ``1 + band`` times its least, and neighbors whose least values are that near
     become one. ``apart`` marks steps that must start a run.
-    A run shorter than its first step's ``shortest`` [mm] joins its neighbour with the greater value not above its
-    own, if it has one: only what is slower than both of its neighbours may be short.
+    A run shorter than its first step's ``shortest`` [mm] joins its neighbor with the greater value not above its
+    own, if it has one: only what is slower than both of its neighbors may be short.
     """
     fresh = _starts(value, apart, band)
     _join_short(fresh, value, length, apart, shortest)
@@ -119,23 +119,23 @@ def _join_short(fresh: Mask, value: Floats, length: Floats, apart: Mask, shortes
     size = np.add.reduceat(length, begin).tolist()
     bound = apart[begin].tolist()
     enough = shortest[begin].tolist()
-    kept: list[int] = []  # runs as they stand, left to right
+    joined: list[int] = []  # runs as they stand, left to right
     for i in range(len(begin)):
-        joins = kept and not bound[i]
-        left = least[kept[-1]] if joins else np.inf
-        if joins and _ends(kept[-1], i, size, enough, least):
-            # The short one before is not slower than this: it ends here. As it is slower now, so may the one before it.
-            _swallow(kept[-1], i, fresh, begin, size, least)
-            while len(kept) > 1 and _ends(kept[-2], kept[-1], size, enough, least) and not bound[kept[-1]]:
-                last = kept.pop()
-                _swallow(kept[-1], last, fresh, begin, size, least)
+        joins = joined and not bound[i]
+        left = least[joined[-1]] if joins else np.inf
+        if joins and _ends(joined[-1], i, size, enough, least):
+            # The short run before is not slower than this one: it is absorbed, and so may be the run before it.
+            _swallow(joined[-1], i, fresh, begin, size, least)
+            while len(joined) > 1 and _ends(joined[-2], joined[-1], size, enough, least) and not bound[joined[-1]]:
+                last = joined.pop()
+                _swallow(joined[-1], last, fresh, begin, size, least)
             continue
         right = least[i + 1] if i + 1 < len(begin) and not bound[i + 1] else np.inf
         if joins and size[i] < enough[i] and left <= least[i] and not left < right <= least[i]:
             fresh[begin[i]] = False
-            size[kept[-1]] += size[i]
+            size[joined[-1]] += size[i]
             continue
-        kept.append(i)
+        joined.append(i)
 
 
 def _ends(run: int, following: int, size: list[float], enough: list[float], least: list[float]) -> bool:
@@ -144,14 +144,14 @@ def _ends(run: int, following: int, size: list[float], enough: list[float], leas
 
 
 def _swallow(run: int, following: int, fresh: Mask, begin: Indices, size: list[float], least: list[float]) -> None:
-    """Let a run go on to the end of the one that follows, which is not faster."""
+    """Extend a run to the end of the following one, which is not faster."""
     fresh[begin[following]] = False
     size[run] += size[following]
     least[run] = least[following]
 
 
 def quantise(feed: Floats) -> Floats:
-    """Round feeds [mm/s] down to what a person would write in mm/min: a 1, 2 or 5 in steps of at most 2 %.
+    """Round feeds [mm/s] down to round values in mm/min: multiples of 1, 2 or 5·10^k, at most 2 % apart.
 
     A feed that is already round, to a millionth, stays as it is.
     """
