@@ -49,7 +49,7 @@ def align(package: Package, columns: Columns, *, correction: Correction | None =
     if len(rows):
         return _by_position(places, columns.time, points, rows, by_line, correction)
     nowhere = np.full(columns.rows, math.nan)
-    if by_line.tells:
+    if by_line.is_known:
         way, _ = places.way_by_line(columns.time, by_line.moves)
         return places.alignment(columns.time, way, nowhere, by_line.moves, "line", Correction())
     measured = by_load.measured_load(columns)
@@ -70,7 +70,7 @@ def _by_position(
 ) -> Alignment:
     is_all = len(rows) == len(time)
     t, p = (time, points) if is_all else (time[rows], points[rows])
-    span = by_line.span if is_all or not by_line.tells else by_line.span[rows]
+    span = by_line.span if is_all or not by_line.is_known else by_line.span[rows]
 
     def match(t: Floats, p: Floats, window: slice, limit: float) -> tuple[Ints, Floats, Floats]:
         return follow_path(places.line, t, p, span[window], limit, memory())
@@ -80,13 +80,13 @@ def _by_position(
     _, way, distance = follow_path(places.line, t, correction.of(t, p), span, correction.limit, path_memory)
     if doubts_lines(path_memory):
         by_line = ByLine.nothing(len(time))
-    if by_line.tells and given is None:
+    if by_line.is_known and given is None:
         correction = replace(
             correction, delay=places.lateness(t, way, by_line.moves if is_all else by_line.moves[rows])
         )
     if not is_all or correction.delay or np.isnan(way).any():
         way, distance = spread_places(places.line, time, t, way, distance, correction.delay)
-    method = "position and line" if by_line.tells else "position"
+    method = "position and line" if by_line.is_known else "position"
     return places.alignment(time, way, distance, by_line.moves, method, correction)
 
 
@@ -117,7 +117,7 @@ class Aligner:
     def take(self, columns: Columns) -> tuple[Columns, Alignment]:
         """Take the next rows; return those whose place has become known, and their places."""
         by_line = self.places.by_line(columns.column("line"), self._lines)
-        span = by_line.span if by_line.tells else np.full((columns.rows, 2), (-math.inf, math.inf))
+        span = by_line.span if by_line.is_known else np.full((columns.rows, 2), (-math.inf, math.inf))
         self._waiting = joined([self._waiting, columns])
         self._by_line = self._by_line.joined(ByLine(by_line.moves, span))
         rows = self._track.add(columns.time, columns.points, span)
@@ -177,15 +177,15 @@ class Aligner:
         track, line = self._track, self.places.line
         if doubts_lines(self._memory):
             moves = ByLine.nothing(len(time)).moves
-        tells = bool((moves >= 0).any())
+        has_lines = bool((moves >= 0).any())
         if not len(track.time):
             way, self._newest = self.places.way_by_line(time, moves, self._newest)
             nowhere = np.full(len(time), math.nan)
-            return self.places.alignment(time, way, nowhere, moves, "line" if tells else "nothing", self.correction)
+            return self.places.alignment(time, way, nowhere, moves, "line" if has_lines else "nothing", self.correction)
         done = slice(0, track.done)
         way, distance = spread_places(
             line, time, track.time[done], track.way[done], track.distance[done], self.correction.delay
         )
         track.forget(self._waiting.time[0] if self._waiting.rows else math.inf, 2 * self._rate.reach)
-        method = "position and line" if tells else "position"
+        method = "position and line" if has_lines else "position"
         return self.places.alignment(time, way, distance, moves, method, self.correction)

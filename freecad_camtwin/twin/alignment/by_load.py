@@ -33,8 +33,8 @@ _STRETCH = 10.0
 #: Below this share of the greatest load the spindle stands; this quantile is the idle load of a turning spindle.
 _STANDS, _IDLE = 0.02, 0.05
 _PRICE, _PACED = 0.4, 0.6  # of another than the predicted pace, in units of the load's variance: first, and at last
-_HOLD, _STOP = 3.0, 0.1  # of being held somewhere, and where the program stops anyway
-_HELD = 1.0  # a machine that stays where it is for so long is held [s]
+_HOLD, _STOP = 3.0, 0.1  # cost of a hold, elsewhere and where the program stops
+_HELD = 1.0  # a standstill of this length is a hold [s]
 _ROUNDS, _RETIMED = 3, 2
 
 
@@ -85,7 +85,7 @@ def lay_over(
     Raises InputError where either is longer than ``_LONGEST``.
     """
     _check_span("the run", time[-1] - time[0], "leave out the rows whose clock was wrong, or compare it in parts")
-    _check_span("the program", max(timing.end, timing.time.sum()), "let the machine tell its line or its position")
+    _check_span("the program", max(timing.end, timing.time.sum()), "let the machine report its line or its position")
     run = _regular(time, measured)
     predicted = draw(timing)
     if not predicted.any() or np.nanstd(run) == 0.0:

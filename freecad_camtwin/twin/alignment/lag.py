@@ -9,15 +9,16 @@ What is seen of that is only across the path's direction u, as along it the matc
 
     (I - u·uᵀ) · (p + τ·ṗ - b - q) = 0        q: the matched point of the path
 
-which is linear in τ and b: least squares over many samples, a new match with what was found, and again, as in the
-alignment of scans (Besl and McKay, 1992, iterative closest points). Corners tell τ, walls in all directions tell b.
+which is linear in τ and b: least squares over many samples, a new match with the result, and again, as in the
+alignment of scans (Besl and McKay, 1992, iterative closest points). Corners determine τ, walls in
+all directions b.
 
 ṗ is a difference of measured positions and as noisy as they are, which would pull τ towards 0 (errors in variables).
 So the equations are not weighted with ṗ itself but with a difference of other samples, farther apart: an
-instrument, which knows the motion as well but not the same noise.
+instrument, which has the same motion but other noise.
 
 From far off the match itself is wrong, so a few lags are tried first and that with the nearest path is refined. A
-mere delay, p(t) = P(t - δ), leaves p on the path and cannot be seen here: the reported line tells it (``delay``).
+mere delay, p(t) = P(t - δ), leaves p on the path and cannot be seen here: ``delay`` estimates it from reported lines.
 A line that is new in a row became so since the row before: δ lies in an interval as long as the time between both.
 The δ in most of the intervals is taken, as clocks are compared (Marzullo and Owicki, 1983): rows in step with the
 moves have all their middles on one side, and lines that the control reports elsewhere lie far off.
@@ -39,7 +40,7 @@ TRIED = (0.0, 0.02, 0.05, 0.1)
 STRETCHES, _STRETCH, _MOST = 5, 20.0, 30_000
 #: Over how long velocities are taken, to each side [s].
 HALF = 0.008
-#: A lesser lag is not worth the noise of a velocity, a greater one is none [s].
+#: A smaller lag is set to 0, as velocities are noisy; a greater one is clipped [s].
 _LEAST, GREATEST = 0.001, 0.3
 _BOUND, _FAR = 1.0, 0.3  # so far from the path counts in the first round, and later [mm]
 _ROUNDS = 2
@@ -133,7 +134,7 @@ class _Rounds:
     def refined(self, now: Correction, limit: float) -> tuple[Correction, float]:
         """Return a better correction, and how badly the one before fits [mm²]; the same one if little is on the path.
 
-        What is nearer to the path than ``limit`` [mm] counts. The misfit is the mean product of neighbouring gaps:
+        What is nearer to the path than ``limit`` [mm] counts. The misfit is the mean product of neighboring gaps:
         noise is in none of it, however much of it a lag amplifies.
         """
         sums, work, count, samples = np.zeros((4, 6)), np.empty((4, 3)), 0, 0

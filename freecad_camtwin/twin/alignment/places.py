@@ -21,7 +21,7 @@ from freecad_camtwin.twin.package.package import Package, PredictedSteps
 MERGED = 200
 #: Greatest delay of a position against the line number [s].
 LATE = 0.3
-#: A sample this far off the path is as likely elsewhere [mm].
+#: At this distance from the path the place of a sample is as likely wrong as right [mm].
 _NEAR = 0.1
 
 
@@ -61,7 +61,7 @@ class ByLine:
         return ByLine(np.full((samples, 2), -1, np.int32), np.empty((0, 2)))
 
     @property
-    def tells(self) -> bool:
+    def is_known(self) -> bool:
         """Whether any line bounds a sample."""
         return len(self.span) > 0
 

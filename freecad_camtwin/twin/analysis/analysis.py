@@ -134,7 +134,7 @@ def check_complete(job: Job) -> None:
 
 
 def _called(word: str) -> str:
-    return f" (its source says {word!r})" if word else ""
+    return f" (its source has {word!r})" if word else ""
 
 
 def _words(tool: Tool) -> str:

@@ -51,7 +51,7 @@ class _Document(Struct, frozen=True, forbid_unknown_fields=True):
 def folder_of(document: str | os.PathLike[str]) -> Path:
     """Return the folder for what belongs to a document: PART.camtwin beside PART.FCStd.
 
-    Where a package has that name, it is PART.camtwin-runs: a document says which one it refers to.
+    If a package has that name, it is PART.camtwin-runs; the document stores which one it refers to.
     """
     folder = Path(document).with_suffix(".camtwin")
     return folder.with_suffix(".camtwin-runs") if folder.is_file() else folder

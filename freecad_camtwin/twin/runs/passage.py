@@ -27,7 +27,7 @@ SILENT = 0.5
 STANDS, STANDS_FOR = 0.02, 0.2
 #: A new execution begins where the arc length falls by more than this share of the path.
 ANEW = 0.2
-#: A place that the machine is predicted to reach so much later than it was told there was leapt to [s].
+#: An interval is a leap if its predicted time exceeds three times its length by more than this [s].
 LEAP = 0.2
 #: A stop this near to a tool change of the program counts as a tool change [mm].
 _NEAR = 0.5
