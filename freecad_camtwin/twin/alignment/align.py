@@ -50,8 +50,8 @@ def align(package: Package, columns: Columns, *, correction: Correction | None =
         return _by_position(places, columns.time, points, rows, by_line, correction)
     nowhere = np.full(columns.rows, math.nan)
     if by_line.is_known:
-        way, _ = places.way_by_line(columns.time, by_line.moves)
-        return places.alignment(columns.time, way, nowhere, by_line.moves, "line", Correction())
+        arc_length, _ = places.way_by_line(columns.time, by_line.moves)
+        return places.alignment(columns.time, arc_length, nowhere, by_line.moves, "line", Correction())
     measured = by_load.measured_load(columns)
     if measured is None:
         raise InputError(
@@ -77,17 +77,17 @@ def _by_position(
 
     correction = given or lags.estimate(places.line, t, p, match)
     path_memory = memory()
-    _, way, distance = follow_path(places.line, t, correction.of(t, p), span, correction.limit, path_memory)
+    _, arc_length, distance = follow_path(places.line, t, correction.of(t, p), span, correction.limit, path_memory)
     if doubts_lines(path_memory):
         by_line = ByLine.nothing(len(time))
     if by_line.is_known and given is None:
         correction = replace(
-            correction, delay=places.lateness(t, way, by_line.moves if is_all else by_line.moves[rows])
+            correction, delay=places.lateness(t, arc_length, by_line.moves if is_all else by_line.moves[rows])
         )
-    if not is_all or correction.delay or np.isnan(way).any():
-        way, distance = spread_places(places.line, time, t, way, distance, correction.delay)
+    if not is_all or correction.delay or np.isnan(arc_length).any():
+        arc_length, distance = spread_places(places.line, time, t, arc_length, distance, correction.delay)
     method = "position and line" if by_line.is_known else "position"
-    return places.alignment(time, way, distance, by_line.moves, method, correction)
+    return places.alignment(time, arc_length, distance, by_line.moves, method, correction)
 
 
 class Aligner:
@@ -161,12 +161,12 @@ class Aligner:
         if not len(time):
             return 0
         if track.done < len(track.time):  # rows wait for positions that wait to be matched
-            known = track.time[track.done - 1] - self.correction.delay if track.done else -math.inf
+            until = track.time[track.done - 1] - self.correction.delay if track.done else -math.inf
         elif track.done:  # or for the next position, but no longer than a silence
-            known = max(track.time[-1] - self.correction.delay, time[-1] - SILENCE)
+            until = max(track.time[-1] - self.correction.delay, time[-1] - SILENCE)
         else:
-            known = math.inf
-        return int(np.searchsorted(time, known, side="right"))
+            until = math.inf
+        return int(np.searchsorted(time, until, side="right"))
 
     def _release(self, count: int) -> tuple[Columns, Alignment]:
         ready, self._waiting = self._waiting.part(slice(0, count)), self._waiting.part(slice(count, None))
@@ -179,13 +179,15 @@ class Aligner:
             moves = ByLine.nothing(len(time)).moves
         has_lines = bool((moves >= 0).any())
         if not len(track.time):
-            way, self._newest = self.places.way_by_line(time, moves, self._newest)
+            arc_length, self._newest = self.places.way_by_line(time, moves, self._newest)
             nowhere = np.full(len(time), math.nan)
-            return self.places.alignment(time, way, nowhere, moves, "line" if has_lines else "nothing", self.correction)
+            return self.places.alignment(
+                time, arc_length, nowhere, moves, "line" if has_lines else "nothing", self.correction
+            )
         done = slice(0, track.done)
-        way, distance = spread_places(
+        arc_length, distance = spread_places(
             line, time, track.time[done], track.way[done], track.distance[done], self.correction.delay
         )
         track.forget(self._waiting.time[0] if self._waiting.rows else math.inf, 2 * self._rate.reach)
         method = "position and line" if has_lines else "position"
-        return self.places.alignment(time, way, distance, moves, method, self.correction)
+        return self.places.alignment(time, arc_length, distance, moves, method, self.correction)

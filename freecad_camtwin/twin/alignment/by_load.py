@@ -121,8 +121,8 @@ def _pace(timing: Timing, centre: Floats) -> Floats:
     """Return how much faster than timed every move was made, by the predicted sample of every measured one."""
     running = np.diff(centre, prepend=centre[0] - 1)
     stays = np.concatenate([[0], np.cumsum(running > 1e-6)])[:-1]
-    held = np.bincount(stays)[stays] * FINE > _HELD
-    lasted = np.bincount(np.clip(np.rint(centre), 0, None).astype(int), weights=~held * FINE)
+    is_hold = np.bincount(stays)[stays] * FINE > _HELD
+    lasted = np.bincount(np.clip(np.rint(centre), 0, None).astype(int), weights=~is_hold * FINE)
     passed = sums_before(lasted)
     ends = np.stack([timing.start, timing.start + timing.time])
     took = np.diff(np.interp(ends / FINE, np.arange(len(passed)), passed), axis=0)[0]
@@ -146,10 +146,10 @@ def _retimed(centre: Floats, before: Timing, after: Timing) -> Floats:
 
 def _regular(time: Floats, values: Floats) -> Floats:
     """Return the mean of every ``FINE`` seconds from the first sample on; NaN where there was none."""
-    known = np.isfinite(values)
-    cell = ((time[known] - time[0]) / FINE).astype(int)
+    is_finite = np.isfinite(values)
+    cell = ((time[is_finite] - time[0]) / FINE).astype(int)
     count = np.bincount(cell, minlength=int((time[-1] - time[0]) / FINE) + 1)
-    total = np.bincount(cell, weights=values[known], minlength=len(count))
+    total = np.bincount(cell, weights=values[is_finite], minlength=len(count))
     with np.errstate(invalid="ignore"):
         means = total / np.where(count > 0, count, np.nan)
     # Between the samples of a slow source the last value is kept; during a silence it is not.
@@ -187,8 +187,8 @@ def _match(run: Floats, predicted: Floats, stops: Floats, band: Floats | None, p
     choice = np.empty((n, int((limits[:, 1] - limits[:, 0]).max())), np.int8)
     pairs: Indices = np.arange(n) * (m - 1) // max(n - 1, 1)
     unit = float(predicted.std()) or 1.0
-    known = np.isfinite(run)
-    idle, top = np.quantile(run[known], [0.05, 0.95])
+    is_finite = np.isfinite(run)
+    idle, top = np.quantile(run[is_finite], [0.05, 0.95])
     gain = (np.quantile(predicted, 0.95) - np.quantile(predicted, 0.05)) / max(top - idle, 1e-12)
     offset = float(np.quantile(predicted, 0.05) - gain * idle)
     hold = np.full(m, _HOLD)
@@ -196,7 +196,9 @@ def _match(run: Floats, predicted: Floats, stops: Floats, band: Floats | None, p
     for _ in range(_ROUNDS):
         sums = np.full((4, m), math.inf)
         kernels.warp((gain * run + offset) / unit, predicted / unit, hold, limits, price, sums, choice, pairs)
-        fitted = np.polyfit(run[known], predicted[pairs[known]], 1) if run[known].std() > 0 else (gain, offset)
+        fitted = (
+            np.polyfit(run[is_finite], predicted[pairs[is_finite]], 1) if run[is_finite].std() > 0 else (gain, offset)
+        )
         if fitted[0] <= 0:
             break
         gain, offset = float(fitted[0]), float(fitted[1])

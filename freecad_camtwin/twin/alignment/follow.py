@@ -42,13 +42,13 @@ def follow_path(
 ) -> tuple[Ints, Floats, Floats]:
     """Match corrected positions with the path: segment, way and distance of every sample."""
     n = len(time)
-    segment, way, distance = np.empty(n, np.int32), np.empty(n), np.empty(n)
+    segment, arc_length, distance = np.empty(n, np.int32), np.empty(n), np.empty(n)
     parameters = np.array([limit, SILENCE, 1.5 * line.speed, _WEIGHT, _SLACK, max(limit, 0.15)])
     candidates = np.empty((kernels.CANDIDATES, 3))
     kernels.follow_positions(
-        line.segments, line.clock, time, points, span, parameters, memory, candidates, segment, way, distance
+        line.segments, line.clock, time, points, span, parameters, memory, candidates, segment, arc_length, distance
     )
-    return segment, way, distance
+    return segment, arc_length, distance
 
 
 def fresh_rows(time: Floats, points: Floats) -> Ints:

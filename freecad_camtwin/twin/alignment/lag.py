@@ -141,9 +141,9 @@ class _Rounds:
         for window in self.windows:
             t, p = self.time[window], self.points[window]
             corrected = now.of(t, p, self.rate)
-            segment, way, _ = self.match(t, corrected, window, _BOUND)
+            segment, arc_length, _ = self.match(t, corrected, window, _BOUND)
             count += kernels.equations(
-                self.line.segments, segment, way, t, p, corrected, self.rate.reach, self.rate.longest,
+                self.line.segments, segment, arc_length, t, p, corrected, self.rate.reach, self.rate.longest,
                 limit, limit / 5, work, sums,
             )  # fmt: skip
             samples += len(t)
@@ -176,7 +176,7 @@ def delay(time: Floats, way: Floats, changed: Indices, reported: Floats) -> floa
     return float(edges[agree >= _MOST_OF * agree.max()][[0, -1]].mean())
 
 
-def _late(time: Floats, way: Floats, row: int, reached: float) -> tuple[float, float] | None:
+def _late(time: Floats, arc_length: Floats, row: int, reached: float) -> tuple[float, float] | None:
     """How long after the line's change at ``row`` the positions come to ``reached``, and within what [s].
 
     None where that is unclear.
@@ -187,7 +187,7 @@ def _late(time: Floats, way: Floats, row: int, reached: float) -> tuple[float, f
     seen = (time[row] + time[row - 1]) / 2
     low, high = np.searchsorted(time, [seen - _LATEST, seen + _LATEST])
     few = slice(low, high, max(1, round(HALF / since)))
-    times, ways = time[few], way[few]
+    times, ways = time[few], arc_length[few]
     passed = np.flatnonzero((ways[:-1] < reached) & (ways[1:] >= reached))
     if len(passed) != 1:
         return None

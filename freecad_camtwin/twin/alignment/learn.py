@@ -58,13 +58,13 @@ class Lesson:
         if not self._due or self._seconds < self._due[0]:
             return None
         self._due.pop(0)
-        known = _joined([*self._known, *self._parts])
+        positions = _joined([*self._known, *self._parts])
         if not self._due:
             self._known.clear()
             self._parts.clear()
         if self._teacher is None:
-            return self._learn(*known)
-        self._learning = self._teacher.submit(self._learn, *known)
+            return self._learn(*positions)
+        self._learning = self._teacher.submit(self._learn, *positions)
         return None
 
     def _keep(self, time: Floats, points: Floats, span: Floats, moves: Ints) -> None:
@@ -80,8 +80,8 @@ class Lesson:
         # Samples of a machine that stands for long are not collected.
         moved = np.maximum.accumulate(np.where(has_moved, time, self._moved))
         self._moved = float(moved[-1])
-        kept = time - moved <= SILENCE
-        self._parts.append((time[kept], points[kept], span[rows][kept], moves[rows][kept]))
+        recent = time - moved <= SILENCE
+        self._parts.append((time[recent], points[recent], span[rows][recent], moves[rows][recent]))
         if len(self._parts) >= _TOGETHER:
             self._known.append(_joined(self._parts))
             self._parts.clear()
@@ -100,10 +100,10 @@ class Lesson:
         if not (moves >= 0).any():
             return correction
         path_memory = memory()
-        _, way, _ = follow_path(line, time, correction.of(time, points), span, correction.limit, path_memory)
+        _, arc_length, _ = follow_path(line, time, correction.of(time, points), span, correction.limit, path_memory)
         if doubts_lines(path_memory):
             return correction
-        return replace(correction, delay=self.places.lateness(time, way, moves))
+        return replace(correction, delay=self.places.lateness(time, arc_length, moves))
 
 
 def _joined(parts: list[Positions]) -> Positions:

@@ -153,8 +153,8 @@ class Places:
 
     def _new_lines(self, time: Floats, moves: Ints, latest: int) -> list[NewLine]:
         first, last = moves.T
-        known = np.flatnonzero(first >= 0)
-        fresh = known[np.diff(last[known], prepend=latest) != 0]
+        has_line = np.flatnonzero(first >= 0)
+        fresh = has_line[np.diff(last[has_line], prepend=latest) != 0]
         # A line that is seen at a sample came between it and the one before, unless that was long ago.
         seen = np.where(fresh > 0, (time[fresh] + time[np.maximum(fresh - 1, 0)]) / 2, time[fresh])
         seen = np.where(time[fresh] - seen > SILENCE, time[fresh], seen)
@@ -170,9 +170,9 @@ class Places:
     @cached_property
     def _reported_time(self) -> Floats:
         """When every move is predicted to be reported first [s], NaN where it is not."""
-        way, start, time = self.line.way, self.package.start, self.package.time
-        move = np.clip(np.searchsorted(way, self.reported, side="right") - 1, 0, max(len(start) - 1, 0))
-        share = (self.reported - way[move]) / np.maximum(way[move + 1] - way[move], 1e-12)
+        arc_length, start, time = self.line.way, self.package.start, self.package.time
+        move = np.clip(np.searchsorted(arc_length, self.reported, side="right") - 1, 0, max(len(start) - 1, 0))
+        share = (self.reported - arc_length[move]) / np.maximum(arc_length[move + 1] - arc_length[move], 1e-12)
         return np.asarray(start[move] + np.clip(share, 0.0, 1.0) * time[move])
 
     def lateness(self, time: Floats, way: Floats, moves: Ints) -> float:

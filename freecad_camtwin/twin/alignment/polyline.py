@@ -30,7 +30,7 @@ class Polyline:
     def of(path: Toolpath, start: Floats, time: Floats) -> "Polyline":
         """Cut a path into segments. ``start`` and ``time``: predicted start and duration of every move [s]."""
         length = path.length
-        way = path.way
+        arc_length = path.way
         pieces = _pieces(path)
         move, number = numbered_pieces(pieces)
         share = number / pieces[move]
@@ -41,10 +41,10 @@ class Polyline:
         segments[:, kernels.X : kernels.Z + 1] = begin
         segments[:, kernels.UX : kernels.UZ + 1] = (end - begin) / np.maximum(span, 1e-12)
         segments[:, kernels.LENGTH] = span[:, 0]
-        segments[:, kernels.WAY] = way[move] + share * length[move]
+        segments[:, kernels.WAY] = arc_length[move] + share * length[move]
         moving = time > 0
         speed = float((length[moving] / time[moving]).max(initial=1.0))
-        return Polyline(segments, move, start[move] + share * time[move], way, speed)
+        return Polyline(segments, move, start[move] + share * time[move], arc_length, speed)
 
     def points(self, segment: Ints, way: Floats) -> Floats:
         """Return the points of the path at ``way`` on ``segment``, (n, 3) [mm]."""

@@ -97,8 +97,8 @@ def steps(analysis: Figures) -> dict[str, np.ndarray[Any, Any]]:
 
 def peak(values: Floats) -> float | None:
     """The greatest known value, or None."""
-    known = greatest(values)
-    return None if known is None else _number(known)
+    maximum = greatest(values)
+    return None if maximum is None else _number(maximum)
 
 
 def _number(value: Any) -> float | None:

@@ -176,8 +176,8 @@ class Holder:
         for quantity in ("chip", "section", "removal"):
             # Plunges are not compared with side cuts.
             own = np.where(self.cut.sinks, np.nan, self.value(quantity, self.cut.feed, None))
-            wanted = relative | by_chip if quantity == "chip" else relative
-            value = self._spread([self._sustained(own, i) if wish else np.inf for i, wish in enumerate(wanted)])
+            selected = relative | by_chip if quantity == "chip" else relative
+            value = self._spread([self._sustained(own, i) if wish else np.inf for i, wish in enumerate(selected)])
             value = np.where(self.cut.sinks, np.inf, value)
             reason = Reason.REFERENCE if quantity == "removal" else Reason.CHIP_THINNING
             bounds.append(Bound(quantity, value, CODE[reason], REFERENCE_SLACK))

@@ -185,8 +185,8 @@ class _State:
 
 
 def _slowest(feeds: Sequence[float | None]) -> float | None:
-    known = [feed for feed in feeds if feed is not None]
-    return min(known) if known else None
+    stated = [feed for feed in feeds if feed is not None]
+    return min(stated) if stated else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,12 +81,12 @@ def plan_and_simulate(
     by_chip = planned_by_chip(limits, chosen)
     holder = Holder(cut, limits, relative, by_chip)
     feed_bound = np.full(cut.feed.size, np.inf)
-    for again in range(chosen.checks, -1, -1):
+    for checks_left in range(chosen.checks, -1, -1):
         steps = plan_steps(cut, holder, limits, chosen, feed_bound)
         parts = _parts(cut, steps, chosen.shortest)
         if machine is not None:
             parts = _within_reach(job.toolpath, parts, machine, chosen.band)
-        if not again or not _changed(cut, parts).any():
+        if not checks_left or not _changed(cut, parts).any():
             break
         simulation = simulate(cut, parts, threads, begin(), simulation)
         bearable = too_fast(cut, parts, limits, steps.low, chosen.margin, simulation)

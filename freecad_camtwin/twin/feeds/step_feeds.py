@@ -203,24 +203,24 @@ def _one_feed_per_cycle(cut: JobCut, feed: Floats, *others: np.ndarray) -> None:
         column[steps] = column[steps][slowest]
 
 
-def _settle(cut: JobCut, wanted: StepFeeds, options: PlanOptions) -> StepFeeds:
+def _settle(cut: JobCut, steps: StepFeeds, options: PlanOptions) -> StepFeeds:
     """One feed per run, rounded; programmed feeds stay where they may."""
     before, length = cut.feed, cut.engagement.length
-    known = np.isfinite(before)
-    value = np.where(known, wanted.feed, np.inf)
-    apart = run_begins(cut.operation, known)
+    has_feed = np.isfinite(before)
+    value = np.where(has_feed, steps.feed, np.inf)
+    apart = run_begins(cut.operation, has_feed)
     shortest = np.maximum(options.steady * cut.dc, options.shortest)
-    run = runs(np.where(known, value, 1.0), length, apart, options.band, shortest)
+    run = runs(np.where(has_feed, value, 1.0), length, apart, options.band, shortest)
     begin = np.flatnonzero(run_begins(run))
     size = np.diff(np.append(begin, value.size))
     slowest = window_argmin(value, np.repeat(begin, size), np.repeat(begin + size - 1, size))
-    feed = np.where(known, value[slowest], 1.0)
-    feed = np.maximum(quantise(feed), np.minimum(wanted.low, feed))
-    may_stay = before <= wanted.allowed * (1 + 1e-9)
+    feed = np.where(has_feed, value[slowest], 1.0)
+    feed = np.maximum(quantise(feed), np.minimum(steps.low, feed))
+    may_stay = before <= steps.allowed * (1 + 1e-9)
     near = may_stay & (feed <= before * (1 + options.band + FEED_ROUNDING))
     whole = np.minimum.reduceat(near.astype(np.int8), begin).repeat(size) > 0 if begin.size else near
     # A programmed feed well above its run (a quick link between slow cuts) stays.
     stays = whole | (may_stay & (before >= feed * (1 + options.band)))
-    feed = np.where(known, np.where(stays, before, feed), np.nan)
+    feed = np.where(has_feed, np.where(stays, before, feed), np.nan)
     _one_feed_per_cycle(cut, feed)
-    return replace(wanted, feed=feed, code=wanted.code[slowest], decider=wanted.decider[slowest], run=run)
+    return replace(steps, feed=feed, code=steps.code[slowest], decider=steps.decider[slowest], run=run)

@@ -224,12 +224,12 @@ def _locate(path: Toolpath, j: int, point: Floats, after: float) -> tuple[float,
 
 def _operations(document: Toolpath, program: Toolpath, move: Ints) -> Ints:
     """Operation of every move of the program; without counterpart that of the next matched move, else the last."""
-    known = move >= 0
-    if not known.any():
+    is_matched = move >= 0
+    if not is_matched.any():
         return np.full(program.moves, -1, np.int32)
     at = np.arange(program.moves)
-    following = np.minimum.accumulate(np.where(known, at, program.moves)[::-1])[::-1]
-    before = np.maximum.accumulate(np.where(known, at, -1))
+    following = np.minimum.accumulate(np.where(is_matched, at, program.moves)[::-1])[::-1]
+    before = np.maximum.accumulate(np.where(is_matched, at, -1))
     source = np.where(following < program.moves, following, before)
     return np.asarray(document.operation[move[source]], np.int32)
 

@@ -132,7 +132,7 @@ def run_figures(package: Package, run: Run, sums: Sums, loads: dict[str, NetLoad
     removed = sums.removed(everything)
     cutting = passage.seconds(Spent.CUTTING)
     override = _column(run, passage, "feed_override")[_feeding(passage)]
-    known = override[np.isfinite(override)]
+    overrides = override[np.isfinite(override)]
     power = loads.get("power")
     return RunFigures(
         cycle_time=float(passage.time[-1] - passage.time[0]),
@@ -141,8 +141,8 @@ def run_figures(package: Package, run: Run, sums: Sums, loads: dict[str, NetLoad
         feed_override=number_or_none(
             weighted_mean(_column(run, passage, "feed_override"), passage.weight * _feeding(passage))
         ),
-        feed_override_low=float(known.min()) if known.size else None,
-        feed_override_high=float(known.max()) if known.size else None,
+        feed_override_low=float(overrides.min()) if overrides.size else None,
+        feed_override_high=float(overrides.max()) if overrides.size else None,
         feed_reached=feed_reached(package, passage, whole),
         energy=_energy(passage, power.raw, seen=True) if power is not None else None,
         cutting_energy=_energy(passage, power.net, seen=False) if power is not None else None,

@@ -126,10 +126,10 @@ class _Sight:
 
         Where an operation has too little air, they are those of the whole run.
         """
-        known = self.is_away & np.isfinite(values)
+        usable = self.is_away & np.isfinite(values)
         operations = range(len(self.package.job.operations))
-        air = [known & (self.operation == operation) for operation in operations]
-        return np.array([_median(values[own if own.sum() >= ENOUGH else known]) for own in air]).reshape(-1, 2).T
+        air = [usable & (self.operation == operation) for operation in operations]
+        return np.array([_median(values[own if own.sum() >= ENOUGH else usable]) for own in air]).reshape(-1, 2).T
 
     def _of_operation(self, values: Floats) -> Floats:
         """Return each sample's operation's value, NaN where it has no operation."""

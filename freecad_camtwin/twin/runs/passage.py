@@ -147,12 +147,12 @@ def _onward(arc_length: Floats) -> Mask:
         pile = bisect_right(tails, cell)
         before[at] = ends[pile - 1] if pile else -1
         tails[pile : pile + 1], ends[pile : pile + 1] = [cell], [at]
-    kept, at = [], ends[-1]
+    series, at = [], ends[-1]
     while at >= 0:
-        kept.append(at)
+        series.append(at)
         at = before[at]
-    kept.reverse()
-    rows = some[kept]
+    series.reverse()
+    rows = some[series]
     after = np.clip(np.searchsorted(rows, np.arange(len(arc_length)), side="left"), 0, len(rows) - 1)
     earlier = np.clip(np.searchsorted(rows, np.arange(len(arc_length)), side="right") - 1, 0, len(rows) - 1)
     low = np.where(np.arange(len(arc_length)) < rows[0], -np.inf, arc_length[rows[earlier]])
