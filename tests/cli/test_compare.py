@@ -107,7 +107,7 @@ def test_without_pyarrow_a_parquet_run_is_one_sentence_with_the_way_out(job, tmp
 def test_a_table_that_names_no_path_is_judged_by_its_fit(job):
     called = here("compare", job / "cover.csv", "--job", job / "cover.camtwin")
     assert called.code == 0, called.err
-    assert "judged by how it fits" in called.out
+    assert "its samples fit this path" in called.out
     assert "Profile003" in called.out
 
 

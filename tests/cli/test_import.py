@@ -66,7 +66,7 @@ def test_without_a_package_the_document_is_analysed_and_posted(shop, tmp_path):
     run = follow(tmp_path / "bare.run", load_package(shop / "job.camtwin"), toolpath_hash=None)
     called = here("import", run, shop / "part.FCStd", "--program", shop / "part.ngc", "-o", out)
     assert called.code == 0, called.err
-    assert "judged by how it fits" in called.out
+    assert "its samples fit this path" in called.out
     (text,) = (tmp_path / "out.camtwin").glob("*.json")
     assert json.loads(text.read_text())["about"]["material"] == "6061"
 

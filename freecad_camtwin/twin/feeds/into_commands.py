@@ -40,7 +40,8 @@ def apply_to_commands(commands: Sequence[PathCommand], plan: OperationPlan) -> A
     plain = [(name, dict(parameters)) for name, parameters in commands]
     if plan.base_hash != commands_hash(plain):
         return Applied(
-            plain, f"'{plan.label}' has changed since its feeds were planned: it keeps its own feeds; plan again."
+            plain,
+            f"'{plan.label}' is not the path that its feeds were planned for: it keeps its own feeds; plan again.",
         )
     pieces: dict[int, list[Change]] = {}
     for change in plan.changes:

@@ -160,7 +160,7 @@ def test_by_the_load_alone_operations_are_told_and_standing_is_not(package):
     found = runs.make_execution(package, runs.run(package, told))
     assert found.quality.method == "power"
     assert found.figures.breakdown["stopped"] == 0.0
-    assert any("tells where it was" in note for note in found.notes)
+    assert any("placed by its load alone" in note for note in found.notes)
     for figures, gain in zip(found.operations, runs.GAIN, strict=True):
         assert figures.loads["power"].ratio == pytest.approx(gain, rel=0.05)
 
@@ -170,7 +170,7 @@ def test_a_load_that_cannot_be_this_cut_is_refused_where_it_alone_tells(package,
     told = runs.columns(package, every=20, x=None, y=None, z=None, line=None)
     assert runs.make_execution(package, runs.run(package, told, toolpath_hash=None)).quality.method == "power"
     told.values["power"][:] = 200.0 + times * (told.values["power"] - runs.IDLE)
-    with pytest.raises(InputError, match=r"does not fit the load of .* it draws -?\d+ % of what is predicted"):
+    with pytest.raises(InputError, match=r"does not fit the load of .* in the cut it is -?\d+ % of the predicted load"):
         runs.make_execution(package, runs.run(package, told, toolpath_hash=None))
 
 
@@ -191,7 +191,7 @@ def test_a_run_along_another_path_is_refused(package, said, sentence):
 
 def test_a_run_without_a_hash_is_judged_by_its_fit(package):
     found = runs.make_execution(package, runs.run(package, toolpath_hash=None))
-    assert any("judged by how it fits" in note for note in found.notes)
+    assert any("its samples fit this path" in note for note in found.notes)
     told = runs.columns(package, line=None)
     elsewhere = Columns(told.time, {**told.values, "x": 1.7 * told.values["y"], "y": 0.4 * told.values["x"] + 3})
     with pytest.raises(InputError, match=r"does not fit the path|lies on the path"):

@@ -128,7 +128,7 @@ DAMAGES = {
     "encrypted": (encrypted, "is damaged"),
     "a huge shape": (lambda saved: repacked(saved, shape=(900_000_000_000,)), "another length than its header states"),
     "a bomb": (lambda saved: rewritten(saved, time=np.zeros(1_000_000)), "would unpack to more"),
-    "a path away": (lambda saved: change(saved[0], arrays=_elsewhere(saved)), "arrays that cannot be"),
+    "a path away": (lambda saved: change(saved[0], arrays=_elsewhere(saved)), "list of arrays is not valid"),
 }
 
 

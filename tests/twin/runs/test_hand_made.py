@@ -235,7 +235,7 @@ def fitted(placed, confidence):
 @pytest.mark.parametrize(("placed", "confidence"), [(0.62, 0.9), (1.0, 0.42), (0.62, 0.42)])
 def test_a_run_that_names_no_path_is_kept_where_it_fits(placed, confidence):
     (only,) = fitted(placed, confidence)
-    assert any("it was judged by how it fits" in note for note in only.notes)
+    assert any("its samples fit this path" in note for note in only.notes)
 
 
 @pytest.mark.parametrize(("placed", "confidence"), [(0.58, 0.9), (1.0, 0.38)])
