@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Recordings at rest: what a machine did, one file per run, and its copies for other databases.
+"""Recordings in files: the data of a machine, one file per run, and its exports to other databases.
 
-``recording`` writes a run, ``reader`` reads it, also while it is written; ``schema`` is the file they share and
-``packing`` the bytes in it. ``export_parquet``, ``postgres`` and ``influx`` carry a run elsewhere. docs/store.md tells
-the form of the file.
+``recording`` writes a run, ``reader`` reads it, also during writing; ``schema`` defines the file and ``packing`` the
+bytes of its columns. ``export_parquet``, ``postgres`` and ``influx`` export a run. docs/store.md describes the file
+format.
 """

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A recording as Parquet, for every tool that analyzes tables, and back; needs pyarrow.
+"""Export a recording to Parquet, for tools that analyze tables, and import it back; needs pyarrow.
 
-Samples become one zstd-compressed table in order of arrival, with ``time`` in seconds and null where a value is not
-known. Words become a second table beside it, ``NAME.events.parquet``, where there are any. Header, gaps and counters
-stand as JSON in the metadata of the first.
+Samples become one zstd-compressed table in order of arrival, with ``time`` in seconds and null for an unknown value.
+If the recording has words, they become a second table beside it, ``NAME.events.parquet``. Header, gaps and counters
+are JSON in the metadata of the first table.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ _NEEDED = "Parquet needs pyarrow, which is not installed; pip install 'freecad-c
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What the table of samples says beside the samples."""
+    """The metadata of the table of samples."""
 
     header: RecordingHeader
     finished: float | None
@@ -44,9 +44,9 @@ def events_path(path: Path) -> Path:
 def export_parquet(
     recording: Path | str, path: Path | str, placing: Callable[[Path], AbstractContextManager[Path]] = replacing
 ) -> tuple[Path, ...]:
-    """Write a recording as Parquet; return the files made. OutputError leaves none of them half-written.
+    """Write a recording as Parquet; return the files written. After an OutputError no incomplete file is left.
 
-    ``placing`` gives for a file's name the one to write under.
+    ``placing`` returns the temporary name under which a file is written.
     """
     try:
         import pyarrow as pa
@@ -73,7 +73,7 @@ def export_parquet(
 
 
 def import_parquet(path: Path | str, recording: Path | str) -> None:
-    """Make a recording of what ``export_parquet`` wrote. InputError where it is something else or incomplete."""
+    """Make a recording from the files of ``export_parquet``. InputError if they are other files or incomplete."""
     try:
         import pyarrow as pa
         from pyarrow import parquet
@@ -113,21 +113,21 @@ def _described(metadata: dict[bytes, bytes] | None, name: str) -> _Run:
     try:
         return msgspec.json.decode((metadata or {})[_KEY], type=_Run)
     except (KeyError, msgspec.MsgspecError) as error:
-        raise InputError(f"{name} is Parquet, but no recording that CAM Twin exported") from error
+        raise InputError(f"{name} is a Parquet file, but not a recording exported by CAM Twin") from error
 
 
 def _events(parquet: Any, path: Path, number: int) -> list[Event]:
-    """Return the words beside a table of samples, which must be as many as it says."""
+    """Return the words from the second table; InputError if their number is not the one in the metadata."""
     if not number:
         return []
     beside = events_path(path)
     if not beside.is_file():
-        raise InputError(f"{path.name} belongs with {beside.name}, which is missing")
+        raise InputError(f"{beside.name} is missing; put it beside {path.name}, to which it belongs")
     rows = parquet.read_table(beside, columns=["time", "item", "value"]).to_pylist()
     try:
         events = msgspec.convert(rows, list[Event])
     except msgspec.ValidationError as error:
-        raise InputError(f"{beside.name} holds no words that CAM Twin exported: {error}") from error
+        raise InputError(f"{beside.name} does not contain words exported by CAM Twin: {error}") from error
     if len(events) != number:
         raise InputError(f"{beside.name} has {len(events)} words, but {path.name} was written with {number}")
     return events
@@ -145,7 +145,7 @@ def _rows(batch: Any, name: str) -> RecordedRows:
 
 
 def _finish(copy: Recording, run: _Run) -> None:
-    """Give a copy the gaps, the counters and the end of its original."""
+    """Copy gaps, counters and end of the original."""
     for gap in run.gaps:
         copy.gap(gap.start, gap.stop, gap.reason)
     copy.count(received=run.counters.received, dropped=run.counters.dropped)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Samples and words as InfluxDB line protocol, into a file or to a server, live or from a recording.
 
-A row becomes ``camtwin,run=…,machine=… load=52.3,x=10.5 1700000000000000000``: the tags say whose it is, each known
-value is a field, the time is in nanoseconds (of which a float of seconds holds whole microseconds). A word becomes
-``camtwin_event,…,item=EXECUTION value="ACTIVE" …``. The names are escaped as the line protocol's reference asks:
-commas and spaces in all, equals signs in all but measurements, quotes and backslashes in texts. Of two rows with one
-time and the same tags InfluxDB keeps the later; the recording itself has both.
+A row becomes ``camtwin,run=…,machine=… load=52.3,x=10.5 1700000000000000000``: the tags name run and machine, each
+known value is a field, the time is in nanoseconds (a float of seconds resolves microseconds). A word becomes
+``camtwin_event,…,item=EXECUTION value="ACTIVE" …``. Names are escaped as the line protocol's reference requires:
+commas and spaces everywhere, equals signs except in measurements, quotes and backslashes in texts. Of two rows with the
+same time and tags InfluxDB keeps the later; the recording itself has both.
 """
 
 import gzip
@@ -31,25 +31,25 @@ from freecad_camtwin.twin.signals.observation import Event
 MEASUREMENT = "camtwin"
 BATCH_LINES = 5000
 _TRIES = 4
-_PATIENCE_S = 30.0  #: for one answer, and the longest a server may ask us to wait
-_LATER = frozenset({408, 429, 500, 502, 503, 504})  #: answers after which the same batch may pass
+_PATIENCE_S = 30.0  #: time limit of one answer, and the longest wait that a server may ask for
+_LATER = frozenset({408, 429, 500, 502, 503, 504})  #: HTTP codes after which the same batch is sent again
 
 _NAME = str.maketrans({",": "\\,", " ": "\\ ", "=": "\\=", "\n": "\\ ", "\r": "\\ ", "\\": "/"})
 _TEXT = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": " ", "\r": " "})
 
 
 class Sink(Protocol):
-    """Where batches of lines go."""
+    """Receives batches of lines."""
 
     def send(self, lines: list[str]) -> None:
-        """Hand over lines; OutputError where they cannot be taken."""
+        """Write or send lines; OutputError if that fails."""
 
     def close(self) -> None:
-        """Be done."""
+        """Close file or connection."""
 
 
 class FileSink:
-    """Lines appended to a text file; ``name`` is what errors call it."""
+    """Appends lines to a text file; error messages name it ``name``."""
 
     def __init__(self, path: Path | str, name: Path | str | None = None) -> None:
         self._path = Path(path)
@@ -60,7 +60,7 @@ class FileSink:
             raise OutputError(f"{self._name} cannot be written: {error.strerror}") from error
 
     def send(self, lines: list[str]) -> None:
-        """Write lines, and have them in the system's hands."""
+        """Write lines and flush them to the operating system."""
         try:
             self._file.write("\n".join(lines) + "\n")
             self._file.flush()
@@ -73,16 +73,17 @@ class FileSink:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Take a redirect as a refusal: following one would make a GET of the batch, and lose it without a word."""
+    """Treats a redirect as an error: following it would turn the POST into a GET and lose the batch silently."""
 
     def redirect_request(self, *_: object) -> None:
-        """Follow none."""
+        """Follow no redirect."""
 
 
 class HttpSink:
-    """Lines posted to InfluxDB's write address, such as ``http://host:8086/api/v2/write?org=shop&bucket=mill``.
+    """Posts lines to InfluxDB's write address, such as ``http://host:8086/api/v2/write?org=shop&bucket=mill``.
 
-    A server that is busy, or away for a moment, is tried again after the time it asks for, or after 0.5, 1 and 2 s.
+    If the server is busy or unreachable, the batch is sent again after the time the server asks for, or after 0.5, 1
+    and 2 s.
     """
 
     def __init__(self, address: str, token: str | None = None, *, pause_s: float = 0.5) -> None:
@@ -90,12 +91,12 @@ class HttpSink:
             raise OutputError("InfluxDB's address must begin with http:// or https://")
         if not _is_address(address):
             raise OutputError(
-                "InfluxDB's address cannot be understood; http://host:8086/api/v2/write?org=shop&bucket=mill%201 could"
+                "InfluxDB's address is invalid; an example is http://host:8086/api/v2/write?org=shop&bucket=mill%201"
             )
         if token and not _is_plain(token):
-            raise OutputError("InfluxDB's token holds an end of line, or what is no plain letter; give the token alone")
+            raise OutputError("InfluxDB's token has a character that is not printable ASCII; give the token alone")
         self._address = address
-        self._shown = address.split("?")[0].split("@")[-1]  # without what may be a password
+        self._shown = address.split("?")[0].split("@")[-1]  # without query and user part: they may hold a password
         self._pause_s = pause_s
         self._opener = urllib.request.build_opener(_NoRedirect)
         self._headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
@@ -113,8 +114,8 @@ class HttpSink:
                     return
             except urllib.error.HTTPError as error:
                 with error:
-                    said = " ".join(error.read(300).decode(errors="replace").split())
-                reason, waits = f"{error.code} {said}", error.headers.get("Retry-After", "")
+                    answer = " ".join(error.read(300).decode(errors="replace").split())
+                reason, waits = f"{error.code} {answer}", error.headers.get("Retry-After", "")
                 if error.code not in _LATER:
                     raise OutputError(f"InfluxDB at {self._shown} refused {len(lines)} lines: {reason}") from error
                 pause = min(float(waits), _PATIENCE_S) if waits.isdecimal() else pause
@@ -126,11 +127,11 @@ class HttpSink:
         raise OutputError(f"InfluxDB at {self._shown} did not take {len(lines)} lines in {_TRIES} tries: {reason}")
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Do nothing: no connection stays open."""
 
 
 class LineWriter:
-    """Blocks of samples and words in, batches of lines out to a sink."""
+    """Converts blocks of samples and words into batches of lines for a sink."""
 
     def __init__(self, sink: Sink, header: RecordingHeader) -> None:
         self._sink = sink
@@ -138,17 +139,17 @@ class LineWriter:
         tags["simulated"] = "true" if header.simulated else None
         self._tags = "".join(f",{key}={_escaped(value)}" for key, value in sorted(tags.items()) if value)
         self._lines: list[str] = []
-        self.sent = 0  #: lines that the sink has taken
+        self.sent = 0  #: lines that the sink has accepted
 
     def write(self, time: ArrayLike, columns: Mapping[str, ArrayLike], events: Iterable[Event] = ()) -> None:
-        """Turn rows and words into lines; full batches leave at once. Rows in which nothing is known have no line."""
+        """Convert rows and words into lines; send full batches at once. A row without a known value has no line."""
         times = np.asarray(time, np.float64)
         usable = np.isfinite(times)
         stamps = np.rint(times[usable] * 1e6).astype(np.int64)
         names = [_escaped(name) for name in columns]
         table = [np.asarray(column, np.float64)[usable].tolist() for column in columns.values()]
         for row, stamp in enumerate(stamps.tolist()):
-            # The line protocol knows neither NaN nor infinity: such a value has no field.
+            # The line protocol has neither NaN nor infinity: such a value has no field.
             values = [(name, column[row]) for name, column in zip(names, table, strict=True)]
             fields = [f"{name}={value!r}" for name, value in values if math.isfinite(value)]
             if fields:
@@ -161,14 +162,14 @@ class LineWriter:
                 self._add(f'{MEASUREMENT}_event{self._tags},item={item} value="{text}" {stamp}000')
 
     def flush(self) -> None:
-        """Send what has gathered."""
+        """Send the lines of the incomplete batch."""
         if self._lines:
             self._sink.send(self._lines)
             self.sent += len(self._lines)
             self._lines = []
 
     def close(self) -> None:
-        """Send the rest and close the sink."""
+        """Send the remaining lines and close the sink."""
         try:
             self.flush()
         finally:
@@ -192,7 +193,7 @@ class LineWriter:
 
 
 def export_influx(recording: Path | str, sink: Sink) -> int:
-    """Send a whole recording; return the lines sent. OutputError says how far it came."""
+    """Send a whole recording; return the number of lines sent. An OutputError states how many were sent before it."""
     with RecordingReader(recording) as reader:
         writer = LineWriter(sink, reader.header)
         try:
@@ -201,12 +202,12 @@ def export_influx(recording: Path | str, sink: Sink) -> int:
                     writer.write(rows.time, rows.columns)
                 writer.write([], {}, reader.events())
         except OutputError as error:
-            raise OutputError(f"{error}; {writer.sent} lines of {reader.path.name} were taken before") from error
+            raise OutputError(f"{error}; {writer.sent} lines of {reader.path.name} were accepted before") from error
         return writer.sent
 
 
 def _is_address(text: str) -> bool:
-    """Whether a text names a host and a port that can be."""
+    """Whether a text is an address with a host and a valid port."""
     try:
         parts = urllib.parse.urlsplit(text)
         return bool(parts.hostname) and parts.port != 0 and _is_plain(text) and " " not in text
@@ -215,14 +216,14 @@ def _is_address(text: str) -> bool:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether the head of a request can hold a text."""
+    """Whether a text may stand in a request's header: printable ASCII only."""
     return text.isascii() and text.isprintable()
 
 
 def _escaped(text: str) -> str:
     """Escape a field's key or a tag's value.
 
-    What no escape can write safely becomes something near it: an end of line a space, and a backslash, which would
-    escape whatever comes after it, a slash.
+    Two characters have no safe escape and are replaced: an end of line by a space, and a backslash, which would escape
+    the character after it, by a slash.
     """
     return text.translate(_NAME)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """One column of one chunk as bytes: exact to the last bit, and small because measured values have few digits.
 
-What a control reports is mostly a decimal number of few places (a load of 52.3 %, an axis at 104.2750 mm) or a
-32-bit float. So a chunk becomes integers first, by the first of three forms that gives every value back:
+A control reports mostly decimal numbers of few places (a load of 52.3 %, an axis at 104.2750 mm) or 32-bit floats. So
+a chunk is converted into integers, by the first of three forms that restores every value exactly:
 
 ====== ============================================= ====================================
 form   integers                                      typical source
@@ -12,12 +12,12 @@ form   integers                                      typical source
 64     the bits of v as a 64-bit float               computed values
 ====== ============================================= ====================================
 
-Differences of neighbours replace the integers where they need fewer bytes; the bytes of equal rank then stand
-together (the "shuffle" of array formats), and deflate at level 1 takes what repeats. Higher levels won 2 to 8 % of
-size for up to twice the time. The bits of a 64-bit float grow with its value, so that even a jittering clock has
-small differences.
+If differences of neighbors need fewer bytes, they replace the integers. Bytes of equal rank are then stored together
+(the "shuffle" of array formats) and compressed by deflate at level 1. Higher levels saved 2 to 8 % of size and took up
+to twice the time. The bits of a 64-bit float increase with its value, so that even a clock with jitter has small
+differences.
 
-Values that are not known (NaN) stand in a bit mask and not among the integers.
+Unknown values (NaN) are stored in a bit mask and not among the integers.
 """
 
 import struct
@@ -35,7 +35,7 @@ SINGLE, DOUBLE = 32, 64
 #: form, whether differences are stored, whether a mask of known values comes first, bytes per integer, known values
 _HEAD = struct.Struct("<B??BI")
 _EXACT = float(2**53)  # integers up to here are floats without rounding
-_PROBE = 64  # values tried before a whole chunk is
+_PROBE = 64  # values that are tried before the whole chunk
 
 
 class PackingError(ValueError):
@@ -43,7 +43,7 @@ class PackingError(ValueError):
 
 
 def pack_column(values: Floats) -> bytes:
-    """Return the bytes of a column of one chunk; ``unpack_column`` gives every value back, NaN as NaN."""
+    """Return the bytes of a column of one chunk; ``unpack_column`` restores every value exactly, NaN as NaN."""
     unknown = np.isnan(values)
     known = values[~unknown] if unknown.any() else values
     mask = np.packbits(unknown).tobytes() if len(known) < len(values) else b""
@@ -62,15 +62,15 @@ def pack_column(values: Floats) -> bytes:
 
 
 def unpack_column(data: bytes, rows: int) -> Floats:
-    """Return the ``rows`` values that were packed. PackingError where the bytes cannot be such a column."""
+    """Return the ``rows`` values that were packed. PackingError if the bytes are not such a column."""
     try:
         form, is_delta, is_masked, width, count = _HEAD.unpack_from(data)
     except struct.error as error:
-        raise PackingError("a column is cut off") from error
+        raise PackingError("a column is truncated") from error
     masked = (rows + 7) // 8 if is_masked else 0
     first = 8 if is_delta and count else 0
     if width not in (1, 2, 4, 8) or count > rows or form not in (*DECIMALS, SINGLE, DOUBLE):
-        raise PackingError("a column has a form that is not known")
+        raise PackingError("a column has an unknown form")
     plain = _inflate(data[_HEAD.size :], masked + first + count * width)
 
     planes = np.frombuffer(plain, np.uint8, count * width, masked + first).reshape(width, count)
@@ -113,7 +113,7 @@ def _floats(form: int, integers: NDArray[np.int64]) -> Floats:
 
 
 def _decimal(values: Floats, places: int) -> Floats:
-    """Return the values as ``places`` decimals would give them back; NaN where they have more digits than a float."""
+    """Return the values rounded to ``places`` decimals; NaN where the scaled value has more digits than a float."""
     with np.errstate(over="ignore"):
         scaled = np.rint(values * 10.0**places)
     scaled[np.abs(scaled) > _EXACT] = np.nan
@@ -122,12 +122,12 @@ def _decimal(values: Floats, places: int) -> Floats:
 
 
 def _same(a: Floats, b: Floats) -> bool:
-    """Tell whether all bits agree."""
+    """Whether all bits agree."""
     return bool(np.array_equal(np.ascontiguousarray(a).view(np.int64), np.ascontiguousarray(b).view(np.int64)))
 
 
 def _width(integers: NDArray[np.int64]) -> int:
-    """Return how many bytes the longest of the integers needs."""
+    """Return the number of bytes that the largest of the integers needs."""
     if not len(integers):
         return 1
     low, high = int(integers.min()), int(integers.max())
@@ -135,7 +135,7 @@ def _width(integers: NDArray[np.int64]) -> int:
 
 
 def _inflate(data: bytes, size: int) -> bytes:
-    """Return exactly ``size`` bytes, and never make more: a damaged or hostile chunk cannot fill the memory."""
+    """Return exactly ``size`` bytes; never inflate more, so that a damaged or hostile chunk cannot fill the memory."""
     stream = zlib.decompressobj()
     try:
         plain = stream.decompress(data, size + 1)

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A recording into PostgreSQL, for a shop's dashboards and for questions across many runs; needs psycopg 3.
+"""Export a recording to PostgreSQL, for a shop's dashboards and for queries over many runs; needs psycopg 3.
 
 ====== =======================================================================================
 run    one row per run: its header, its end, its counters
 sample run, time and one column per signal; partitions by month, or a TimescaleDB hypertable
-event  run, time, item, value: what the machine said in words
-gap    run, start, stop, reason: stretches of which nothing is known
+event  run, time, item, value: the machine's values that are words
+gap    run, start, stop, reason: times of which data are missing
 ====== =======================================================================================
 
-All in one schema, ``camtwin``. A signal that no run had before becomes a new column. Values that are not known are
-NULL; times keep microseconds.
+All tables are in the schema ``camtwin``. A signal that no earlier run had becomes a new column. Unknown values are
+NULL; times have a resolution of microseconds.
 """
 
 import struct
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 _SCHEMA = "camtwin"
 _NEEDED = "PostgreSQL needs psycopg, which is not installed; pip install 'freecad-camtwin[store]' brings it"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_2000 = 946_684_800  # where PostgreSQL's clock begins, in seconds of ours
+_EPOCH_2000 = 946_684_800  # zero of PostgreSQL's clock [s since the Unix epoch]
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _COPY_END = struct.pack(">h", -1)
-_LONGEST_NAME = 63  # PostgreSQL cuts longer names without a word of complaint, and two could become one
+_LONGEST_NAME = 63  # PostgreSQL truncates longer names without an error, and two names could become the same
 _LOCK = 0x43616D54  # one exporter at a time changes tables
 
 _TABLES = """
@@ -55,10 +55,10 @@ CREATE TABLE IF NOT EXISTS {schema}.gap (
 
 
 def export_postgres(recording: Path | str, address: str) -> int:
-    """Copy a recording into the database at ``address`` (postgresql://user@host/database); return its rows.
+    """Copy a recording into the database at ``address`` (postgresql://user@host/database); return its number of rows.
 
-    Either the whole run is there afterwards or nothing of it. OutputError where the server refuses, and where it
-    has this run already.
+    The database keeps the whole run or nothing of it. OutputError if the server refuses the data, or if it has this
+    run already.
     """
     try:
         import psycopg
@@ -83,7 +83,7 @@ def export_postgres(recording: Path | str, address: str) -> int:
 
 @contextmanager
 def _connected(address: str) -> Iterator["Connection"]:
-    """Connect, and turn what the server says into one sentence, without the address: it may hold a password."""
+    """Connect, and turn the server's errors into one sentence without the address, which may hold a password."""
     import psycopg
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -91,7 +91,7 @@ def _connected(address: str) -> Iterator["Connection"]:
         patience = conninfo_to_dict(address).get("connect_timeout", 10)
         address = make_conninfo(address, connect_timeout=patience)
     except psycopg.Error:
-        raise OutputError("the database's address cannot be read; write postgresql://user@host/database") from None
+        raise OutputError("the database's address is invalid; write postgresql://user@host/database") from None
     try:
         with psycopg.connect(address, autocommit=True) as database:
             yield database
@@ -101,28 +101,28 @@ def _connected(address: str) -> Iterator["Connection"]:
 
 
 def _refuse(names: Sequence[str]) -> None:
-    """Name a signal that cannot be a column there."""
+    """Raise OutputError for the first signal whose name cannot be a column in PostgreSQL."""
     for name in names:
         if name == "run" or len(name.encode()) > _LONGEST_NAME or "\0" in name:
             raise OutputError(
-                f"PostgreSQL cannot take a signal called {name!r}; give it another name in the signal map"
+                f"PostgreSQL does not accept a signal named {name!r}; give it another name in the signal map"
             )
 
 
 def _months(rows: RecordedRows) -> set[tuple[int, int]]:
-    """Return year and month of all rows, by their whole microseconds: the last of a month may round into the next."""
+    """Return year and month of all rows, after rounding to microseconds, which may shift a row into the next month."""
     days = np.unique(np.rint(rows.time * 1e6) // 86_400e6)
     try:
         dates = [_EPOCH + timedelta(days=float(day)) for day in days]
     except OverflowError as error:
         raise OutputError(
-            f"a row at {rows.time.min():g} … {rows.time.max():g} s is in no year of a calendar"
+            f"rows have times of {rows.time.min():g} … {rows.time.max():g} s, which are outside the calendar"
         ) from error
     return {(date.year, date.month) for date in dates}
 
 
 def _prepare(database: "Connection", names: Sequence[str], months: Sequence[tuple[int, int]]) -> None:
-    """Have tables, a column per signal and a partition per month."""
+    """Create the missing tables, a column per signal and a partition per month."""
     from psycopg import sql
 
     def run(text: str, **parts: sql.Composable) -> None:
@@ -153,11 +153,11 @@ def _prepare(database: "Connection", names: Sequence[str], months: Sequence[tupl
 
 
 def _kind_of_sample(database: "Connection") -> str | None:
-    """Return PostgreSQL's letter for the table of samples, p where it is partitioned; None where there is none."""
-    found = database.execute(
+    """Return PostgreSQL's letter for the kind of the table of samples, p if partitioned; None without the table."""
+    row = database.execute(
         "SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)", (f"{_SCHEMA}.sample",)
     ).fetchone()
-    return None if found is None else str(found[0])
+    return None if row is None else str(row[0])
 
 
 def _has_timescale(database: "Connection") -> bool:
@@ -165,7 +165,7 @@ def _has_timescale(database: "Connection") -> bool:
 
 
 def _insert_run(database: "Connection", reader: RecordingReader) -> None:
-    """Insert what is told once per run."""
+    """Insert the run's row, its words and its gaps."""
     header = reader.header
     database.execute(
         f"INSERT INTO {_SCHEMA}.run VALUES (%s, to_timestamp(%s), to_timestamp(%s), %s, %s, %s, %s, %s, %s, %s)",
@@ -194,7 +194,7 @@ def _insert_run(database: "Connection", reader: RecordingReader) -> None:
 
 
 def _text(words: str | None) -> str | None:
-    """Return words as PostgreSQL takes them, which has no character zero."""
+    """Return words without the character zero, which PostgreSQL does not accept."""
     return None if words is None else words.replace("\0", "\ufffd")
 
 
@@ -211,10 +211,10 @@ def _copy_samples(database: "Connection", reader: RecordingReader, names: Sequen
 
 
 def copy_rows(run: str, rows: RecordedRows) -> bytes:
-    """Return rows in PostgreSQL's binary COPY form (its manual, part VI, COPY): counts and lengths before each field.
+    """Return rows in PostgreSQL's binary COPY format (its manual, part VI, COPY): a length before each field.
 
-    All rows are laid out with all fields in one array, and the eight bytes of each field that is not known are left
-    out afterwards: NULL is the length -1 and nothing after it.
+    All rows are laid out with all fields in one array. The eight bytes of each unknown field are removed afterwards:
+    NULL is the length -1 with no value after it.
     """
     names = list(rows.columns)
     layout = np.dtype(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The reader of a recording: rows by time and by operation, bands for charts, words, gaps; also while it is written."""
+"""Reads a recording: rows by time and by operation, bands for charts, words, gaps; also while it is being written."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -27,19 +27,19 @@ class RecordedRows:
     """Samples of a recording."""
 
     time: Floats  #: (n,) seconds since the epoch
-    columns: dict[str, Floats]  #: name → (n,); NaN where not known
+    columns: dict[str, Floats]  #: name → (n,); NaN where unknown
 
     def __len__(self) -> int:
         return len(self.time)
 
     def where(self, which: NDArray[Any]) -> "RecordedRows":
-        """Return the rows that a mask or an order of indices picks."""
+        """Return the rows selected by a mask or an array of indices."""
         return RecordedRows(self.time[which], {name: column[which] for name, column in self.columns.items()})
 
 
 @dataclass(frozen=True, slots=True)
 class Bands:
-    """The least and the greatest value of a column in each of equal stretches of time; NaN where nothing is known."""
+    """The least and the greatest value of a column in each of equal intervals of time; NaN without a known value."""
 
     edges: Floats  #: (bins + 1,) seconds since the epoch
     low: Floats  #: (bins,)
@@ -47,10 +47,10 @@ class Bands:
 
 
 class RecordingReader:
-    """A recording, read only. Each call sees one moment of it, the last commit of its writer."""
+    """A recording, read only. Each call reads one consistent state, the last commit of its writer."""
 
     def __init__(self, path: Path | str) -> None:
-        """Open a recording. InputError where it is none, or damaged."""
+        """Open a recording. InputError if the file is not a recording, or damaged."""
         self.path = Path(path)
         self._database = open_to_read(self.path)
         self._is_closed = False
@@ -62,15 +62,15 @@ class RecordingReader:
 
     @property
     def finished(self) -> float | None:
-        """When the run was marked as whole; None while it is written, and where it was cut short."""
+        """The time at which the run was completed; None during writing, and if the run was interrupted."""
         finished: float | None = self._one("SELECT finished FROM header", float | None)
         return finished
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of all columns that hold anything, without ``time``."""
-        found = self._all("SELECT DISTINCT name FROM piece WHERE name != 'time' ORDER BY name", (str,))
-        return tuple(name for (name,) in found)
+        """The names of all columns that have values, without ``time``."""
+        names = self._all("SELECT DISTINCT name FROM piece WHERE name != 'time' ORDER BY name", (str,))
+        return tuple(name for (name,) in names)
 
     @property
     def span(self) -> tuple[float, float] | None:
@@ -81,16 +81,16 @@ class RecordingReader:
     @property
     def operations(self) -> tuple[int, ...]:
         """The operations that occur."""
-        found = self._all("SELECT DISTINCT operation FROM presence ORDER BY operation", (int,))
-        return tuple(number for (number,) in found)
+        numbers = self._all("SELECT DISTINCT operation FROM presence ORDER BY operation", (int,))
+        return tuple(number for (number,) in numbers)
 
     @property
     def counters(self) -> Counters:
-        """How many rows came, were kept and were dropped."""
-        with self._moment():
-            found = self._all("SELECT name, reason, number FROM tally", (str, str, int))
+        """The numbers of rows received, kept and dropped."""
+        with self._snapshot():
+            counts = self._all("SELECT name, reason, number FROM tally", (str, str, int))
             recorded = self._one("SELECT coalesce(sum(rows), 0) FROM chunk", int)
-        tallies = {(name, reason): number for name, reason, number in found}
+        tallies = {(name, reason): number for name, reason, number in counts}
         return Counters(
             recorded=recorded,
             late=tallies.get(("late", ""), 0),
@@ -100,19 +100,19 @@ class RecordingReader:
         )
 
     def gaps(self) -> tuple[Gap, ...]:
-        """Return the stretches of which nothing is known, in order of time."""
-        found = self._all("SELECT start, stop, reason FROM gap ORDER BY start", (float, float | None, str))
-        return tuple(Gap(*row) for row in found)
+        """Return the times of which data are missing, in order of time."""
+        gaps = self._all("SELECT start, stop, reason FROM gap ORDER BY start", (float, float | None, str))
+        return tuple(Gap(*row) for row in gaps)
 
     def events(self, start: float = -np.inf, stop: float = np.inf, item: str | None = None) -> tuple[Event, ...]:
-        """Return the words told in ``start`` ≤ time < ``stop``, in order of time, of one item or of all."""
-        found = self._all(
+        """Return the words with ``start`` ≤ time < ``stop``, in order of time, of one item or of all."""
+        events = self._all(
             "SELECT time, item, value FROM event WHERE time >= ? AND time < ? AND item = coalesce(?, item) "
             "ORDER BY time, rowid",
             (float, str, str | None),
             (start, stop, item),
         )
-        return tuple(Event(*row) for row in found)
+        return tuple(Event(*row) for row in events)
 
     def query(
         self,
@@ -124,14 +124,13 @@ class RecordingReader:
     ) -> RecordedRows:
         """Return the rows with ``start`` ≤ time < ``stop``, of one operation or of all, in order of time.
 
-        Rows of the same time keep the order in which they came. A column that the recording lacks is unknown
-        throughout.
+        Rows of the same time keep their order of arrival. A column that the recording lacks is NaN in every row.
         """
-        with self._moment():
+        with self._snapshot():
             names = tuple(self.columns if columns is None else columns)
-            wanted = names if operation is None else (*names, OPERATION)
-            found = [self._rows(chunk, rows, wanted) for chunk, rows in self._chunks(start, stop, operation)]
-        rows = _joined(found, wanted)
+            needed = names if operation is None else (*names, OPERATION)
+            parts = [self._rows(chunk, rows, needed) for chunk, rows in self._chunks(start, stop, operation)]
+        rows = _joined(parts, needed)
         which = (rows.time >= start) & (rows.time < stop)
         if operation is not None:
             which &= rows.columns[OPERATION] == operation
@@ -143,19 +142,19 @@ class RecordingReader:
         return rows
 
     def arrivals(self) -> Iterator[RecordedRows]:
-        """Yield all rows in the order they came, chunk by chunk, all columns in each: for copies of any length."""
-        with self._moment():
+        """Yield all rows in order of arrival, chunk by chunk, with all columns: for copies of any length."""
+        with self._snapshot():
             names = self.columns
             for chunk, rows in self._chunks(*_ALWAYS, None):
                 yield self._rows(chunk, rows, names)
 
     def bands(self, column: str, bins: int, start: float | None = None, stop: float | None = None) -> Bands:
-        """Return the extremes of a column in ``bins`` equal stretches from ``start`` to ``stop`` (all, if not told).
+        """Return the extremes of a column in ``bins`` equal intervals from ``start`` to ``stop``.
 
-        A chunk that lies in one stretch is not unpacked: its extremes stand beside it. So the overview of a day
-        costs about as much as that of a minute.
+        Without ``start`` or ``stop`` the recording's own is used. A chunk that lies in one interval is not unpacked:
+        its extremes are stored beside it. So the overview of a day costs about as much as that of a minute.
         """
-        with self._moment():
+        with self._snapshot():
             first, last = self.span or (0.0, 0.0)
             edges = np.linspace(first if start is None else start, last if stop is None else stop, bins + 1)
             low, high = np.full(bins, np.inf), np.full(bins, -np.inf)
@@ -190,7 +189,7 @@ class RecordingReader:
         self.close()
 
     def _chunks(self, start: float, stop: float, operation: int | None) -> list[tuple[int, int]]:
-        """Return number and rows of each chunk that may hold such rows, in the order they came."""
+        """Return id and number of rows of each chunk that may hold such rows, in order of arrival."""
         if operation is None:
             text = "SELECT id, rows FROM chunk WHERE stop >= ? AND start < ? ORDER BY id"
             return self._all(text, (int, int), (start, stop))
@@ -204,16 +203,16 @@ class RecordingReader:
     def _rows(self, chunk: int, rows: int, names: Sequence[str]) -> RecordedRows:
         """Unpack columns of one chunk."""
         if not 0 < rows <= MOST_ROWS:
-            raise InputError(f"{self.path.name} is damaged: chunk {chunk} claims {rows} rows")
-        wanted = dict.fromkeys(("time", *names))
-        marks = ", ".join("?" * len(wanted))
+            raise InputError(f"{self.path.name} is damaged: chunk {chunk} states {rows} rows")
+        needed = dict.fromkeys(("time", *names))
+        marks = ", ".join("?" * len(needed))
         text = f"SELECT name, data FROM piece WHERE chunk = ? AND name IN ({marks})"
-        pieces = dict(self._all(text, (str, bytes), (chunk, *wanted)))
+        pieces = dict(self._all(text, (str, bytes), (chunk, *needed)))
         if "time" not in pieces:
             raise InputError(f"{self.path.name} is damaged: chunk {chunk} has no times")
         try:
             values = {
-                name: unpack_column(pieces[name], rows) if name in pieces else np.full(rows, np.nan) for name in wanted
+                name: unpack_column(pieces[name], rows) if name in pieces else np.full(rows, np.nan) for name in needed
             }
         except PackingError as error:
             raise InputError(f"{self.path.name} is damaged: {error} in chunk {chunk}") from error
@@ -221,8 +220,8 @@ class RecordingReader:
         return RecordedRows(time, values)
 
     @contextmanager
-    def _moment(self) -> Iterator[None]:
-        """See one commit throughout, and turn what SQLite says of a damaged file into one sentence."""
+    def _snapshot(self) -> Iterator[None]:
+        """Read one commit throughout, and turn SQLite's errors on a damaged file into one sentence."""
         outermost = not self._database.in_transaction
         try:
             if outermost:
@@ -235,22 +234,22 @@ class RecordingReader:
                 self._database.execute("ROLLBACK")
 
     def _one(self, text: str, kind: Kind) -> Any:
-        found = self._all(text, (kind,))
-        if not found:
-            raise InputError(f"{self.path.name} holds no header: its run was cut short before it began")
-        return found[0][0]
+        rows = self._all(text, (kind,))
+        if not rows:
+            raise InputError(f"{self.path.name} has no header: its run was interrupted before the first row")
+        return rows[0][0]
 
     def _all(self, text: str, kinds: Sequence[Kind], values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Return what a question finds, which must be of these kinds: SQLite itself holds no column to its type."""
-        with self._moment():
-            found = self._database.execute(text, values).fetchall()
-        if any(not isinstance(value, kind) for row in found for value, kind in zip(row, kinds, strict=True)):
-            raise InputError(f"{self.path.name} is damaged: it holds words for numbers, or nothing at all")
-        return found
+        """Return the rows of a query. InputError if a value has another type: SQLite does not enforce column types."""
+        with self._snapshot():
+            rows = self._database.execute(text, values).fetchall()
+        if any(not isinstance(value, kind) for row in rows for value, kind in zip(row, kinds, strict=True)):
+            raise InputError(f"{self.path.name} is damaged: it has a value of the wrong type")
+        return rows
 
 
 def _joined(parts: Sequence[RecordedRows], names: Sequence[str]) -> RecordedRows:
-    """Put chunks one after the other."""
+    """Concatenate chunks."""
     if len(parts) == 1:
         return parts[0]
     empty: list[Floats] = [np.empty(0)]
@@ -259,14 +258,14 @@ def _joined(parts: Sequence[RecordedRows], names: Sequence[str]) -> RecordedRows
 
 
 def _bins(time: Floats, edges: Floats) -> Indices:
-    """Return the stretch of each time; -1 and ``bins`` outside. The last stretch holds its end."""
-    found = np.searchsorted(edges, time, side="right") - 1
-    found[time == edges[-1]] = len(edges) - 2
-    return found
+    """Return the interval of each time; -1 and ``bins`` outside. The last interval includes its end."""
+    bins = np.searchsorted(edges, time, side="right") - 1
+    bins[time == edges[-1]] = len(edges) - 2
+    return bins
 
 
 def _widen(spots: Indices, values: Floats, low: Floats, high: Floats) -> None:
-    """Let the bands take in values."""
+    """Extend the bands to include values."""
     inside = (spots >= 0) & (spots < len(low)) & ~np.isnan(values)
     np.minimum.at(low, spots[inside], values[inside])
     np.maximum.at(high, spots[inside], values[inside])

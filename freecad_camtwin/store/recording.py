@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The writer of a recording: rows in as they come, safe on disk within half a second.
+"""Writes a recording: rows are safe on disk within half a second.
 
-Rows gather in a block of ``CHUNK_ROWS``. Every ``COMMIT_S`` its new rows are committed as a small chunk; when
-the block is full, or old, one chunk replaces its small ones. So a kill loses half a second, a slow source does not
-leave thousands of slivers, and each row is compressed twice at most. Readers see whole commits, never half of one.
+Rows are collected in a block of ``CHUNK_ROWS``. Every ``COMMIT_S`` the new rows of the block are committed as a small
+chunk; when the block is full, or old, one chunk replaces its small ones. So a kill loses half a second, a slow source
+does not leave thousands of tiny chunks, and each row is compressed at most twice. Readers see whole commits only.
 """
 
 import math
@@ -25,15 +25,15 @@ from freecad_camtwin.store.schema import CHUNK_ROWS, OPERATION, TABLES, Recordin
 from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.signals.observation import Event
 
-COMMIT_S = 0.5  #: nothing waits longer than this for its commit, as long as rows come or ``sync`` is called
-BLOCK_S = 60.0  #: a block that fills slower than this is closed all the same
+COMMIT_S = 0.5  #: longest time from a row to its commit, as long as rows arrive or ``sync`` is called
+BLOCK_S = 60.0  #: a block is closed at this age even if it is not full
 
 
 class Recording:
-    """One run being written. Use it from one thread at a time; readers may be anywhere.
+    """One run being written. Use it from one thread at a time; readers may be in any process.
 
     ``with Recording.create(path, header) as recording`` closes the file in every case; only ``finish`` marks the run
-    as whole.
+    as complete.
     """
 
     def __init__(self, path: Path, header: RecordingHeader, database: sqlite3.Connection) -> None:
@@ -45,7 +45,7 @@ class Recording:
         self._stored = 0  # rows handed to the database, committed or not
         self._newest = -np.inf
         self._tallies: dict[tuple[str, str], int] = {}
-        self._told: dict[tuple[str, str], int] = {}  # the tallies as they stand in the file
+        self._stored_tallies: dict[tuple[str, str], int] = {}  # the tallies as they are in the file
         self._committed = self._opened = clocks.monotonic()
         self._time = np.empty(CHUNK_ROWS)
         self._columns: dict[str, Floats] = {}
@@ -55,7 +55,7 @@ class Recording:
 
     @classmethod
     def create(cls, path: Path | str, header: RecordingHeader) -> Self:
-        """Begin a recording in a new file. OutputError where there is one, or where none can be made."""
+        """Begin a recording in a new file. OutputError if the file exists or cannot be created."""
         path = Path(path)
         text = header_json(header)
         try:
@@ -63,12 +63,12 @@ class Recording:
         except FileExistsError as error:
             raise OutputError(f"{path} exists; a recording never overwrites a file, choose another name") from error
         except OSError as error:
-            raise OutputError(f"{path} cannot be made: {error.strerror}") from error
+            raise OutputError(f"{path} cannot be created: {error.strerror}") from error
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         recording = cls(path, header, database)
         try:
             with recording._writing():
-                # Each commit reaches the disk itself: two a second cost little, and a power cut loses no more.
+                # FULL: each commit reaches the disk. Two a second cost little, and a power cut loses one at most.
                 database.executescript(
                     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE;" + TABLES
                 )
@@ -81,20 +81,20 @@ class Recording:
 
     @property
     def acknowledged(self) -> int:
-        """How many rows are safe on disk, whatever happens to this process now."""
+        """The number of rows that are safe on disk, even if this process is killed now."""
         return self._acknowledged
 
     def append(self, time: ArrayLike, columns: Mapping[str, ArrayLike], events: Iterable[Event] = ()) -> None:
-        """Add rows in the order they came: ``time`` (n,) seconds since the epoch, each column (n,), NaN unknown.
+        """Add rows in order of arrival: ``time`` (n,) seconds since the epoch, each column (n,), NaN unknown.
 
-        Columns may come and go; where one is missing its values are unknown. Rows and words without a finite time
-        are dropped and counted. OutputError when the disk takes no more; what was acknowledged stays readable.
+        Each call may have other columns; a missing column is unknown. Rows and words without a finite time are dropped
+        and counted. OutputError if the disk cannot be written; acknowledged rows stay readable.
         """
         times = np.ascontiguousarray(time, np.float64)
         values = {name: np.ascontiguousarray(column, np.float64) for name, column in columns.items()}
         wrong = [name for name, column in values.items() if column.shape != times.shape or name in ("", "time")]
         if times.ndim != 1 or wrong:
-            raise ValueError(f"columns {wrong} do not fit {times.shape} times, or are called time")
+            raise ValueError(f"columns {wrong} do not have the shape {times.shape} of the times, or are named time")
         timed = np.isfinite(times)
         if not timed.all():
             self._tally("dropped", "without a time", int(np.count_nonzero(~timed)))
@@ -111,9 +111,9 @@ class Recording:
                 self._commit()
 
     def gap(self, start: float, stop: float | None, reason: str) -> None:
-        """Mark a stretch of time of which nothing is known, and make that safe at once.
+        """Record a time of which data are missing, and commit it at once.
 
-        ``stop`` None: it goes on. The end of such a gap is told with its start and reason again.
+        ``stop`` None: the gap has not ended. To end it, call again with the same start and reason.
         """
         if not math.isfinite(start):
             raise ValueError(f"a gap cannot begin at {start}")
@@ -125,14 +125,14 @@ class Recording:
             self._commit()
 
     def count(self, *, received: int | None = None, dropped: Mapping[str, int] | None = None) -> None:
-        """Tell how many rows the source has delivered so far, and how many were dropped on the way, by reason."""
+        """Set the number of rows that the source has delivered so far, and of those dropped before here, by reason."""
         if received is not None:
             self._tallies["received", ""] = int(received)
         for reason, number in (dropped or {}).items():
             self._tallies["dropped", reason] = int(number)
 
     def describe(self, header: RecordingHeader) -> None:
-        """Say more of the run than was known when it began; what names it stays."""
+        """Replace the header when more of the run is known; its ``run`` must stay the same."""
         if header.run != self.header.run:
             raise ValueError(f"{header.run} is another run than {self.header.run}")
         with self._writing():
@@ -141,12 +141,12 @@ class Recording:
         self.header = header
 
     def sync(self) -> None:
-        """Make everything safe now. Call it twice a second where a source may fall silent."""
+        """Commit everything now. Call it twice a second if the source may fall silent."""
         with self._writing():
             self._commit()
 
     def finish(self, stopped: float | None = None) -> None:
-        """Mark the run as whole, ``stopped`` at that time (now, if not told), and close the file."""
+        """Mark the run as complete at the time ``stopped`` (default: now), and close the file."""
         with self._writing():
             self._close_block()
             self._commit()
@@ -157,7 +157,7 @@ class Recording:
         self.close()
 
     def close(self) -> None:
-        """Close the file; what was not safe yet is made so unless the disk has failed. Does nothing twice."""
+        """Commit the remaining rows, unless the disk has failed, and close the file. A second call does nothing."""
         try:
             if self._failure is None:
                 self.sync()
@@ -180,10 +180,10 @@ class Recording:
         self.close()
 
     def _settle(self) -> None:
-        """Leave one plain file, which can be read from a medium that takes no writing.
+        """Leave one file without a log, which can be read from a read-only medium.
 
-        Where a reader is in it now, all is in that file too, and a log beside it that the next writer would remove;
-        where the disk is full, file and log together hold the run.
+        While a reader has the file open, the log stays beside it, and the file still has all data; if the disk is
+        full, file and log together have the run.
         """
         with suppress(sqlite3.OperationalError):
             self._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -191,7 +191,7 @@ class Recording:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Turn a failure of the disk into one sentence, for good: what follows a lost row would be a lie."""
+        """Turn a disk error into one sentence, and refuse all later writes: rows after a lost one would mislead."""
         if self._failure is not None:
             raise OutputError(self._failure)
         try:
@@ -222,7 +222,7 @@ class Recording:
         self._tally("dropped", "word without a time", len(words) - len(timed))
 
     def _fill(self, times: Floats, values: Mapping[str, Floats]) -> int:
-        """Put as many rows into the block as it takes; return how many."""
+        """Put as many rows into the block as fit; return their number."""
         if not self._rows:
             self._opened = clocks.monotonic()
         rows = min(len(times), CHUNK_ROWS - self._rows)
@@ -236,22 +236,22 @@ class Recording:
         return rows
 
     def _commit(self) -> None:
-        """Store what is new in the block, and the counters, and have it all on the disk."""
+        """Store the new rows of the block and the counters, and commit them to disk."""
         if clocks.monotonic() - self._opened >= BLOCK_S:
             self._close_block()
         elif self._rows > self._sliced:
             self._slices.append(self._store(self._sliced, self._rows))
             self._sliced = self._rows
-        if self._tallies != self._told:
+        if self._tallies != self._stored_tallies:
             self._insert("tally", [(*key, number) for key, number in self._tallies.items()])
-            self._told = dict(self._tallies)
+            self._stored_tallies = dict(self._tallies)
         if self._database.in_transaction:
             self._database.execute("COMMIT")
         self._acknowledged = self._stored
         self._committed = clocks.monotonic()
 
     def _close_block(self) -> None:
-        """Store the whole block as one chunk in place of its small ones, and begin the next."""
+        """Store the whole block as one chunk in place of its small ones, and begin the next block."""
         for chunk in self._slices:
             for table, key in (("chunk", "id"), ("piece", "chunk"), ("presence", "chunk")):
                 self._delete(table, key, chunk)
@@ -283,7 +283,7 @@ class Recording:
         self._database.execute(f"DELETE FROM {table} WHERE {key} = ?", (chunk,))
 
     def _count_disorder(self, times: Floats) -> None:
-        """Count rows that come after a later one, and rows with the very time of the newest before them."""
+        """Count rows that arrive after a later one, and rows with the same time as the newest before them."""
         if not len(times):
             return
         newest = np.maximum.accumulate(np.concatenate(([self._newest], times)))
@@ -301,5 +301,5 @@ def _extremes(column: Floats) -> tuple[float, float]:
 
 
 def _text(words: str | None) -> str | None:
-    """Return words as a database takes them: half of a surrogate pair, which a source may send, is a question mark."""
+    """Return words as valid UTF-8: half of a surrogate pair, which a source may send, becomes a question mark."""
     return None if words is None else words.encode(errors="replace").decode()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A recording as a run: its rows by meaning, whether they were recorded so or under the source's own names."""
+"""Reads a recording as a run: columns by meaning, whether it was recorded by meaning or under the source's names."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -20,9 +20,9 @@ _OURS = {quantity.column for quantity in QUANTITIES.values()}
 
 
 def read_run(path: Path | str, signals: SignalMap | None = None) -> Run:
-    """Read a recording. InputError where it is missing, damaged, or nobody says what its columns mean.
+    """Read a recording. InputError if it is missing or damaged, or if no signal map gives its columns' meanings.
 
-    ``signals``: what the columns of a recording mean that was made without a signal map.
+    ``signals``: the signal map for a recording that was made without one.
     """
     with RecordingReader(path) as reader:
         header, counters = reader.header, reader.counters
@@ -51,7 +51,7 @@ def read_run(path: Path | str, signals: SignalMap | None = None) -> Run:
 
 
 def _columns(rows: RecordedRows, events: tuple[Event, ...]) -> Columns:
-    """Rows that were recorded by meaning; of rows with one time the first counts."""
+    """Return rows that were recorded by meaning; of rows with the same time the first is used."""
     new = np.diff(rows.time, prepend=-np.inf) > 0
     kept = rows if new.all() else rows.where(new)
     return Columns(kept.time, kept.columns, tuple(Word(event.time, event.item, event.value) for event in events))
@@ -59,14 +59,12 @@ def _columns(rows: RecordedRows, events: tuple[Event, ...]) -> Columns:
 
 def _of_header(text: str | None, name: str) -> SignalMap:
     if not text:
-        raise InputError(
-            f"{name} was recorded under the source's own names, and nothing says what they mean; give a signal map"
-        )
+        raise InputError(f"{name} was recorded under the source's own names and has no signal map; give a signal map")
     return decode_signals(text.encode(), f"of {name}")
 
 
 def _translated(reader: RecordingReader, signals: SignalMap) -> Columns:
-    """Rows under the source's names, read by a signal map."""
+    """Return rows that were recorded under the source's names, translated by a signal map."""
     return to_columns(signals, run_observations(reader, [reader.query()]))
 
 
@@ -79,8 +77,8 @@ def words(reader: RecordingReader) -> tuple[Event, ...]:
 def run_observations(reader: RecordingReader, parts: Iterable[RecordedRows]) -> Iterator[Observation]:
     """Yield the rows of all parts, and each word and gap before the first row that is not earlier.
 
-    Who records by meaning holds what was last told, so that NaN in such a row is unknown. In a block it is only no
-    news: where a column becomes unknown, that is told as an event.
+    A recording by meaning repeats the last value, so that NaN in its rows means unknown. In a block of samples NaN
+    means unchanged: so an event is yielded where a column becomes unknown.
     """
     by_meaning = bool(_OURS & set(reader.columns))
     waiting = deque(words(reader))

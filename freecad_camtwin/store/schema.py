@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The file of a recording: an SQLite database of column chunks, its header, and how it is opened."""
+"""The file of a recording: an SQLite database of column chunks with a header."""
 
 import math
 import sqlite3
@@ -12,11 +12,11 @@ import msgspec
 from freecad_camtwin.errors import InputError
 
 RECORDING_VERSION = 1
-#: Marks the file as ours in SQLite's own header: "CamT".
+#: Marks the file as CAM Twin's in SQLite's own header: "CamT".
 APPLICATION_ID = 0x43616D54
-#: Rows of a full chunk. Chunks twice as long were 2 % smaller; a query for a second of 1 kHz reads half as much so.
+#: Rows of a full chunk. Chunks twice as long saved 2 % of size, but a query for one second at 1 kHz read twice as much.
 CHUNK_ROWS = 8192
-#: No chunk says more rows than this, whatever a damaged file claims.
+#: A chunk that states more rows than this is refused as damaged.
 MOST_ROWS = 1 << 20
 
 OPERATION = "operation"  #: the column whose values are indexed
@@ -39,17 +39,17 @@ CREATE TABLE tally (name TEXT NOT NULL, reason TEXT NOT NULL, number INTEGER NOT
 
 @dataclass(frozen=True, slots=True)
 class RecordingHeader:
-    """What a recording says of itself; what is not known is None."""
+    """The header of a recording; None is unknown."""
 
     started: float  #: seconds since the epoch
     toolpath_hash: str | None = None  #: of the toolpath that the samples were aligned to
     program_hash: str | None = None  #: of the posted program's bytes
-    program: str | None = None  #: its name, as people call it
+    program: str | None = None  #: name of the program
     machine: str | None = None
     operator: str | None = None
     signal_map: str | None = None  #: the text of the signal map in force
-    simulated: bool = False  #: told by a virtual machine
-    run: str = field(default_factory=lambda: str(uuid4()))  #: names this run everywhere it is copied to
+    simulated: bool = False  #: the data come from a virtual machine
+    run: str = field(default_factory=lambda: str(uuid4()))  #: UUID of this run, the same in every copy
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.started):
@@ -58,7 +58,7 @@ class RecordingHeader:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch of time of which nothing is known."""
+    """A time of which data are missing."""
 
     start: float  #: seconds since the epoch
     stop: float | None  #: None: it had not ended
@@ -67,12 +67,12 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """How many rows came, were kept and were dropped, and why."""
+    """The numbers of rows received, kept and dropped, by reason."""
 
     recorded: int  #: rows in the recording
-    late: int  #: of these, rows that came after a row with a later time
-    repeated: int  #: of these, rows with just the time of the newest row before them
-    received: int | None  #: rows that the source delivered; None: nobody counted
+    late: int  #: of these, rows that arrived after a row with a later time
+    repeated: int  #: of these, rows with the same time as the newest row before them
+    received: int | None  #: rows that the source delivered; None: not counted
     dropped: dict[str, int]  #: reason → rows that are not in the recording
 
 
@@ -82,7 +82,7 @@ def header_json(header: RecordingHeader) -> str:
 
 
 def header_from(text: str | bytes, name: str) -> RecordingHeader:
-    """Read a header; ``name`` tells whose it is."""
+    """Read a header; error messages name the recording ``name``."""
     try:
         return msgspec.json.decode(text, type=RecordingHeader)
     except msgspec.MsgspecError as error:
@@ -90,7 +90,7 @@ def header_from(text: str | bytes, name: str) -> RecordingHeader:
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
-    """Open a recording for reading only, while it is written or afterwards. InputError where it is none."""
+    """Open a recording read only, during or after writing. InputError if the file is not a recording."""
     if not path.is_file():
         raise InputError(f"there is no recording {path}")
     try:
@@ -108,20 +108,20 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
 
 def _check(database: sqlite3.Connection, path: Path) -> None:
-    """Refuse what is not a recording of a version that is known."""
+    """Raise InputError unless the file is a recording of a supported version."""
     try:
         (application,) = database.execute("PRAGMA application_id").fetchone()
         (version,) = database.execute("PRAGMA user_version").fetchone()
     except sqlite3.OperationalError as error:  # most often a folder that cannot be written beside an unfinished run
         raise InputError(
-            f"{path.name} cannot be opened ({error}); where its run was cut short, copy it and {path.name}-wal "
-            "together into a folder that can be written"
+            f"{path.name} cannot be opened ({error}); if its run was interrupted, copy it and {path.name}-wal "
+            "together into a folder with write access"
         ) from error
     except sqlite3.Error as error:
-        raise InputError(f"{path.name} is no recording, or it is damaged: {error}") from error
+        raise InputError(f"{path.name} is not a recording, or it is damaged: {error}") from error
     if application != APPLICATION_ID:
-        raise InputError(f"{path.name} is no recording of CAM Twin")
+        raise InputError(f"{path.name} is not a recording of CAM Twin")
     if version > RECORDING_VERSION:
         raise InputError(
-            f"{path.name} was recorded by a newer CAM Twin (form {version}, this one reads {RECORDING_VERSION})"
+            f"{path.name} was recorded by a newer CAM Twin (form {version}; this version reads {RECORDING_VERSION})"
         )

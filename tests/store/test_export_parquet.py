@@ -86,8 +86,8 @@ def test_what_was_not_exported_here_is_refused(run, tmp_path):
     (tmp_path / "run.events.parquet").unlink()
     for name, words in (
         ("text", "text.parquet cannot be read as Parquet"),
-        ("foreign", "foreign.parquet is Parquet, but no recording"),
-        ("run", "run.parquet belongs with run.events.parquet, which is missing"),
+        ("foreign", "foreign.parquet is a Parquet file, but not a recording"),
+        ("run", "run.events.parquet is missing; put it beside run.parquet, to which it belongs"),
         ("words", "words.parquet cannot be read as Parquet"),
         ("absent", "absent.parquet cannot be read as Parquet"),
     ):
@@ -110,7 +110,7 @@ def test_words_that_are_none_are_refused(run, tmp_path, column, values):
     export_parquet(run, tmp_path / "run.parquet")
     words = {"time": [1.0, 2.0], "item": ["EXECUTION", "PROGRAM"], "value": ["ACTIVE", None]} | {column: values}
     parquet.write_table(pa.table(words), tmp_path / "run.events.parquet")
-    with pytest.raises(InputError, match=rf"run.events.parquet holds no words .*{column}"):
+    with pytest.raises(InputError, match=rf"run.events.parquet does not contain words .*{column}"):
         import_parquet(tmp_path / "run.parquet", tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
 

@@ -148,9 +148,9 @@ def test_with_timescaledb_the_samples_become_a_hypertable_and_have_no_partitions
 def test_signals_and_times_that_it_cannot_hold_are_named(database, tmp_path):
     write(tmp_path / "long", [1.0], {"ä" * 32: [1]})
     write(tmp_path / "far", [1e12], {"load": [1]})
-    with pytest.raises(OutputError, match="cannot take a signal called 'ää"):
+    with pytest.raises(OutputError, match="does not accept a signal named 'ää"):
         export_postgres(tmp_path / "long", database)
-    with pytest.raises(OutputError, match="in no year of a calendar"):
+    with pytest.raises(OutputError, match="outside the calendar"):
         export_postgres(tmp_path / "far", database)
 
 
@@ -162,7 +162,7 @@ def test_an_address_that_leads_nowhere_gives_one_sentence_without_its_password(t
         "hostess=x password=secret",
         "secret",
     ):
-        with pytest.raises(OutputError, match=r"PostgreSQL refused|cannot be read") as caught:
+        with pytest.raises(OutputError, match=r"PostgreSQL refused|is invalid") as caught:
             export_postgres(tmp_path / "run", address)
         assert "secret" not in str(caught.value)
         assert "\n" not in str(caught.value)

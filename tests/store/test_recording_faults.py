@@ -135,7 +135,7 @@ def test_a_recording_never_overwrites_a_file(tmp_path):
     with pytest.raises(OutputError, match="exists; a recording never overwrites a file"):
         Recording.create(tmp_path / "run", HEADER)
     assert (tmp_path / "run").read_text() == "precious"
-    with pytest.raises(OutputError, match="cannot be made: No such file or directory"):
+    with pytest.raises(OutputError, match="cannot be created: No such file or directory"):
         Recording.create(tmp_path / "none" / "run", HEADER)
 
 
@@ -143,7 +143,7 @@ def test_columns_that_do_not_fit_their_times_are_refused_before_anything_is_kept
     with Recording.create(tmp_path / "run", HEADER) as recording:
         with pytest.raises(ValueError, match="load"):
             recording.append([1.0, 2.0], {"x": [1, 2], "load": [1, 2, 3]})
-        with pytest.raises(ValueError, match="called time"):
+        with pytest.raises(ValueError, match="named time"):
             recording.append([1.0], {"time": [1]})
         recording.finish()
     with RecordingReader(tmp_path / "run") as reader:
@@ -170,9 +170,9 @@ def test_what_is_no_recording_is_named_in_one_sentence(tmp_path):
     foreign.execute("CREATE TABLE t (x)")
     foreign.close()
     for name, words in (
-        ("text", "text is no recording, or it is damaged: file is not a database"),
-        ("empty", "empty is no recording of CAM Twin"),
-        ("foreign", "foreign is no recording of CAM Twin"),
+        ("text", "text is not a recording, or it is damaged: file is not a database"),
+        ("empty", "empty is not a recording of CAM Twin"),
+        ("foreign", "foreign is not a recording of CAM Twin"),
         ("absent", "there is no recording"),
     ):
         with pytest.raises(InputError, match=words):
