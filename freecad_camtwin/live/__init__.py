@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What runs while a machine runs: recording it, watching it, and speaking for a machine that cannot.
+"""Services that run while a machine runs: recording, watching, and bridging a machine without an interface.
 
-Connectors hear, publishers tell, the store keeps; here they are joined. Nothing here runs inside FreeCAD.
+They join connectors (data in), publishers (data out) and the store (files). Nothing here runs inside FreeCAD.
 """

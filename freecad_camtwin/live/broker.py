@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A small MQTT 5 broker for one computer, where no real one is installed: for the demo, and for a first try.
+"""A small MQTT 5 broker on this computer, for the demo and first tests if no broker is installed.
 
-It passes messages on, with or without acknowledgement (QoS 0 and 1), keeps retained ones, and knows wildcards. It has
-no users, no encryption and no memory: what was published while a client was away is gone. It listens on this computer
-alone. For a machine take a real broker.
+It forwards messages with QoS 0 and 1, keeps retained messages, and supports wildcards. It has no users, no encryption
+and no stored sessions: a client misses what is published while it is disconnected. It listens on this computer only.
+For a machine, use a real broker.
 
-It is our own because the connectors speak MQTT 5, and the one broker in Python that is kept, amqtt, speaks MQTT 3.1.1
-and would install fifteen other packages. Where mosquitto is installed, the demo takes that instead.
+We have our own because the connectors use MQTT 5; the one maintained broker in Python, amqtt, supports MQTT 3.1.1 only
+and would install fifteen other packages. If mosquitto is installed, the demo uses it instead.
 """
 
 import asyncio
@@ -21,19 +21,19 @@ from freecad_camtwin.errors import ConnectorError
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = (
     1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14,
 )  # fmt: skip
-#: A longer packet ends the connection [bytes].
+#: Longest packet; a longer one ends the connection [bytes].
 _LONGEST = 8 * 2**20
-#: A client that lets so much wait for it is let go [bytes].
+#: A client for which more than this waits to be sent is disconnected [bytes].
 _MOST_WAITING = 32 * 2**20
 MOST_RETAINED, MOST_SUBSCRIPTIONS = 10_000, 1000
-#: A connection has so long to introduce itself [s].
+#: Time limit for the CONNECT packet of a new connection [s].
 _PATIENCE = 10.0
 #: In CONNACK: at most QoS 1, no identifiers of subscriptions, no shared ones.
 _ABILITIES = bytes([0x24, 1, 0x29, 0, 0x2A, 0])
 
 
 class PacketError(ValueError):
-    """Bytes that are no MQTT 5."""
+    """The bytes are not valid MQTT 5."""
 
 
 @dataclass(eq=False)
@@ -43,10 +43,10 @@ class Client:
     outgoing: asyncio.StreamWriter
     keepalive: float = 0.0
     filters: dict[str, int] = field(default_factory=dict)  #: filter → its options
-    number: int = 0  #: of the last packet that awaits an acknowledgement
+    number: int = 0  #: identifier of the last packet sent with QoS 1
 
     def send(self, kind: int, body: bytes) -> None:
-        """Send a packet; one who takes nothing is let go."""
+        """Send a packet; disconnect the client if too much waits to be sent."""
         transport = self.outgoing.transport
         if transport.is_closing():
             return
@@ -56,7 +56,7 @@ class Client:
         self.outgoing.write(bytes([kind]) + _length(len(body)) + body)
 
     def deliver(self, message: "Message", level: int, *, retained: bool) -> None:
-        """Send a message at the lower of both levels."""
+        """Send a message at the lower QoS of message and subscription."""
         level = min(level, message.level)
         number = b""
         if level:
@@ -68,11 +68,11 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What was published."""
+    """A published message."""
 
     topic: str
     level: int  #: QoS
-    rest: bytes  #: properties and payload, as they came
+    rest: bytes  #: properties and payload, unchanged
 
 
 class DemoBroker:
@@ -89,12 +89,12 @@ class DemoBroker:
         try:
             self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         except OSError as error:
-            raise ConnectorError(f"port {self.port} cannot be listened at: {error.strerror or error}") from error
+            raise ConnectorError(f"cannot listen on port {self.port}: {error.strerror or error}") from error
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Let everybody go."""
+        """Close all connections."""
         self._server.close()
         for client in list(self._clients):
             client.outgoing.transport.abort()
@@ -118,11 +118,11 @@ class DemoBroker:
             outgoing.close()
 
     def _welcome(self, client: Client, body: bytes) -> None:
-        """Let a client in; who shows a password is let in, too: there are no users here."""
+        """Accept a client, with any user and password: this broker has no users."""
         name, rest = _take_text(body)
         if name != "MQTT" or rest[:1] != b"\x05":
             client.send(CONNACK << 4, bytes([0, 0x84, 0]))  # unsupported version of the protocol
-            raise PacketError("another protocol")
+            raise PacketError("not MQTT 5")
         client.keepalive = 1.5 * struct.unpack(">H", rest[2:4])[0]
         _, rest = _properties(rest[4:])
         identity, _ = _take_text(rest)
@@ -130,20 +130,20 @@ class DemoBroker:
         client.send(CONNACK << 4, bytes([0, 0]) + _length(len(abilities)) + abilities)
 
     async def _take(self, client: Client, kind: int, flags: int, body: bytes) -> bool:
-        """Do what a packet asks for; False at the end."""
+        """Handle a packet; return False when the connection ends."""
         if kind == PUBLISH:
             self._publish(client, flags, body)
         elif kind == SUBSCRIBE:
             self._subscribe(client, body)
         elif kind == UNSUBSCRIBE:
             _, rest = _properties(body[2:])
-            found = [client.filters.pop(each, None) for each, _ in _filters(rest, has_options=False)]
-            client.send(UNSUBACK << 4, body[:2] + b"\x00" + bytes(0 if each is not None else 0x11 for each in found))
+            removed = [client.filters.pop(each, None) for each, _ in _filters(rest, has_options=False)]
+            client.send(UNSUBACK << 4, body[:2] + b"\x00" + bytes(0 if each is not None else 0x11 for each in removed))
         elif kind == PINGREQ:
             client.send(PINGRESP << 4, b"")
-        elif kind != PUBACK:  # which nothing waits for
+        elif kind != PUBACK:  # acknowledgements are not used
             return False
-        # A client that publishes faster than the others take must not be read faster, either.
+        # Wait for slow receivers: a client that publishes too fast is then read more slowly.
         await client.outgoing.drain()
         return True
 
@@ -151,7 +151,7 @@ class DemoBroker:
         level = flags >> 1 & 3
         topic, rest = _take_text(body)
         if level > 1 or not topic or {"+", "#", "\0"} & set(topic):
-            raise PacketError("a level or a topic that is not allowed")
+            raise PacketError("a QoS or a topic that is not allowed")
         number, rest = (rest[:2], rest[2:]) if level else (b"", rest)
         payload = _properties(rest)[1]
         message = Message(topic, level, rest)
@@ -169,23 +169,23 @@ class DemoBroker:
 
     def _subscribe(self, client: Client, body: bytes) -> None:
         _, rest = _properties(body[2:])
-        asked = list(_filters(rest, has_options=True))
+        subscriptions = list(_filters(rest, has_options=True))
         codes = []
-        for name, options in asked:
+        for name, options in subscriptions:
             if len(client.filters) >= MOST_SUBSCRIPTIONS:
                 codes.append(0x97)  # quota exceeded
                 continue
             client.filters[name] = options
             codes.append(min(options & 3, 1))
         client.send(SUBACK << 4, body[:2] + b"\x00" + bytes(codes))
-        for name, options in asked:
+        for name, options in subscriptions:
             for topic, message in self._retained.items() if not options & 0x20 else ():  # "do not send retained"
                 if name in client.filters and filter_matches(name, topic):
                     client.deliver(message, options & 3, retained=True)
 
 
 def filter_matches(name: str, topic: str) -> bool:
-    """Whether a filter with wildcards fits a topic.
+    """Whether a filter with wildcards matches a topic.
 
     >>> filter_matches("shop/+/cmd", "shop/mill/cmd"), filter_matches("shop/#", "shop"), filter_matches("shop/+", "a/b")
     (True, True, False)
@@ -220,13 +220,13 @@ async def _packet(incoming: asyncio.StreamReader, patience: float) -> tuple[int,
 
 
 def _length(value: int) -> bytes:
-    """Write a length in as few bytes as it takes, seven bits in each."""
-    found = bytearray()
+    """Encode a length in as few bytes as possible, seven bits in each."""
+    data = bytearray()
     while True:
         value, low = value >> 7, value & 0x7F
-        found.append(low | (0x80 if value else 0))
+        data.append(low | (0x80 if value else 0))
         if not value:
-            return bytes(found)
+            return bytes(data)
 
 
 def _text(value: str) -> bytes:
@@ -244,7 +244,7 @@ def _take_text(data: bytes) -> tuple[str, bytes]:
 
 
 def _properties(data: bytes) -> tuple[bytes, bytes]:
-    """Return the properties, unread, and what follows them."""
+    """Return the properties, not decoded, and the bytes after them."""
     length = shift = at = 0
     while True:
         if at >= min(len(data), 4):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Which signal map holds: the one that was given, the package's, or one proposed from what the source offers.
+"""Chooses the signal map: the given one, the package's, or one proposed from the items that the source offers.
 
-Where a source cannot say what it has, as a broker cannot, it is listened to for a while.
+A source that cannot list its items, such as a broker, is observed for a short time to collect them.
 """
 
 import asyncio
@@ -16,28 +16,29 @@ from freecad_camtwin.twin.signals.discovery import Item, propose_signals
 from freecad_camtwin.twin.signals.observation import GAP, Event
 from freecad_camtwin.twin.signals.signal_map import SignalMap, read_signals
 
-if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
+if TYPE_CHECKING:  # it loads the simulation: one second, which a recording without a package does not need
     from freecad_camtwin.twin.package.package import Package
 
-#: How long a source is listened to, from its first word on [s].
+#: Time of observing a source that cannot list its items, from its first observation [s].
 LISTEN = 3.0
 _MOST_ITEMS = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A signal map, and what is to be told of it."""
+    """A signal map with the notes for the user."""
 
     signals: SignalMap
     notes: tuple[str, ...]  #: one sentence each
     is_proposed: bool = False
-    listened: float = 0.0  #: for how long a source was heard, and not recorded, to propose the map [s]
+    listened: float = 0.0  #: how long the source was observed, without recording, to propose the map [s]
 
 
 async def choose_signals(url: str, options: Options, said: Path | None, package: "Package | None") -> Choice:
-    """Return the signal map for a source; InputError where nothing that it offers could be understood.
+    """Return the signal map for a source; InputError if none of its items has a known meaning.
 
-    A package's map is of its machine: for a source that offers other items, as a recording does, one is proposed.
+    ``said``: the file of a signal map that the user gives, or None. A package's map is for its machine: for a source
+    with other items, such as a recording, a map is proposed.
     """
     if said is not None:
         return Choice(read_signals(said), ())
@@ -49,46 +50,46 @@ async def choose_signals(url: str, options: Options, said: Path | None, package:
 
 
 async def proposed(url: str, options: Options, listen: float = LISTEN) -> Choice:
-    """Propose a map for what a source offers, or is heard to say for ``listen`` seconds."""
+    """Propose a map for the items that a source lists, or that are observed within ``listen`` seconds."""
     connector = open_connector(url, options)
     items, listened = await connector.offered(), 0.0
     if not items:
-        items, listened = await _heard(url, connector, options.patience, listen)
+        items, listened = await _observed(url, connector, options.patience, listen)
     proposal = propose_signals(items, source=url)
     if not proposal.signals.signals:
         names = ", ".join(item.name for item in items[:10]) or "nothing"
-        raise InputError(f"{url} offers {names}, of which nothing could be understood; give a signal map (--signals)")
+        raise InputError(f"{url} offers {names}, but no item has a known meaning; give a signal map (--signals)")
     return Choice(proposal.signals, proposal.notes, is_proposed=True, listened=listened)
 
 
 def open_mapped(url: str, options: Options, signals: SignalMap) -> Connector:
-    """Open a source of which we know what we want, and which items are words, from its signal map."""
+    """Open a source for the items of a signal map, which also states which of them are words."""
     items = tuple(dict.fromkeys(signal.item for signal in signals.signals))
     words = frozenset(signal.item for signal in signals.signals if signal.quantity.unit is None)
     return open_connector(url, replace(options, items=items, words=words))
 
 
 def _is_over(limit: asyncio.Timeout) -> bool:
-    """Whether a time limit has passed; a library may lose the cancellation that tells of it."""
+    """Whether a time limit has passed; the clock is checked too, since a library may lose the cancellation."""
     end = limit.when()
     return limit.expired() or (end is not None and asyncio.get_running_loop().time() > end)
 
 
-async def _heard(url: str, connector: Connector, patience: float, listen: float) -> tuple[tuple[Item, ...], float]:
-    """Return the items that a source speaks of, and how long it was heard to speak [s].
+async def _observed(url: str, connector: Connector, patience: float, listen: float) -> tuple[tuple[Item, ...], float]:
+    """Return the items that a source sends, and how long it was observed [s].
 
-    ConnectorError where it is not there, or does not speak.
+    ConnectorError if the source cannot be reached or sends no observation.
     """
     names: dict[str, None] = {}
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    silence = patience + listen  # so that a source that is not there is named, with the reason, by its connector
-    async with aclosing(connector.observations()) as found:
+    silence = patience + listen  # longer than the connector's patience, so that its own error comes first
+    async with aclosing(connector.observations()) as observations:
         with suppress(TimeoutError):
             async with asyncio.timeout(silence) as limit:
-                async for observation in found:
-                    said = (observation.item,) if isinstance(observation, Event) else observation.items
-                    new = dict.fromkeys(name for name in said if name != GAP)
+                async for observation in observations:
+                    items = (observation.item,) if isinstance(observation, Event) else observation.items
+                    new = dict.fromkeys(name for name in items if name != GAP)
                     if new and not names:
                         begun = loop.time()
                         limit.reschedule(begun + listen)
@@ -96,17 +97,17 @@ async def _heard(url: str, connector: Connector, patience: float, listen: float)
                     if len(names) >= _MOST_ITEMS or _is_over(limit):
                         break
     if not names and _is_over(limit):
-        raise _nothing_heard(url, connector, silence)
+        raise _no_observation(url, connector, silence)
     return tuple(Item(name) for name in names), loop.time() - begun
 
 
-def _nothing_heard(url: str, connector: Connector, silence: float) -> ConnectorError:
-    """Say that a source was not there, or has not said anything that we understand."""
+def _no_observation(url: str, connector: Connector, silence: float) -> ConnectorError:
+    """Return the error of a source that was not reached or sent nothing usable."""
     if not connector.told.is_reached:
         return ConnectorError(f"{url} cannot be reached: no answer; tried for {silence:g} s")
     received = connector.told.received
-    said = f"only messages that cannot be understood ({received:,}) came" if received else "nothing was heard"
+    result = f"only unreadable messages ({received:,}) were received" if received else "nothing was received"
     return ConnectorError(
-        f"{said} from {url} for {silence:g} s; is that the right address? Give a signal map (--signals), "
-        "or listen for longer (--patience S)"
+        f"{result} from {url} for {silence:g} s; check the address, give a signal map (--signals), "
+        "or wait longer (--patience S)"
     )

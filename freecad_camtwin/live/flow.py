@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a source says, as rows with meanings and places, block by block, as it comes.
+"""Turns the observations of a source into rows with meanings and places, block by block, as they arrive.
 
-One task hears the source and puts what it says into a box; whoever iterates over ``blocks`` takes all that waits in
-it, as one block. So a quick source gives few large blocks and a slow one many small ones, and nothing waits on purpose.
-When the box is full the source is not asked for more: an agent keeps its observations, a file is read later, and a
-broker's connector counts what it has to drop. Memory is bounded in every case.
+One task reads the source into a buffer; the loop over ``blocks`` takes all that the buffer holds as one block. So a
+fast source gives few large blocks and a slow one many small ones, without added delay. While the buffer is full, the
+source is not read: an agent keeps its observations, a file is read later, and a broker's connector counts what it has
+to drop. Memory is bounded in every case.
 """
 
 import asyncio
@@ -22,90 +22,90 @@ from freecad_camtwin.twin.signals.columns import Columns, Translator, joined
 from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Samples
 from freecad_camtwin.twin.signals.signal_map import SignalMap
 
-#: A silent source gives an empty block as often [s].
+#: Interval of the empty blocks of a silent source [s].
 _TICK = 0.1
-#: What a source may take to say farewell and hang up [s].
+#: Time that a source may take to disconnect [s].
 LEAVES = 10.0
-#: Numbers that wait in the box before the source is asked for no more (16 MB), and what a block has at least of them.
+#: Numbers in the buffer above which the source is not read (16 MB), and the least that an observation counts for.
 _MOST_CELLS = 2**21
 _LEAST_CELLS = 16
-#: Rows of a longer time are not merged: a clock that was set back is noticed between blocks [s].
+#: Longest time that a merged block covers: a clock that was set back is detected between blocks only [s].
 MERGED_S = 0.1
 
 
 class Placer(Protocol):
-    """Adds to rows what is known of their places; rows come out in their order, some of them later."""
+    """Adds the places on the path to rows; rows come out in their order, some of them later."""
 
     def take(self, columns: Columns) -> Columns:
-        """Return the rows that can go on, without words."""
+        """Return the rows that are ready, without words."""
 
     def rest(self) -> Columns:
-        """Return all that waited, when no more will come."""
+        """Return all rows that still wait, at the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What came together."""
+    """Rows and words that were read together."""
 
     columns: Columns
-    gaps: tuple[Gap, ...] = ()  #: those that began before these rows, and those that they end
+    gaps: tuple[Gap, ...] = ()  #: gaps that began before these rows, and gaps that these rows end
 
 
 class Flow:
-    """One source with its signal map, and the places of its rows where a ``Placer`` knows them."""
+    """One source with its signal map, and with the places of its rows if there is a ``Placer``."""
 
     def __init__(self, connector: Connector, signals: SignalMap, placer: Placer | None = None) -> None:
         self.connector = connector
         self.translator = Translator(signals)
         self._placer = placer
-        self._box = _Box()
+        self._buffer = _Buffer()
         self._open: list[Gap] = []
-        self._hearing: asyncio.Task[None] | None = None
+        self._reader: asyncio.Task[None] | None = None
 
     def stop(self) -> None:
-        """Hear no more; what has come until now is still told, and then the blocks end."""
-        self._box.close()
+        """Stop reading the source; the buffer is still yielded, and then the blocks end."""
+        self._buffer.close()
 
     async def blocks(self) -> AsyncGenerator[Block, None]:
-        """Yield what the source says, an empty block where it is silent; what it raises is raised here."""
-        # Looking for garbage among all that has been loaded until now would hold rows up for 50 ms.
+        """Yield the source's data, an empty block while it is silent; errors of the source are raised here."""
+        # Without freeze, a garbage collection over all loaded objects would delay rows by 50 ms.
         gc.collect()
         gc.freeze()
-        self._hearing = asyncio.create_task(self._hear())
+        self._reader = asyncio.create_task(self._read())
         try:
-            while (waiting := await self._box.take(_TICK)) is not None:
+            while (waiting := await self._buffer.take(_TICK)) is not None:
                 for block in self._translated(waiting):
                     yield self._placed(block)
             yield self._rest()
-            if self._hearing.done() and not self._hearing.cancelled():
-                self._hearing.result()
+            if self._reader.done() and not self._reader.cancelled():
+                self._reader.result()
         finally:
             gc.unfreeze()
-            self._box.close()  # a library may lose a cancellation that comes together with news; these end it, too
-            while not self._hearing.done():
-                self._hearing.cancel()
-                await asyncio.wait([self._hearing], timeout=LEAVES)
-            if not self._hearing.cancelled():
-                self._hearing.exception()  # it was raised above, or nobody waits for it any more
+            self._buffer.close()  # a library may lose a cancellation that arrives together with data: closing ends it
+            while not self._reader.done():
+                self._reader.cancel()
+                await asyncio.wait([self._reader], timeout=LEAVES)
+            if not self._reader.cancelled():
+                self._reader.exception()  # it was raised above, or the caller has left
 
-    async def _hear(self) -> None:
+    async def _read(self) -> None:
         try:
-            async with aclosing(self.connector.observations()) as found:
-                async for observation in found:
-                    await self._box.put(observation)
-                    if self._box.is_closed:
+            async with aclosing(self.connector.observations()) as observations:
+                async for observation in observations:
+                    await self._buffer.put(observation)
+                    if self._buffer.is_closed:
                         return
         finally:
-            self._box.close()
+            self._buffer.close()
 
     def _translated(self, waiting: list[Observation]) -> Iterator[Block]:
-        """Yield rows and words; a gap begins a block of its own, so that it lies between rows."""
+        """Yield rows and words; a gap begins a new block, so that it lies between rows."""
         parts: list[Columns] = []
         gaps: list[Gap] = []
         for observation in merged_blocks(waiting):
             if isinstance(observation, Event) and observation.item == GAP:
                 yield Block(joined(parts), tuple(gaps))
-                gap = Gap(self.translator.newest(observation.time), None, observation.value or "not told")
+                gap = Gap(self.translator.newest(observation.time), None, observation.value or "no reason given")
                 self._open.append(gap)
                 parts, gaps = [], [gap]
             elif isinstance(observation, Samples) and len(observation.time) and self._open:
@@ -114,7 +114,7 @@ class Flow:
         yield Block(joined(parts), tuple(gaps))
 
     def _ended(self, samples: Samples) -> list[Gap]:
-        """Return the open gaps, which these rows end."""
+        """Return the open gaps, ended by these rows."""
         first = self.translator.on_our_clock(float(np.nanmin(samples.time, initial=np.inf)))
         if not np.isfinite(first):
             return []
@@ -130,7 +130,7 @@ class Flow:
         return Block(Columns(placed.time, placed.values, words), block.gaps)
 
     def _rest(self) -> Block:
-        """Return what waited for signals that are slower, or for its place."""
+        """Return the rows that still waited for slower signals or for their place."""
         rest = self.translator.rest()
         if self._placer is None:
             return Block(rest)
@@ -138,7 +138,7 @@ class Flow:
 
 
 def merged_blocks(observations: list[Observation]) -> Iterator[Observation]:
-    """Yield blocks of the same items that follow each other in time as one: a thousand messages are one block then."""
+    """Yield consecutive blocks of the same items as one block: a thousand messages then become one block."""
     run: list[Samples] = []
     for observation in observations:
         if run and (isinstance(observation, Event) or not _follows(run, observation)):
@@ -166,8 +166,8 @@ def _one(run: list[Samples]) -> Samples:
     return Samples(np.concatenate([each.time for each in run]), run[0].items, values)
 
 
-class _Box:
-    """What waits between the hearing task and the blocks; bounded, and the hearing task waits where it is full."""
+class _Buffer:
+    """The bounded buffer between the reading task and the blocks; the reading task waits while it is full."""
 
     def __init__(self) -> None:
         self._waiting: list[Observation] = []
@@ -185,7 +185,7 @@ class _Box:
         self._news.set()
 
     async def take(self, patience: float) -> list[Observation] | None:
-        """Return all that waits, nothing after ``patience`` seconds; None once the box is closed and empty."""
+        """Return the contents, an empty list after ``patience`` seconds; None once the buffer is closed and empty."""
         if not self._waiting and not self.is_closed:
             self._news.clear()
             with suppress(TimeoutError):
@@ -193,9 +193,9 @@ class _Box:
                     await self._news.wait()
         if not self._waiting and self.is_closed:
             return None
-        found, self._waiting, self._cells = self._waiting, [], 0
+        waiting, self._waiting, self._cells = self._waiting, [], 0
         self._room.set()
-        return found
+        return waiting
 
     def close(self) -> None:
         self.is_closed = True

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Live data for another process, on a pipe that its reader may be slow to empty.
+"""Sends live data to another process through a pipe, whose reader may be slow.
 
-A thread writes, and may wait; what comes meanwhile is kept up to ``_MOST_ROWS`` rows, then the oldest is dropped and
-counted: whoever watches wants to see what is, not what was. Even where nothing comes, a frame tells the state twice a
-second; so a reader that has gone is noticed.
+A thread writes and may block. Up to ``_MOST_ROWS`` rows wait for it; beyond that the oldest are dropped and counted,
+because a live display needs the newest. Without data a frame with the state is still sent twice a second, so that a
+closed pipe is detected.
 """
 
 import os
@@ -19,7 +19,7 @@ from freecad_camtwin.twin.signals.state import State
 
 #: Rows that wait for a slow reader.
 _MOST_ROWS = 50_000
-#: Between two frames at least, so that each is worth its while, and at most [s].
+#: Least time between two frames, so that each has enough rows, and longest time [s].
 PACE, BEAT = 0.03, 0.5
 
 
@@ -34,12 +34,12 @@ class Pipe:
         self._state = State()
         self._news = Condition()
         self._is_last = False
-        self.is_broken = False  #: nothing is told any more
+        self.is_broken = False  #: whether the pipe is closed: nothing is sent any more
         self._thread = Thread(target=self._run, name="camtwin-pipe", daemon=True)
         self._thread.start()
 
     def put(self, block: Block, state: State) -> None:
-        """Tell what came, soon; never waits."""
+        """Queue a block and the state for sending; never block."""
         columns = block.columns
         with self._news:
             self._state = state
@@ -47,13 +47,13 @@ class Pipe:
                 self._blocks.append(Columns(columns.time, columns.values))
                 self._rows += columns.rows
             while self._rows > _MOST_ROWS and len(self._blocks) > 1:
-                gone = self._blocks.popleft().rows
-                self._rows -= gone
-                self._lost += gone
+                dropped = self._blocks.popleft().rows
+                self._rows -= dropped
+                self._lost += dropped
             self._news.notify()
 
     def end(self, patience: float = 1.0) -> None:
-        """Tell what waits, as long as somebody reads within ``patience`` seconds, and end."""
+        """Send the remaining rows, for at most ``patience`` seconds, and end."""
         with self._news:
             self._is_last = True
             self._news.notify()
@@ -61,21 +61,21 @@ class Pipe:
 
     def _run(self) -> None:
         try:
-            with suppress(OSError):  # nobody reads any more
-                self._tell()
+            with suppress(OSError):  # the reader has closed the pipe
+                self._send_frames()
         finally:
             self.is_broken = True
 
-    def _tell(self) -> None:
+    def _send_frames(self) -> None:
         is_last = False
         while not is_last:
             with self._news:
                 if not self._blocks and not self._is_last:
                     self._news.wait(BEAT)
                 is_last = self._is_last
-                found, self._rows = list(self._blocks), 0
+                blocks, self._rows = list(self._blocks), 0
                 self._blocks.clear()
-            for part in _parts(joined(found)):
+            for part in _parts(joined(blocks)):
                 self._write(encode(self._state, part.time, part.values, self._lost))
             time.sleep(0 if is_last else PACE)
 
@@ -86,7 +86,7 @@ class Pipe:
 
 
 def _parts(rows: Columns) -> list[Columns]:
-    """Cut rows into as many frames as they need; one without rows where there are none."""
+    """Split rows into frames of allowed length; without rows return one empty frame."""
     most = LONGEST_FRAME // 2 // (8 * (1 + len(rows.values)))
     cuts = range(0, max(rows.rows, 1), most)
     return [

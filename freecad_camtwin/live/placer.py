@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The places of rows on the path of a package, as further columns, while the rows come.
+"""Adds the places on the path of a package to rows, as further columns, while the rows arrive.
 
-Finding the place of a machine that was lost takes some seconds of its motion. A recording cannot wait for that: a kill
-would lose them. So a row whose place is not known after ``UNPLACED`` seconds goes on without one. What the run teaches
-of its lag is learned in a thread, for the same reason.
+After the place was lost, finding it again takes some seconds of motion. A recording cannot wait for that: a kill would
+lose these rows. So a row without a place after ``UNPLACED`` seconds is passed on without one. For the same reason lag
+is learned in a thread.
 """
 
 import time
@@ -18,7 +18,7 @@ from freecad_camtwin.twin.base.arrays import Floats, Ints
 from freecad_camtwin.twin.package.package import Package
 from freecad_camtwin.twin.signals.columns import Columns, joined
 
-#: How long a row waits for its place [s of our time].
+#: How long a row waits for its place [s of this computer's clock].
 UNPLACED = 0.3
 
 
@@ -29,11 +29,11 @@ class PathPlacer:
         _warm_up(package)
         self._teacher = ThreadPoolExecutor(1, "camtwin-teacher")
         self._aligner = Aligner(package, teacher=self._teacher)
-        self._waiting: deque[tuple[float, Columns]] = deque()  # what the aligner has, and since when
-        self._ahead = 0  # rows that it still has and that have gone on without it
+        self._waiting: deque[tuple[float, Columns]] = deque()  # rows in the aligner, with the time they entered it
+        self._ahead = 0  # rows that are still in the aligner but were passed on without a place
 
     def take(self, columns: Columns) -> Columns:
-        """Return the rows that can go on, in their order, without words."""
+        """Return the rows that are ready, in their order, without words."""
         now = time.monotonic()
         parts = []
         if columns.rows:
@@ -47,25 +47,25 @@ class PathPlacer:
         return joined([*parts, *overdue])
 
     def rest(self) -> Columns:
-        """Return all that waited, when no more will come."""
+        """Return all rows that still wait, at the end."""
         self._teacher.shutdown(wait=False, cancel_futures=True)
         return self._placed(*self._aligner.rest())
 
     def _placed(self, columns: Columns, alignment: Alignment) -> Columns:
-        """Return rows with their places, but those that have gone on already."""
-        gone = min(self._ahead, columns.rows)
-        self._ahead -= gone
-        self._forget(columns.rows - gone)
+        """Return rows with their places, without those that were passed on already."""
+        passed = min(self._ahead, columns.rows)
+        self._ahead -= passed
+        self._forget(columns.rows - passed)
         values = dict(columns.values)
         values["operation"] = _number(alignment.operation)
         values["move"] = _number(alignment.move)
         values["way"] = alignment.way
         values["predicted_power"] = alignment.predicted("power")
         values["confidence"] = alignment.confidence
-        return Columns(columns.time, values).part(slice(gone, None))
+        return Columns(columns.time, values).part(slice(passed, None))
 
     def _forget(self, rows: int) -> None:
-        """Strike off the oldest rows that wait: the aligner has given them back."""
+        """Remove the oldest waiting rows, which the aligner has returned."""
         while rows:
             since, columns = self._waiting.popleft()
             if columns.rows > rows:
@@ -74,9 +74,9 @@ class PathPlacer:
 
 
 def _warm_up(package: Package) -> None:
-    """Have the kernels compiled now, on a run as it is predicted: at their first use that takes seconds.
+    """Compile the kernels now, with a run as predicted: on first use compiling takes seconds.
 
-    A machine does not wait for that. The run is as long as it takes an aligner to learn its first correction.
+    A machine does not wait for that. The run is long enough for an aligner to learn its first correction.
     """
     aligner = Aligner(package)
     places = aligner.places

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Recording a run: what a source says, with meanings and places, into a file that survives whatever happens.
+"""Records a run: the data of a source, with meanings and places, in a file that survives kills and power cuts.
 
-    source → connector → box → translator (signal map) → aligner (package) → writer's thread → recording
+    source → connector → buffer → translator (signal map) → aligner (package) → writer's thread → recording
 
-Every stage is bounded, and the file is brought up to date twice a second. The recording begins with the first row or
-word, so that a source which never speaks leaves no file, and its header can say what the source says of itself.
+Every stage is bounded, and the file is committed twice a second. The recording begins with the first row or word, so
+that a silent source leaves no file, and the header can hold what the source states about itself.
 """
 
 import asyncio
@@ -25,27 +25,27 @@ from freecad_camtwin.twin.signals.observation import Event
 from freecad_camtwin.twin.signals.signal_map import encode_signals
 from freecad_camtwin.twin.signals.state import State
 
-if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
+if TYPE_CHECKING:  # it loads the simulation: one second, which a recording without a package does not need
     from freecad_camtwin.twin.package.package import Package
 
-#: A controller that stays idle for so long has ended its program: between two blocks it may say so, too [s].
+#: A controller that is idle for this long has ended its program: between two blocks it may be idle for a moment [s].
 IDLE_S = 1.0
-#: What EXECUTION says while a program runs, and once it does no more; MTConnect's words and those of OPC UA's states.
+#: Words of EXECUTION while a program runs and after its end, from MTConnect and from OPC UA's states.
 RUNNING = frozenset({"ACTIVE", "RUNNING", "EXECUTING"})
 ENDED = frozenset({"READY", "STOPPED", "PROGRAM_COMPLETED", "IDLE", "ENDED", "ABORTED", "FINISHED", "COMPLETED"})
 
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """When a recording ends, beside the end of its source and its user's word."""
+    """When a recording ends, in addition to the end of its source and the user's stop."""
 
-    program_end: bool = True  #: when EXECUTION tells of the end of a program that ran
-    duration: float | None = None  #: so long after its first row [s of our time]
-    parts: int | None = None  #: when PART_COUNT has risen so far
+    program_end: bool = True  #: when EXECUTION shows that the program has ended
+    duration: float | None = None  #: this long after its first row [s of this computer's clock]
+    parts: int | None = None  #: when PART_COUNT has risen by this number
 
 
 class Ending:
-    """Notices the end of a run."""
+    """Detects the end of a run."""
 
     def __init__(self, until: Until) -> None:
         self._until = until
@@ -55,7 +55,7 @@ class Ending:
         self._first_part: float | None = None
 
     def reached(self, columns: Columns) -> str:
-        """Take in what came; return why the run is over, empty while it is not."""
+        """Examine new rows and words; return the reason why the run is over, empty while it is not."""
         now = time.monotonic()
         if columns.rows and self._begun is None:
             self._begun = now
@@ -89,7 +89,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class RecordingResult:
-    """What became of a recording."""
+    """The result of a recording."""
 
     path: Path
     reason: str  #: why it ended
@@ -115,28 +115,28 @@ class Recorder:
 
     @property
     def state(self) -> State:
-        """The last that is known of the machine."""
+        """The newest state of the machine."""
         return self._keeper.state
 
     @property
     def has_begun(self) -> bool:
-        """Whether there is a file."""
+        """Whether the file exists."""
         return self._writer is not None
 
     @property
     def acknowledged(self) -> int:
-        """How many rows are safe on disk."""
+        """The number of rows that are safe on disk."""
         return self._writer.recording.acknowledged if self._writer else 0
 
     def stop(self, reason: str) -> None:
-        """End the recording, cleanly: what has come is kept."""
+        """End the recording and keep all rows received so far."""
         self._reason = reason
         self._flow.stop()
 
     async def run(self) -> RecordingResult:
-        """Record until the end. OutputError where the disk takes no more; ConnectorError where the source refuses us.
+        """Record until the end. OutputError if the disk cannot be written; ConnectorError if the source refuses us.
 
-        Whatever is raised, what is on disk stays readable; ``finished`` of a run that was cut short is None.
+        After any error the file stays readable; ``finished`` of an interrupted run is None.
         """
         try:
             async with aclosing(self._flow.blocks()) as blocks:
@@ -150,7 +150,7 @@ class Recorder:
                 await self._writer.end(is_whole=False)
             raise
         if self._writer is None:
-            raise ConnectorError("nothing came that the signal map knows; no recording was made")
+            raise ConnectorError("no item of the signal map was received; no recording was made")
         await self._tally(self._writer)
         await self._writer.end(is_whole=True, stopped=self.state.time)  # on the source's clock, as it began
         return RecordingResult(self._path, self._reason, self.state, self._writer.recording.acknowledged)
@@ -179,23 +179,23 @@ class Recorder:
         await self._tally(writer)
 
     def _notes(self) -> list[Event]:
-        """Return the warnings that are new."""
+        """Return the new warnings."""
         warnings = self._flow.connector.told.warnings
         new, self._warned = warnings[self._warned :], len(warnings)
         set_back = self._flow.translator.counters["clock set back"]
         if set_back > self._set_back:
-            new = [*new, "the source's clock was set back; its rows go on from where they were"]
+            new = [*new, "the source's clock was set back; the times of its rows are continued from before"]
             self._set_back = set_back
         return [Event(self.state.time or time.time(), "warning", sentence) for sentence in new]
 
     async def _describe(self, writer: Writer, columns: Columns) -> None:
-        """Let the header say what was learned since it was written."""
+        """Update the header with what is known since it was written."""
         header = replace(
             self._header,
             simulated=self._header.simulated or self.state.simulated,
             program=self._header.program or self.state.program,
         )
-        if columns.rows and not self._has_rows:  # words may be older: a state holds since long ago
+        if columns.rows and not self._has_rows:  # words may be older: a state may have begun long ago
             self._has_rows, header = True, replace(header, started=float(columns.time[0]))
         if header != self._header:
             self._header = header
@@ -207,11 +207,11 @@ class Recorder:
 
 
 def check_recording_target(path: Path) -> None:
-    """Raise OutputError where a recording could not begin, before anybody waits for a machine."""
+    """Raise OutputError if the recording's file cannot be created; called before waiting for a machine."""
     if path.exists():
         raise OutputError(f"{path} exists; a recording never overwrites a file, choose another name")
     if not path.absolute().parent.is_dir():
-        raise OutputError(f"{path} cannot be made: the folder {path.parent} does not exist")
+        raise OutputError(f"{path} cannot be created: the folder {path.parent} does not exist")
 
 
 def _gap(gap: Gap) -> Any:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Keeps up to date what is known of a machine (``twin.state``) while its data come."""
+"""Keeps the state of a machine (``twin.signals.state``) up to date while its data arrive."""
 
 import math
 import time
@@ -14,17 +14,17 @@ from freecad_camtwin.live.flow import Block, Flow
 from freecad_camtwin.twin.signals.columns import Columns
 from freecad_camtwin.twin.signals.state import State
 
-if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
+if TYPE_CHECKING:  # it loads the simulation: one second, which a recording without a package does not need
     from freecad_camtwin.twin.package.package import Package
 
-#: Over so long rows are counted for their rate [s].
+#: Time over which the rate of rows is averaged [s].
 RATE_S = 2.0
 _NUMBERS = (
     "x", "y", "z", "feed", "n_rpm", "power", "spindle_load", "current", "torque", "predicted_power", "confidence",
     "feed_override", "rapid_override", "spindle_override",
 )  # fmt: skip
 _INDICES = ("operation", "move", "line", "tool")
-#: A greater number is no index.
+#: A number above this is not an index.
 _MOST = 2**31
 
 
@@ -39,7 +39,7 @@ class Keeper:
         self._counted: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
 
     def take(self, block: Block) -> State:
-        """Take in what came."""
+        """Update the state with a block, and return it."""
         state, columns = self.state, block.columns
         for gap in block.gaps:
             state.gaps += gap.stop is None
@@ -66,10 +66,10 @@ class Keeper:
         for name in _INDICES:
             value = _last(columns.values, name)
             setattr(state, name, None if value is None or abs(value) > _MOST else int(value))
-        known = state.operation is not None and 0 <= state.operation < len(self._labels)
-        state.label = self._labels[state.operation] if known and state.operation is not None else None
-        way = _last(columns.values, "way")
-        state.progress = way / self._length if way is not None and self._length > 0 else None
+        has_label = state.operation is not None and 0 <= state.operation < len(self._labels)
+        state.label = self._labels[state.operation] if has_label and state.operation is not None else None
+        arc_length = _last(columns.values, "way")
+        state.progress = arc_length / self._length if arc_length is not None and self._length > 0 else None
 
     def _count(self, rows: int) -> None:
         now = time.monotonic()
@@ -82,7 +82,7 @@ class Keeper:
 
 
 def dropped(flow: Flow) -> dict[str, int]:
-    """Return what was not kept of all that came, by reason; "unmapped" is what the signal map does not name."""
+    """Return the number of values not kept, by reason; "unmapped" counts items that the signal map does not name."""
     counters = {reason: number for reason, number in flow.translator.counters.items() if number}
     counters.pop("clock set back", None)  # these rows were kept
     return {**flow.connector.told.dropped, **counters}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The thread that writes a recording, so that a slow disk does not stop who listens to the machine.
+"""Writes a recording in a thread, so that a slow disk does not stop the task that reads the machine.
 
-What is to be written waits in a queue. When it holds more than ``_MOST_CELLS`` numbers, ``give`` waits: who hears the
-source then waits too, and the source is slowed, or says itself what it drops. Nothing is dropped here. Twice a second
-at least, whether anything comes or not, everything is brought to the disk.
+Tasks wait in a queue. If it holds more than ``_MOST_CELLS`` numbers, ``give`` waits: then the reading task waits too,
+and the source slows down or counts what it drops. Nothing is dropped here. At least twice a second everything is
+committed to disk, with or without new rows.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from freecad_camtwin.store.recording import Recording
 
 #: Numbers that wait to be written (32 MB).
 _MOST_CELLS = 2**22
-#: Between two times that all is brought to the disk [s].
+#: Interval of commits to disk [s].
 _SYNC_S = 0.4
 
-#: Something to be done with the recording.
+#: A function to call with the recording.
 WriterTask = Callable[[Recording], None]
 
 
@@ -40,7 +40,7 @@ class Writer:
         self._thread.start()
 
     async def give(self, cells: int, task: WriterTask) -> None:
-        """Have something done, of ``cells`` numbers; raise what an earlier one was refused with."""
+        """Queue a task that writes ``cells`` numbers; raise the error of an earlier task."""
         while self._cells > _MOST_CELLS and self._failure is None:
             self._room.clear()
             if self._cells > _MOST_CELLS:
@@ -53,9 +53,9 @@ class Writer:
             self._news.notify()
 
     async def end(self, *, is_whole: bool, stopped: float | None = None) -> None:
-        """Wait until all is done and the recording closed, as a whole run, ``stopped`` then, or as one cut short.
+        """Wait until all tasks are done and the recording is closed; raise the error of a failed task.
 
-        What it was refused with is raised.
+        ``is_whole``: mark the run as complete at the time ``stopped`` [s since the epoch].
         """
         with self._news:
             self._is_last, self._is_whole, self._stopped = True, is_whole, stopped
@@ -70,7 +70,7 @@ class Writer:
                 self._write()
                 if self._is_whole:
                     self.recording.finish(self._stopped)
-        except BaseException as error:  # noqa: BLE001 - the top of a thread: raised again where it is heard
+        except BaseException as error:  # noqa: BLE001 - the top of a thread: raised again in give and end
             self._failure = error
         self._wake()
 

@@ -102,7 +102,7 @@ def test_a_refusal_is_told_with_its_reason():
 @pytest.mark.parametrize(
     ("commands", "why"),
     [
-        ((Command("spindle_stop", 1.0, ""),), "nothing of that name can be set here"),
+        ((Command("spindle_stop", 1.0, ""),), "this source has no command of that name"),
         ((Command("feed_override", 80.0, "", expires=99.0),), "it has expired"),
         ((Command("feed_override", 80.0, ""),) * 2, f"another command came less than {SOONEST:g} s before"),
     ],
@@ -123,7 +123,7 @@ def test_a_source_that_cannot_be_asked_is_not():
         told = Told()
 
     answer = asyncio.run(Bridge(Mute(), ()).ask(Command("feed_override", 80.0, "")))
-    assert answer == "nothing of that name can be set here"
+    assert answer == "this source has no command of that name"
 
 
 # A real controller, a broker with certificates and an access list, and the command line.

@@ -87,7 +87,7 @@ def test_the_map_that_was_given_comes_first_then_the_packages_where_it_fits_the_
 
 def test_a_source_of_which_nothing_can_be_understood_is_named(monkeypatch):
     monkeypatch.setattr(choosing, "open_connector", lambda *_: Stubborn((Item("colour"), Item("mood"))))
-    with pytest.raises(InputError, match="offers colour, mood, of which nothing could be understood"):
+    with pytest.raises(InputError, match="offers colour, mood, but no item has a known meaning"):
         asked(proposed("csv:a", Options()))
 
 
@@ -138,8 +138,8 @@ def test_a_source_that_is_not_there_is_no_source_that_offers_nothing(address, na
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        (b"", r"nothing was heard from shdr:.* for 0\.5 s; .*--signals.*--patience"),
-        (b"hello\n", r"only messages that cannot be understood \(1\) came from shdr:"),
+        (b"", r"nothing was received from shdr:.* for 0\.5 s; .*--signals.*--patience"),
+        (b"hello\n", r"only unreadable messages \(1\) were received from shdr:"),
     ],
 )
 def test_an_adapter_that_says_nothing_of_use_is_told_from_one_that_is_not_there(line, sentence):
@@ -174,5 +174,5 @@ def test_a_gap_is_nothing_that_was_heard(monkeypatch):
                 await asyncio.sleep(0.05)
 
     monkeypatch.setattr(choosing, "open_connector", lambda *_: Silent())
-    with pytest.raises(ConnectorError, match="nothing was heard"):
+    with pytest.raises(ConnectorError, match="nothing was received"):
         asked(proposed("mqtt://broker/a", Options(patience=0.1), listen=0.2))

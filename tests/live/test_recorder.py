@@ -204,7 +204,7 @@ def test_a_source_that_refuses_us_later_leaves_a_run_that_was_cut_short(tmp_path
 
 
 def test_a_source_that_never_speaks_leaves_no_file(tmp_path):
-    with pytest.raises(ConnectorError, match="nothing came"):
+    with pytest.raises(ConnectorError, match="no item of the signal map was received"):
         recorded(tmp_path / "run", gap(START), 0.2)
     assert list(tmp_path.iterdir()) == []
 
