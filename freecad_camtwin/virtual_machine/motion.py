@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Where a virtual machine is on its path, while somebody turns its feed override.
+"""The place of a virtual machine on its path over time, with a feed override that may change at any time.
 
-The path is timed by the predicted schedule of the package's machine, anew for every override: it goes on from the place
-that was reached, so the place is continuous and the speed jumps within a sample, where a real axis needs some
-hundredths of a second.
+The path is timed by the predicted schedule of the package's machine, and scheduled again for every override from the
+place reached. So the place is continuous; the speed changes within one sample, where a real axis needs some hundredths
+of a second.
 """
 
 import numpy as np
@@ -14,23 +14,23 @@ from freecad_camtwin.twin.cycle_time.motion import Motion
 from freecad_camtwin.twin.job.geometry import points_along
 from freecad_camtwin.twin.package.package import Package
 
-#: The feed override that the machine follows, as a share; 0 holds it.
+#: Bounds of the feed override, as a share of the programmed feed; at 0 the machine stands.
 LEAST_OVERRIDE, MOST_OVERRIDE = 0.0, 2.0
 
 
 class Progress:
-    """A program that runs."""
+    """A running program."""
 
     def __init__(self, package: Package) -> None:
         if package.machine is None:
-            raise InputError("the package names no machine, so nobody knows how fast it runs; package with --machine")
+            raise InputError("the package names no machine, which gives the speed; make the package with --machine")
         self.path = package.lines.program
         if not self.path.moves:
             raise InputError("the package's program has no moves; there is nothing to run")
         self._motion = Motion(self.path, package.machine)
         self._schedule = self._motion.schedule()
         self.predicted = self._end  #: how long the program takes at 100 % [s]
-        self._clock = 0.0  # in the schedule that holds
+        self._clock = 0.0  # time in the current schedule [s]
         self.override = 1.0
 
     @property
@@ -40,42 +40,43 @@ class Progress:
 
     @property
     def share(self) -> float:
-        """How much of the program is done, 0 … 1."""
+        """The share of the program that is done, 0 … 1."""
         return min(1.0, self._clock / self._end) if self._end else 1.0
 
     @property
     def _end(self) -> float:
-        found = self._schedule
-        return max(found.total, float(found.legs.time[-1]) + found.smoothing)
+        schedule = self._schedule
+        return max(schedule.total, float(schedule.legs.time[-1]) + schedule.smoothing)
 
     def turn(self, override: float) -> None:
         """Set the feed override, a share from ``LEAST_OVERRIDE`` to ``MOST_OVERRIDE``."""
         self.override = override
         if not override:
             return
-        way = self._way(np.array([self._clock]))
-        rest = self._clock - float(self._reached(way, leaving=False)[0])  # spent waiting where it is
+        arc_length = self._arc_length(np.array([self._clock]))
+        dwell = self._clock - float(self._reached(arc_length, leaving=False)[0])  # time spent standing at this place
         self._schedule = self._motion.schedule(self.path.feed * override)
-        came, left = (float(self._reached(way, leaving=leaving)[0]) for leaving in (False, True))
-        self._clock = min(came + max(rest, 0.0), left) if left > came else came
+        arrival, departure = (float(self._reached(arc_length, leaving=leaving)[0]) for leaving in (False, True))
+        self._clock = min(arrival + max(dwell, 0.0), departure) if departure > arrival else arrival
 
     def step(self, rows: int, seconds: float, *, moves: bool = True) -> tuple[Ints, Floats, Floats, Floats]:
-        """Go on for ``rows`` steps of so many seconds; return move, points, way [mm] and speed [mm/s] after each.
+        """Go on for ``rows`` steps of ``seconds`` each; return the values after each step.
 
-        Unless it ``moves`` the machine stays where it is.
+        These are move, points (rows, 3) [mm], arc length [mm] and speed [mm/s]. If ``moves`` is False the machine
+        stands.
         """
         clocks = np.full(rows + 1, self._clock)
         if moves and self.override:
             clocks += seconds * np.arange(rows + 1)
         move, into = self._schedule.travelled(clocks)
-        way = self._schedule.way[move] + into
+        arc_length = self._schedule.way[move] + into
         self._clock = float(clocks[-1])
-        speed = np.diff(way) / seconds
-        return move[1:], points_along(self.path, move[1:], into[1:]), way[1:], speed
+        speed = np.diff(arc_length) / seconds
+        return move[1:], points_along(self.path, move[1:], into[1:]), arc_length[1:], speed
 
-    def _way(self, clocks: Floats) -> Floats:
+    def _arc_length(self, clocks: Floats) -> Floats:
         move, into = self._schedule.travelled(clocks)
         return np.asarray(self._schedule.way[move] + into)
 
-    def _reached(self, way: Floats, *, leaving: bool) -> Floats:
-        return self._schedule.legs.smooth_reached(way, self._schedule.smoothing, leaving=leaving)
+    def _reached(self, arc_length: Floats, *, leaving: bool) -> Floats:
+        return self._schedule.legs.smooth_reached(arc_length, self._schedule.smoothing, leaving=leaving)
