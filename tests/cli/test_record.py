@@ -149,7 +149,7 @@ def test_what_cannot_be_recorded_is_one_sentence(table, monkeypatch):
         (("csv:mill.csv", "--signals", "empty.toml", "-o", "run"), "signals is missing"),
         (("csv:mill.csv", "--signals", "none.toml", "-o", "run"), "none.toml cannot be read"),
         (("csv:none.csv", *good), "none.csv cannot be read"),
-        (("csv:words.csv", *good), "nothing came that the signal map knows"),
+        (("csv:words.csv", *good), "no item of the signal map was received"),
         (("csv:words.csv", "-o", "run"), "offers colour, of which nothing could be understood"),
         (("ftp://mill", *good), "begins with none of"),
         (("mqtt://me:secret@mill/a", *good), "holds a password"),

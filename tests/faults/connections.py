@@ -253,5 +253,5 @@ def no_right_to_read(folder):
         "subscribed, but no right to read (access list)",
         f"after 1 s: {hint}",
         "nothing: no recording was begun",
-        code == 3 and no_file and "nothing came" in said,
+        code == 3 and no_file and "no item of the signal map was received" in said,
     )
