@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Observations told to others, one module per protocol: the connectors' mirror image.
+"""Publish observations to other systems, one module per protocol: the counterpart of the connectors.
 
-The virtual machine and the bridge of a controller without an interface of its own speak through these.
-``open_publisher`` finds the one for an address; each module imports the library of its protocol only when chosen.
+The virtual machine and the bridge use them. ``open_publisher`` returns the publisher for an address; the library of a
+protocol is imported only when it is needed.
 """
 
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from freecad_camtwin.publishers.protocol import Command, Publisher, PublisherOpt
 
 __all__ = ["Command", "Publisher", "PublisherOptions", "Spoken", "open_publisher"]
 
-#: How rows may be written into MQTT's messages.
+#: Formats of rows in MQTT messages.
 FORMS = ("batch", "json", "msgpack")
 
 
 def open_publisher(url: str, spoken: Spoken, options: PublisherOptions | None = None) -> Publisher:
-    """Return the publisher for an address; nothing is connected or listens before ``async with``.
+    """Return the publisher for an address; it connects or listens only on ``async with``.
 
-    InputError where the address is none that we know.
+    InputError if the address is invalid.
     """
     parts, port = parsed(url, _OPENERS)
     return _OPENERS[parts.scheme](parts, port, spoken, options or PublisherOptions())
@@ -30,11 +30,13 @@ def open_publisher(url: str, spoken: Spoken, options: PublisherOptions | None = 
 def _mqtt(parts: SplitResult, port: int | None, spoken: Spoken, options: PublisherOptions) -> Publisher:
     topic = unquote(parts.path.strip("/"))
     if not parts.hostname or not topic or {"+", "#"} & set(topic):
-        raise InputError(f"{parts.geturl()!r} names no broker and plain topic; mqtt://broker/shop/mill1 would")
-    said = parse_qs(parts.query, keep_blank_values=True)
-    form, level = said.pop("form", ["batch"])[-1], said.pop("qos", ["1"])[-1]
-    if form not in FORMS or level not in ("0", "1") or said:
-        raise InputError(f"{parts.query!r} is not understood; known are form={'|'.join(FORMS)} and qos=0|1")
+        raise InputError(
+            f"{parts.geturl()!r} must name a broker and a topic without wildcards, such as mqtt://broker/shop/mill1"
+        )
+    query = parse_qs(parts.query, keep_blank_values=True)
+    form, level = query.pop("form", ["batch"])[-1], query.pop("qos", ["1"])[-1]
+    if form not in FORMS or level not in ("0", "1") or query:
+        raise InputError(f"{parts.query!r} is not possible; possible are form={'|'.join(FORMS)} and qos=0|1")
     encrypted = parts.scheme == "mqtts"
     port = port or (8883 if encrypted else 1883)
     return _made("mqtt", "Speaker", (parts.hostname, port, encrypted), topic, form, int(level), spoken, options)
@@ -48,13 +50,13 @@ def _mtconnect(parts: SplitResult, port: int | None, spoken: Spoken, _options: P
 
 def _opcua(parts: SplitResult, port: int | None, spoken: Spoken, options: PublisherOptions) -> Publisher:
     if not parts.hostname or parts.query:
-        raise InputError(f"{parts.geturl()!r} names no place to be served at; opc.tcp://0.0.0.0:4840 would")
+        raise InputError(f"{parts.geturl()!r} must name a host and a port to listen on, such as opc.tcp://0.0.0.0:4840")
     port = 4840 if port is None else port
     return _made("opcua.server", "Presenter", parts.hostname, port, parts.path, spoken, options)
 
 
 def _made(module: str, name: str, *arguments: object) -> Publisher:
-    """Make a publisher of a module, which is imported now."""
+    """Import a module and make its publisher."""
     publisher: Publisher = made(f"freecad_camtwin.publishers.{module}", name, *arguments)
     return publisher
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A machine that speaks MQTT 5: rows on its topic, words on topics of their own, and commands that it takes.
+"""Publishes a machine over MQTT 5: rows on its topic, words on topics of their own; receives commands.
 
-``TOPIC`` carries the rows, gathered for a moment, as batches, JSON or MessagePack (``connectors.mqtt.payload``).
-``TOPIC/words/ITEM`` carries each word, retained, so that who comes late knows the program and the state.
-``TOPIC/cmd/NAME`` is listened to: see ``commands``.
+``TOPIC`` has the rows, collected for a short time, as batches, JSON or MessagePack (``connectors.mqtt.payload``).
+``TOPIC/words/ITEM`` has each word, retained, so that later subscribers receive the program and the state.
+``TOPIC/cmd/NAME`` is subscribed for commands: see ``commands``.
 
-Messages are acknowledged unless asked otherwise. While the broker is away they wait, up to ``_MOST_WAITING`` bytes;
-those after are dropped and counted, so that what is heard later is whole up to there.
+Messages are acknowledged (QoS 1) by default. While the broker is unreachable they wait, up to ``_MOST_WAITING`` bytes;
+later ones are dropped and counted, so that the data received afterwards are complete up to there.
 """
 
 import asyncio
@@ -34,20 +34,20 @@ from freecad_camtwin.publishers.commands import Asked, Refused, read_command
 from freecad_camtwin.publishers.protocol import Command, PublisherOptions, Spoken
 from freecad_camtwin.twin.signals.observation import Event, Observation, Samples
 
-#: Bytes that wait for a broker that is away or slow.
+#: Bytes that wait while the broker is unreachable or slow.
 _MOST_WAITING = 64 * 2**20
-#: Cells of one message; a longer block is told in several.
+#: Cells of one message; a longer block is sent in several messages.
 _MOST_CELLS = 100_000
 #: Commands that wait for the machine.
 MOST_COMMANDS = 16
-#: How long a broker may take to let us in, and to acknowledge the last messages [s].
+#: Time limit for connecting, and for the acknowledgement of the last messages [s].
 _PATIENCE = 10.0
-#: The broker keeps commands for us for so long while the connection is lost [s].
+#: How long the broker keeps commands for us while the connection is lost [s].
 _KEPT = 60
 
 
 class Speaker:
-    """A topic of a broker that a machine speaks on."""
+    """Publishes one machine on a topic of a broker."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Speaker:
         self._client: Client
 
     async def __aenter__(self) -> "Speaker":
-        """Connect; ConnectorError where the broker refuses us or is not there."""
+        """Connect; ConnectorError if the broker refuses us or cannot be reached."""
         self._loop = asyncio.get_running_loop()
         self._entered = self._loop.create_future()
         host, port, encrypted = self._broker
@@ -86,9 +86,9 @@ class Speaker:
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_publish, client.on_subscribe = self._on_publish, self._on_subscribe
         client.on_message = lambda _client, _data, message: self._soon(self._take, message, time.time())
-        asked = properties(PacketTypes.CONNECT, SessionExpiryInterval=_KEPT)
+        session = properties(PacketTypes.CONNECT, SessionExpiryInterval=_KEPT)
         try:
-            await asyncio.to_thread(connect, self._name, client, host, port, properties=asked)
+            await asyncio.to_thread(connect, self._name, client, host, port, properties=session)
         except OSError as error:
             raise ConnectorError(f"{self._name} cannot be reached: {error.strerror or error}") from error
         client.loop_start()
@@ -103,7 +103,7 @@ class Speaker:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Send what is gathered, wait for a moment until the broker has it, and go."""
+        """Send the collected rows, wait at most ``_PATIENCE`` for their acknowledgement, and disconnect."""
         self._send_gathered()
         deadline = time.monotonic() + _PATIENCE
         while self._waiting.bytes and self._client.is_connected() and time.monotonic() < deadline:
@@ -114,7 +114,7 @@ class Speaker:
         self.dropped = +self.dropped
 
     async def tell(self, observation: Observation) -> None:
-        """Send a word now, after the rows before it; gather rows."""
+        """Send a word now, after the rows before it; collect rows."""
         if isinstance(observation, Event):
             self._send_gathered()
             rows = rows_of(_NOTHING, [observation], simulated=self._spoken.simulated)
@@ -130,9 +130,9 @@ class Speaker:
             self._flush = self._loop.call_later(self._options.batch_s, self._send_gathered)
 
     async def commands(self) -> AsyncIterator[Command]:
-        """Yield what is asked of the machine on ``TOPIC/cmd/NAME``, each checked and not yet too old.
+        """Yield the commands on ``TOPIC/cmd/NAME``, checked and not expired.
 
-        The asker hears on the response topic, if it named one, that the command was passed on, or why it was not.
+        If the sender names a response topic, the answer there states that the command was passed on, or why not.
         """
         while (command := await self._commands.get()) is not None:
             yield command
@@ -172,27 +172,27 @@ class Speaker:
         if code.is_failure:
             self._soon(self._settle, ConnectorError(f"{self._name} refuses us: {code}"))
             return
-        how = SubscribeOptions(1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
-        client.subscribe([(f"{self._topic}/cmd/+", how)])
+        options = SubscribeOptions(1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        client.subscribe([(f"{self._topic}/cmd/+", options)])
 
     def _on_subscribe(self, _client: Client, _data: Any, _number: int, codes: list[ReasonCode], _more: Any) -> None:
         for code in codes:
-            if code.is_failure:  # a machine that may not be asked can speak all the same
-                self._soon(self.warnings.append, f"{self._name} lets us read no commands: {code}")
+            if code.is_failure:  # a machine can publish without receiving commands
+                self._soon(self.warnings.append, f"{self._name} does not let us read commands: {code}")
         self._soon(self._settle, None)
 
     def _on_disconnect(self, _client: Client, _data: Any, _flags: Any, code: ReasonCode, _more: Any) -> None:
-        if not self._level:  # what is not acknowledged is not sent again
+        if not self._level:  # with QoS 0 nothing is sent again
             self._soon(self._count, "the broker was lost", self._waiting.forget())
         self._soon(self._settle, ConnectorError(f"{self._name} closed the connection: {code}"))
 
     def _on_publish(self, _client: Client, _data: Any, number: int, code: ReasonCode, _more: Any) -> None:
         self._waiting.take(number)
         if code.is_failure:
-            self._soon(self._count, f"the broker refuses it: {code}", 1)
+            self._soon(self._count, f"the broker refuses the message: {code}", 1)
 
     def _settle(self, error: CamTwinError | None) -> None:
-        """Say whether the first connection works."""
+        """Set the result of the first connection."""
         if not self._entered.done():
             self._entered.set_result(None) if error is None else self._entered.set_exception(error)
 
@@ -204,10 +204,10 @@ class Speaker:
             self._loop.call_soon_threadsafe(function, *arguments)
 
     def _take(self, message: MQTTMessage, arrival: float) -> None:
-        """Check a command and pass it on; the asker is told."""
-        said = message.properties
+        """Check a command, pass it on, and answer its sender."""
+        options = message.properties
         name = message.topic.rsplit("/", 1)[-1]
-        expires = getattr(said, "MessageExpiryInterval", None) if said else None
+        expires = getattr(options, "MessageExpiryInterval", None) if options else None
         asked = Asked(name, bytes(message.payload), None if expires is None else arrival + expires, message.retain)
         refusal = None
         try:
@@ -218,14 +218,14 @@ class Speaker:
             refusal = "too many commands wait"
         if refusal is not None:
             self.dropped[f"command refused: {refusal}"] += 1
-        self._answer(said, name, refusal)
+        self._answer(options, name, refusal)
 
-    def _answer(self, said: Properties | None, name: str, refusal: str | None) -> None:
-        topic = getattr(said, "ResponseTopic", None)
+    def _answer(self, options: Properties | None, name: str, refusal: str | None) -> None:
+        topic = getattr(options, "ResponseTopic", None)
         if topic is None or {"+", "#"} & set(topic):
             return
         more: dict[str, Any] = {}
-        correlation = getattr(said, "CorrelationData", None)
+        correlation = getattr(options, "CorrelationData", None)
         if correlation is not None:
             more["CorrelationData"] = correlation
         answer = {
@@ -249,7 +249,7 @@ class Speaker:
 
 
 class _Waiting:
-    """What the broker has not acknowledged, in bytes; paho's thread takes from it, perhaps before we have added."""
+    """Messages not yet acknowledged, with their bytes; paho's thread may acknowledge one before it is added here."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -267,7 +267,7 @@ class _Waiting:
             self.bytes += size
 
     def take(self, number: int) -> None:
-        """Note that a message was taken."""
+        """Note that a message was acknowledged."""
         with self._lock:
             size = self._messages.pop(number, None)
             if size is None:
@@ -276,7 +276,7 @@ class _Waiting:
                 self.bytes -= size
 
     def forget(self) -> int:
-        """Return how many messages wait, and forget them."""
+        """Return the number of waiting messages, and forget them."""
         with self._lock:
             count, self._messages, self.bytes = len(self._messages), {}, 0
             self._early.clear()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What every publisher is, and what it is told of the machine that it speaks for."""
+"""The protocol of all publishers, their options, and the description of the machine that they publish."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -10,58 +10,58 @@ from typing import Protocol
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import Observation
 
-#: What can be asked of a machine.
+#: The command that a machine accepts.
 FEED_OVERRIDE = "feed_override"
-#: The item that tells what was asked, and what became of it.
+#: The item that reports a command and its result.
 COMMAND = "command"
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """The machine that a publisher speaks for."""
+    """The machine that a publisher publishes."""
 
     name: str  #: "VMC 3"
     uuid: str
-    items: tuple[Item, ...]  #: all that it will ever tell, words included
-    simulated: bool  #: said in every message: these data are no machine's
+    items: tuple[Item, ...]  #: all items that it may publish, words included
+    simulated: bool  #: stated in every message: the data are simulated
 
 
 @dataclass(frozen=True, slots=True)
 class PublisherOptions:
-    """What a publisher is told beside its address. Secrets stand here, so that no address shows them."""
+    """Options of a publisher beside its address. Secrets are here, so that no address shows them."""
 
     user: str | None = None
     password: str | None = field(default=None, repr=False)
-    certificate: Path | None = None  #: ours
-    key: Path | None = None  #: of our certificate
-    authority: Path | None = None  #: what the other side's certificate must be signed by; None: the system's
-    batch_s: float = 0.01  #: rows are gathered for this long before they are sent [s]
+    certificate: Path | None = None  #: our certificate
+    key: Path | None = None  #: the key of our certificate
+    authority: Path | None = None  #: certificate that must have signed the peer's; None: the system's authorities
+    batch_s: float = 0.01  #: rows are collected for this long before they are sent [s]
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What somebody asks of the machine."""
+    """A command to the machine."""
 
     name: str  #: "feed_override"
     value: float
-    sender: str  #: who asks, as the transport knows them
-    expires: float | None = None  #: not to be followed after this time, seconds since the epoch
+    sender: str  #: user or name that the transport reports
+    expires: float | None = None  #: not executed after this time, seconds since the epoch
 
 
 class Publisher(Protocol):
-    """Tells observations: ``async with publisher: await publisher.tell(observation)``."""
+    """Publishes observations: ``async with publisher: await publisher.tell(observation)``."""
 
-    address: str  #: where it is heard, with the port that was really taken
-    dropped: Counter[str]  #: reason → how many messages or words nobody will hear
+    address: str  #: where clients find the data, with the actual port
+    dropped: Counter[str]  #: reason → number of messages or words that were not published
 
     async def __aenter__(self) -> "Publisher":
-        """Begin: connect or listen. ConnectorError, one sentence, where that cannot be done."""
+        """Connect or listen. ConnectorError, one sentence, if that fails."""
 
     async def __aexit__(self, *_: object) -> None:
-        """Tell what is gathered, and end."""
+        """Send the collected rows, and end."""
 
     async def tell(self, observation: Observation) -> None:
-        """Tell a block of rows or a word. Never waits for a listener; memory is bounded, what is lost is counted."""
+        """Publish a block of rows or a word. Never waits for a receiver; memory is bounded, losses are counted."""
 
     def commands(self) -> AsyncIterator[Command]:
-        """Yield what is asked of the machine; ends at once where the protocol takes no commands."""
+        """Yield the commands to the machine; end at once if the protocol has none."""

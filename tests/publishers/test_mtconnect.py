@@ -186,9 +186,9 @@ def test_a_state_of_the_past_and_a_part_of_the_machine_can_be_asked_for():
         ("/lathe/probe", 404, "NoDevice", "no device lathe"),
         ("/secret", 404, "InvalidURI", "none of probe"),
         ("/asset/T1", 404, "AssetNotFound", "no asset T1"),
-        ("/current?path=//[", 400, "InvalidXPath", "cannot be understood"),
-        ("/current?path=//Door", 400, "InvalidXPath", "names no data item"),
-        ("/current?path=count(//*)", 400, "InvalidXPath", "names no data item"),
+        ("/current?path=//[", 400, "InvalidXPath", "the path is invalid"),
+        ("/current?path=//Door", 400, "InvalidXPath", "selects no data item"),
+        ("/current?path=count(//*)", 400, "InvalidXPath", "selects no data item"),
     ],
 )
 def test_what_cannot_be_answered_is_a_valid_error(target, status, kind, reason):
@@ -305,5 +305,5 @@ def test_a_port_that_is_taken_is_one_sentence():
         async with running() as (publisher, _), open_publisher(publisher.address, SPOKEN):
             pass
 
-    with pytest.raises(ConnectorError, match="cannot be listened at"):
+    with pytest.raises(ConnectorError, match="cannot listen on"):
         asyncio.run(run())

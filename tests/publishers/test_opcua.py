@@ -245,7 +245,7 @@ def test_node_opcua_hears_every_row_and_may_write_what_the_operator_may(guarded,
 
 def test_an_operator_without_a_certificate_is_refused_at_the_start():
     spoken = Spoken("Mill", "1", ITEMS, simulated=True)
-    with pytest.raises(InputError, match="would be sent in the clear"):
+    with pytest.raises(InputError, match="would be sent unencrypted"):
         open_publisher("opc.tcp://127.0.0.1:0", spoken, PublisherOptions(user="setter", password="secret"))
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The agent: what it is asked (part 1 of the standard: probe, current, sample, assets) and what it answers.
+"""The agent: it answers the requests of part 1 of the standard (probe, current, sample, assets).
 
-It answers whoever can reach its port and takes no orders: it listens on this machine alone unless told otherwise.
+It answers every client that reaches its port and accepts no commands. By default it listens on this computer only.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ from freecad_camtwin.publishers.mtconnect.model import UNAVAILABLE, Model
 from freecad_camtwin.publishers.protocol import Command, Spoken
 from freecad_camtwin.twin.signals.observation import Event, Observation
 
-#: Observations that are kept for who comes late.
+#: Observations kept for clients that connect later.
 BUFFER = 2**17
-DEFAULT_COUNT, HEARTBEAT = 100, 10_000  # what the standard takes where a request does not say; the latter in ms
-#: Bounds of a request's numbers.
+DEFAULT_COUNT, HEARTBEAT = 100, 10_000  # defaults of the standard; the heartbeat in ms
+#: Bounds of the numbers of a request.
 _BOUNDS = {
     "from": (0, 2**63), "at": (0, 2**63), "count": (1, BUFFER), "interval": (0, 600_000), "heartbeat": (1, 600_000),
 }  # fmt: skip
@@ -53,7 +53,7 @@ class AgentServer:
     def __init__(self, host: str, port: int, spoken: Spoken) -> None:
         self.dropped: Counter[str] = Counter()
         self.model = Model(spoken)
-        self.warnings = [f"{name!r} has no type that MTConnect knows; it is not told" for name in self.model.left_out]
+        self.warnings = [f"{name!r} has no MTConnect type; it is not published" for name in self.model.left_out]
         self._host = host
         self._buffer = Buffer(BUFFER)
         self._documents = Documents(self.model, self._buffer)
@@ -63,12 +63,12 @@ class AgentServer:
 
     @property
     def address(self) -> str:
-        """Where it is heard."""
+        """The address of the agent."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"mtconnect+http://{host}:{self._server.port}"
 
     async def __aenter__(self) -> "AgentServer":
-        """Listen; everything is unavailable until it is told."""
+        """Listen; every item is UNAVAILABLE until its first observation."""
         begun = self._documents.instance / 1e6
         for index in range(len(self.model.items)):
             self._buffer.tell(index, begun, UNAVAILABLE)
@@ -80,7 +80,7 @@ class AgentServer:
         await self._server.stop()
 
     async def tell(self, observation: Observation) -> None:
-        """Keep what is new of an observation, and wake those who listen."""
+        """Store the values that have changed, and wake the waiting requests."""
         if isinstance(observation, Event):
             self._tell(observation.item, observation.time, observation.value)
         else:
@@ -88,11 +88,11 @@ class AgentServer:
             unknown = sum(place is None for _, place in places)
             if unknown:
                 self.dropped["no type in MTConnect"] += unknown * len(observation.time)
-            known = [(index, place, self.model.items[place]) for index, place in places if place is not None]
-            # The words of a row come first: a line number holds for the position that stands beside it.
-            known.sort(key=lambda entry: entry[2].category != "EVENT")
+            columns = [(index, place, self.model.items[place]) for index, place in places if place is not None]
+            # Events of a row come first: its line number is valid for the position beside it.
+            columns.sort(key=lambda column: column[2].category != "EVENT")
             for time, row in zip(observation.time.tolist(), observation.values.tolist(), strict=True):
-                for index, place, item in known:
+                for index, place, item in columns:
                     self._buffer.tell(place, time, item.number(row[index]))
         for news in self._news:
             news.set()
@@ -105,21 +105,21 @@ class AgentServer:
             self._buffer.tell(place, time, self.model.items[place].word(value))
 
     async def commands(self) -> AsyncIterator[Command]:
-        """Yield nothing: this agent takes no orders."""
+        """Yield nothing: this agent accepts no commands."""
         return
         yield
 
     def _answer(self, method: str, target: str) -> HttpResponse:
-        """Answer a request; what is wrong with it is an error document."""
+        """Answer a request; an invalid request is answered by an error document."""
         try:
-            return self._found(*self._understood(method, target))
+            return self._response(*self._parsed(method, target))
         except FaultError as error:
             return HttpResponse(error.status, _XML, self._documents.error(error.fault, target))
 
-    def _understood(self, method: str, target: str) -> tuple[str, dict[str, str]]:
-        """Return what is asked for, and with which parameters."""
+    def _parsed(self, method: str, target: str) -> tuple[str, dict[str, str]]:
+        """Return the name of the request and its parameters."""
         if method != "GET":
-            raise FaultError(405, Fault("InvalidRequest", f"{method} is not allowed; this agent is read, not written"))
+            raise FaultError(405, Fault("InvalidRequest", f"{method} is not allowed; this agent accepts GET only"))
         parts = urlsplit(target)
         words = [unquote(word) for word in parts.path.split("/") if word]
         devices = {self.model.name, self.model.spoken.uuid}
@@ -132,33 +132,33 @@ class AgentServer:
             if len(words) == 2 and words[1] in _KNOWN:
                 raise FaultError(404, Fault("NoDevice", f"there is no device {words[0]}; there is {self.model.name}"))
             raise FaultError(404, Fault("InvalidURI", f"{parts.path} is none of {', '.join(_KNOWN)}"))
-        said = dict(parse_qsl(parts.query, keep_blank_values=True))
-        for name in said.keys() - _KNOWN[words[0]]:
+        parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
+        for name in parameters.keys() - _KNOWN[words[0]]:
             if name != "pretty":
                 raise FaultError(400, Fault("InvalidURI", f"{words[0]} has no parameter {name[:100]}"))
-        return words[0], said
+        return words[0], parameters
 
-    def _found(self, request: str, said: Mapping[str, str]) -> HttpResponse:
+    def _response(self, request: str, parameters: Mapping[str, str]) -> HttpResponse:
         if request == "probe":
             return HttpResponse(200, _XML, self._documents.probe())
         if request in ("asset", "assets"):
             return HttpResponse(200, _XML, self._documents.assets())
-        items = self._items(said["path"]) if "path" in said else None
-        interval = _number(said, "interval", None)
+        items = self._items(parameters["path"]) if "path" in parameters else None
+        interval = _number(parameters, "interval", None)
         if request == "current":
-            at = self._sequence(said, "at", self._buffer.next - 1)
+            at = self._sequence(parameters, "at", self._buffer.next - 1)
             if interval is None:
                 return HttpResponse(200, _XML, self._state(items, at))
-            return self._endless(self._states(items, interval / 1000))
-        begin = self._sequence(said, "from", self._buffer.next)
+            return self._stream(self._states(items, interval / 1000))
+        begin = self._sequence(parameters, "from", self._buffer.next)
         begin = self._buffer.first if begin is None else begin
-        count = _number(said, "count", DEFAULT_COUNT) or DEFAULT_COUNT
+        count = _number(parameters, "count", DEFAULT_COUNT) or DEFAULT_COUNT
         if interval is None:
             return HttpResponse(200, _XML, self._documents.streams(*self._buffer.since(begin, count, items)))
-        heartbeat = _number(said, "heartbeat", HEARTBEAT) or HEARTBEAT
-        return self._endless(self._samples(begin, count, items, interval / 1000, heartbeat / 1000))
+        heartbeat = _number(parameters, "heartbeat", HEARTBEAT) or HEARTBEAT
+        return self._stream(self._samples(begin, count, items, interval / 1000, heartbeat / 1000))
 
-    def _endless(self, documents: AsyncGenerator[bytes, None]) -> HttpResponse:
+    def _stream(self, documents: AsyncGenerator[bytes, None]) -> HttpResponse:
         return HttpResponse(200, f"multipart/x-mixed-replace;boundary={_BOUNDARY}", _parts(documents))
 
     def _state(self, items: set[int] | None, at: int | None) -> bytes:
@@ -172,28 +172,30 @@ class AgentServer:
     async def _samples(
         self, begin: int, count: int, items: set[int] | None, interval: float, heartbeat: float
     ) -> AsyncGenerator[bytes, None]:
-        """Yield documents: not more often than every ``interval`` seconds, not less often than every ``heartbeat``."""
+        """Yield documents, at least ``interval`` and at most ``heartbeat`` seconds apart."""
         news = asyncio.Event()
         self._news.add(news)
         clock = asyncio.get_running_loop().time
         sent = clock() - interval
         try:
             while True:
-                await self._something(news, begin, items, heartbeat)
+                await self._news_or_heartbeat(news, begin, items, heartbeat)
                 await asyncio.sleep(max(0.0, sent + interval - clock()))
                 if begin < self._buffer.first:
                     text = f"the client reads too slowly: {begin} is no longer in the buffer"
                     yield self._documents.error(self._out_of_range("from", begin, text), "/sample")
                     return
-                found, following = self._buffer.since(begin, count, items)
+                observations, following = self._buffer.since(begin, count, items)
                 sent = clock()
-                yield self._documents.streams(found, following)
+                yield self._documents.streams(observations, following)
                 begin = following
         finally:
             self._news.discard(news)
 
-    async def _something(self, news: asyncio.Event, begin: int, items: set[int] | None, heartbeat: float) -> None:
-        """Wait until there is something to tell, or for a heartbeat."""
+    async def _news_or_heartbeat(
+        self, news: asyncio.Event, begin: int, items: set[int] | None, heartbeat: float
+    ) -> None:
+        """Wait until there is an observation of ``items`` from ``begin`` on, at most ``heartbeat`` seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(heartbeat):
                 while not self._buffer.since(max(begin, self._buffer.first), 1, items)[0]:
@@ -201,39 +203,40 @@ class AgentServer:
                     await news.wait()
 
     def _items(self, path: str) -> set[int]:
-        """Return the data items that an XPath over the probe document names, or that lie below what it names."""
+        """Return the data items that an XPath over the probe document selects, directly or inside a component."""
         if len(path) > _LONGEST_PATH:
             raise FaultError(400, Fault("InvalidXPath", f"the path is longer than {_LONGEST_PATH} characters"))
         try:
-            found = etree.XPath(path, regexp=False)(self._tree)
+            selection = etree.XPath(path, regexp=False)(self._tree)
         except etree.XPathError as error:
-            raise FaultError(400, Fault("InvalidXPath", f"the path cannot be understood: {error}")) from error
-        elements = [each for each in found if isinstance(each, etree._Element)] if isinstance(found, list) else []
+            raise FaultError(400, Fault("InvalidXPath", f"the path is invalid: {error}")) from error
+        nodes = selection if isinstance(selection, list) else []
+        elements = [node for node in nodes if isinstance(node, etree._Element)]
         items = {self.model.index[each.get("id", "")] for element in elements for each in element.iter("DataItem")}
         if not items:
-            raise FaultError(400, Fault("InvalidXPath", "the path names no data item"))
+            raise FaultError(400, Fault("InvalidXPath", "the path selects no data item"))
         return items
 
-    def _sequence(self, said: Mapping[str, str], name: str, most: int) -> int | None:
-        """Return a sequence that the buffer still holds."""
-        asked = _number(said, name, None)
-        if asked is not None and not self._buffer.first <= asked <= most:
+    def _sequence(self, parameters: Mapping[str, str], name: str, most: int) -> int | None:
+        """Return the sequence that a parameter gives; FaultError if the buffer no longer has it."""
+        sequence = _number(parameters, name, None)
+        if sequence is not None and not self._buffer.first <= sequence <= most:
             text = f"{name} must be from {self._buffer.first} to {most}"
-            raise FaultError(404, self._out_of_range(name, asked, text))
-        return asked
+            raise FaultError(404, self._out_of_range(name, sequence, text))
+        return sequence
 
-    def _out_of_range(self, name: str, asked: int, text: str) -> Fault:
-        # The schema's names of parameters have no "at".
+    def _out_of_range(self, name: str, sequence: int, text: str) -> Fault:
+        # The schema has no parameter named "at".
         name = "from" if name == "at" else name
         bounds = (("Minimum", str(self._buffer.first)), ("Maximum", str(self._buffer.next)))
-        return Fault("OutOfRange", text, (("name", name), *bounds, ("Value", str(asked))))
+        return Fault("OutOfRange", text, (("name", name), *bounds, ("Value", str(sequence))))
 
 
-def _number(said: Mapping[str, str], name: str, otherwise: int | None) -> int | None:
-    if name not in said:
-        return otherwise
+def _number(parameters: Mapping[str, str], name: str, default: int | None) -> int | None:
+    if name not in parameters:
+        return default
     least, most = _BOUNDS[name]
-    text = said[name][:30]
+    text = parameters[name][:30]
     value = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
     if not least <= value <= most:
         raise FaultError(
@@ -248,7 +251,7 @@ def _number(said: Mapping[str, str], name: str, otherwise: int | None) -> int | 
 
 
 async def _parts(documents: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Put every document into a part of one endless answer."""
+    """Yield every document as a part of a multipart answer."""
     async with aclosing(documents):
         async for document in documents:
             head = f"--{_BOUNDARY}\r\nContent-type: text/xml\r\nContent-length: {len(document)}\r\n\r\n"

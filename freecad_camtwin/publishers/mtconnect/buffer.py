@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The last observations of an agent, each with its number; older ones are forgotten, but not what they came to."""
+"""The last observations of an agent, each with its sequence number, and the state before the oldest of them."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -19,39 +19,39 @@ class Buffer:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.first = self.next = 1  #: sequences: the oldest that is kept, the one that comes
+        self.first = self.next = 1  #: sequence of the oldest observation kept, and of the next one
         self._ring: list[BufferedObservation | None] = [None] * size
-        self._before: dict[int, BufferedObservation] = {}  # the state before the oldest that is kept
+        self._before: dict[int, BufferedObservation] = {}  # the state before the oldest observation kept
         self._state: dict[int, BufferedObservation] = {}
 
     def tell(self, item: int, time: float, text: str) -> bool:
-        """Keep an observation; what says the same as the one before it is none."""
+        """Store an observation and return True; return False if its text equals the item's last one."""
         last = self._state.get(item)
         if last is not None and last.text == text:
             return False
         place = self.next % self.size
-        gone = self._ring[place]
-        if gone is not None:
-            self._before[gone.item] = gone
-            self.first = gone.sequence + 1
+        oldest = self._ring[place]
+        if oldest is not None:
+            self._before[oldest.item] = oldest
+            self.first = oldest.sequence + 1
         self._ring[place] = self._state[item] = BufferedObservation(self.next, item, time, text)
         self.next += 1
         return True
 
     def since(self, sequence: int, most: int, items: set[int] | None) -> tuple[list[BufferedObservation], int]:
-        """Return up to ``most`` observations of ``items`` from a sequence on, and where to go on after them."""
-        found: list[BufferedObservation] = []
+        """Return up to ``most`` observations of ``items`` from a sequence on, and the sequence to continue at."""
+        observations: list[BufferedObservation] = []
         for at in range(sequence, self.next):
             each = self._at(at)
             if items is not None and each.item not in items:
                 continue
-            found.append(each)
-            if len(found) == most:
-                return found, at + 1
-        return found, self.next
+            observations.append(each)
+            if len(observations) == most:
+                return observations, at + 1
+        return observations, self.next
 
     def state(self, items: set[int] | None, at: int | None = None) -> list[BufferedObservation]:
-        """Return the newest observation of every item; ``at``: as it was when that sequence was told."""
+        """Return the newest observation of every item; with ``at``, the newest up to that sequence."""
         newest = self._state
         if at is not None:
             newest = dict(self._before)
@@ -62,6 +62,6 @@ class Buffer:
         return (self._at(sequence) for sequence in range(self.first, last + 1))
 
     def _at(self, sequence: int) -> BufferedObservation:
-        found = self._ring[sequence % self.size]
-        assert found is not None
-        return found
+        observation = self._ring[sequence % self.size]
+        assert observation is not None
+        return observation

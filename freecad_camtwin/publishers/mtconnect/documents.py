@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The agent's documents, as text: MTConnect 2.7. A simulated machine's say so in every header (``testIndicator``).
+"""The agent's documents, as text: MTConnect 2.7. Every header of a simulated machine has ``testIndicator``.
 
-Streams documents are written as text and not as a tree: a thousand observations are then a few milliseconds.
+Streams documents are written as text and not as a tree: a thousand observations then take a few milliseconds.
 """
 
 import socket
@@ -22,12 +22,12 @@ _GROUPS = (("SAMPLE", "Samples"), ("EVENT", "Events"), ("CONDITION", "Condition"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a request is answered by an error: MTConnect's name of it, the words, and the parameter at fault."""
+    """An error in a request: MTConnect's name for it, a text, and the parameter that is wrong."""
 
     kind: str  #: OutOfRange, InvalidURI, NoDevice …
     text: str
     parameter: tuple[tuple[str, str], ...] = ()  #: name, Value, Minimum, Maximum … as far as known
-    asset: str = ""  #: that is not there
+    asset: str = ""  #: id of an asset that does not exist
 
 
 class Documents:
@@ -35,41 +35,41 @@ class Documents:
 
     def __init__(self, model: Model, buffer: Buffer) -> None:
         self._model, self._buffer = model, buffer
-        self.instance = time.time_ns() // 1000  # another at every start: sequences begin anew
+        self.instance = time.time_ns() // 1000  # new at every start, since sequences begin at 1 again
         self._sender = socket.gethostname() or "camtwin"
-        self._said = self._lead()
+        self._tags = self._item_tags()
 
     def probe(self) -> bytes:
-        """What the machine can tell."""
+        """Return the Devices document: the machine's data items."""
         more = {"assetBufferSize": 1, "assetCount": 0, "bufferSize": self._buffer.size}
         device = ET.tostring(self._model.device, encoding="unicode")
         return self._document("Devices", more, f"<Devices>{device}</Devices>")
 
     def assets(self) -> bytes:
-        """Nothing: this machine keeps no assets."""
+        """Return the Assets document, which is empty: this machine has no assets."""
         return self._document("Assets", {"assetBufferSize": 1, "assetCount": 0}, "<Assets/>")
 
     def error(self, fault: Fault, uri: str) -> bytes:
-        """Why a request cannot be answered."""
-        said = dict(fault.parameter)
+        """Return the Error document for a request."""
+        fields = dict(fault.parameter)
         parameter = ""
-        if said:
-            name = said.pop("name")
-            inside = "".join(f"<{key}>{escape(value)}</{key}>" for key, value in said.items())
+        if fields:
+            name = fields.pop("name")
+            inside = "".join(f"<{key}>{escape(value)}</{key}>" for key, value in fields.items())
             parameter = f"<QueryParameter name={quoteattr(name)}>{inside}</QueryParameter>"
         words = f"<URI>{escape(uri)}</URI><ErrorMessage>{escape(fault.text)}</ErrorMessage>"
         words += f"<AssetId>{escape(fault.asset)}</AssetId>" if fault.asset else ""
         errors = f"<Errors><{fault.kind}>{words}{parameter}</{fault.kind}></Errors>"
         return self._document("Error", {"bufferSize": self._buffer.size}, errors)
 
-    def streams(self, found: Iterable[BufferedObservation], following: int) -> bytes:
-        """What was observed; ``following``: the sequence to ask for next."""
+    def streams(self, observations: Iterable[BufferedObservation], following: int) -> bytes:
+        """Return the Streams document of observations; ``following``: the sequence to ask for next."""
         parts: dict[tuple[int, str], list[str]] = {}
         at, stamp = -1.0, ""
-        for each in found:
+        for each in observations:
             if each.time != at:
                 at, stamp = each.time, _stamp(each.time)
-            key, begin, end = self._said[each.item]
+            key, begin, end = self._tags[each.item]
             parts.setdefault(key, []).append(_observation(begin, end, each, stamp))
         buffer = self._buffer
         more = {
@@ -97,8 +97,8 @@ class Documents:
             yield f'<ComponentStream component="{kind}" componentId="{identity}" name={quoteattr(name)}>'
             yield f"{groups}</ComponentStream>"
 
-    def _lead(self) -> list[tuple[tuple[int, str], str, str]]:
-        """Return where each item's observations stand, and the beginning and end of their elements."""
+    def _item_tags(self) -> list[tuple[tuple[int, str], str, str]]:
+        """Return component and category of each item, and the begin and end of its observations' elements."""
         self._places = list(dict.fromkeys(item.component for item in self._model.items))
         return [((self._places.index(item.component), item.category), *_tags(item)) for item in self._model.items]
 
@@ -114,21 +114,21 @@ class Documents:
         }
         if self._model.spoken.simulated:
             header["testIndicator"] = "true"
-        said = " ".join(f"{key}={quoteattr(str(value))}" for key, value in header.items())
+        attributes = " ".join(f"{key}={quoteattr(str(value))}" for key, value in header.items())
         comment = f"<!-- CAM Twin {__version__}: {escape(self._model.description).replace('--', '- -')} -->"
         return (
             f'<?xml version="1.0" encoding="UTF-8"?>\n{comment}\n'
-            f'<MTConnect{kind} xmlns="{space}"><Header {said}/>{inside}</MTConnect{kind}>\n'
+            f'<MTConnect{kind} xmlns="{space}"><Header {attributes}/>{inside}</MTConnect{kind}>\n'
         ).encode()
 
 
 def _tags(item: DataItem) -> tuple[str, str]:
-    said = f'dataItemId="{item.id}" name="{item.id}"'
+    attributes = f'dataItemId="{item.id}" name="{item.id}"'
     if item.category == "CONDITION":
-        return f'{said} type="SYSTEM"', ""
+        return f'{attributes} type="SYSTEM"', ""
     if item.sub_type:
-        said += f" subType={quoteattr(item.sub_type)}"
-    return f"<{item.element} {said}", f"</{item.element}>"
+        attributes += f" subType={quoteattr(item.sub_type)}"
+    return f"<{item.element} {attributes}", f"</{item.element}>"
 
 
 def _observation(begin: str, end: str, each: BufferedObservation, stamp: str) -> str:
@@ -138,7 +138,7 @@ def _observation(begin: str, end: str, each: BufferedObservation, stamp: str) ->
     element = level.capitalize()
     if element not in {"Normal", "Warning", "Fault", "Unavailable"}:
         element, words = "Fault", each.text
-    if element in {"Warning", "Fault"}:  # told apart from others of the same item by their text
+    if element in {"Warning", "Fault"}:  # several conditions of one item are distinguished by their text
         begin += f" conditionId={quoteattr(words[:50])}"
     return f'<{element} {begin} sequence="{each.sequence}" timestamp="{stamp}">{escape(words)}</{element}>'
 

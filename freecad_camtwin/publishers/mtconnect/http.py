@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""As much of an HTTP server as an agent needs: GET, whole answers and endless ones, over asyncio and h11.
+"""A minimal HTTP server for the agent: GET, complete and endless answers, over asyncio and h11.
 
-h11 knows the protocol and its bounds; here are the connections. One that is slow, silent or many keeps nobody else.
+h11 implements the protocol and its bounds; this module handles the connections. Slow, silent or too many connections
+do not delay the others.
 
 A server such as uvicorn or aiohttp would be another dependency, while h11 comes with httpx, which the connectors need.
-It would still leave to us what most of this file is: how many connect, how long one may be silent, how much may wait.
+Most of this file would remain: limits on connections, on silence and on waiting bytes.
 """
 
 import asyncio
@@ -18,16 +19,16 @@ import h11
 from freecad_camtwin.errors import ConnectorError
 
 MOST_CONNECTIONS = 64
-#: A connection that asks nothing, or takes nothing, for so long is closed [s].
+#: A connection that sends no request, or reads nothing, for this long is closed [s].
 _PATIENCE = 30.0
 _CHUNK = 65536
-#: Bytes of an answer that wait in us for a client that reads slowly.
+#: Bytes of an answer that wait in memory for a slow client.
 _MOST_WAITING = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An answer: its status, its kind, and its bytes, or the parts of an endless one."""
+    """An answer: status, content type, and its bytes, or the parts of an endless answer."""
 
     status: int
     kind: str
@@ -35,7 +36,7 @@ class HttpResponse:
 
 
 class Server:
-    """Listens on one port and asks ``answer`` what to say to each target."""
+    """Listens on one port and calls ``answer`` with method and target of each request."""
 
     def __init__(self, host: str, port: int, answer: Callable[[str, str], HttpResponse]) -> None:
         self._host, self.port, self._answer = host, port, answer
@@ -43,12 +44,12 @@ class Server:
         self._open: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen. ConnectorError where the port is taken."""
+        """Listen. ConnectorError if the port is in use."""
         try:
             self._server = await asyncio.start_server(self._serve, self._host, self.port)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise ConnectorError(f"{self._host}:{self.port} cannot be listened at: {reason}") from error
+            raise ConnectorError(f"cannot listen on {self._host}:{self.port}: {reason}") from error
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -68,13 +69,13 @@ class Server:
                 outgoing.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 outgoing.transport.set_write_buffer_limits(_MOST_WAITING)
                 with suppress(ConnectionError, TimeoutError, h11.ProtocolError, asyncio.CancelledError):
-                    await _Talk(incoming, outgoing, self._answer).run()
+                    await _Connection(incoming, outgoing, self._answer).run()
             finally:
                 self._open.discard(task)
         outgoing.close()
 
 
-class _Talk:
+class _Connection:
     """One connection."""
 
     def __init__(
@@ -90,7 +91,7 @@ class _Talk:
             if not isinstance(request, h11.Request):
                 return
             while not isinstance(await self._next(), h11.EndOfMessage | h11.ConnectionClosed):
-                pass  # what a request sends along is read past
+                pass  # the body of a request is ignored
             await self._reply(self._answer(request.method.decode(), request.target.decode("latin-1")))
             if self._state.our_state is h11.MUST_CLOSE:
                 return

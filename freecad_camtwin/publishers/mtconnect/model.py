@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The machine as MTConnect describes it: a device, its components, their data items (part 2, version 2.7).
 
-An item keeps its name as the data item's id, so that who hears this agent finds the items that were told to it. What
-has no type in MTConnect, or none that is known here, is left out and named.
+The name of an item is the data item's id, so that a client of this agent finds the same items. Items without a
+supported MTConnect type are left out; ``Model.left_out`` names them.
 """
 
 import re
@@ -16,7 +16,7 @@ from freecad_camtwin.twin.signals import units
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.signal_map import QUANTITIES
 
-#: Our unit → MTConnect's, and what a number of ours is multiplied by.
+#: CAM Twin's unit → MTConnect's unit, and the factor between them.
 _UNITS = {
     "mm": ("MILLIMETER", 1.0), "mm/s": ("MILLIMETER/SECOND", 1.0), "mm/s²": ("MILLIMETER/SECOND^2", 1.0),
     "%": ("PERCENT", 1.0), "W": ("WATT", 1.0), "A": ("AMPERE", 1.0), "N": ("NEWTON", 1.0),
@@ -69,14 +69,14 @@ class DataItem:
         return "".join(part.capitalize() for part in self.type.split("_"))
 
     def number(self, value: float) -> str:
-        """Return a number as its text."""
+        """Return the text of a number, in MTConnect's unit."""
         if value != value:
             return UNAVAILABLE
-        told = value * self.factor
-        return str(round(told)) if self.type in _WHOLE else f"{told:.10g}"
+        converted = value * self.factor
+        return str(round(converted)) if self.type in _WHOLE else f"{converted:.10g}"
 
     def word(self, value: str | None) -> str:
-        """Return a word as its text; what the standard does not allow is unavailable."""
+        """Return the text of a word; UNAVAILABLE if the standard does not allow it."""
         allowed = _WORDS.get(self.type)
         if value is None or (allowed is not None and value not in allowed):
             return UNAVAILABLE
@@ -90,23 +90,23 @@ class Model:
         self.spoken = spoken
         self.left_out: list[str] = []  #: names of items that have no data item
         self.name = re.sub(r"[^\w.-]", "_", spoken.name, flags=re.A) or "machine"
-        found = [_data_item(item) for item in (*_OWN, *spoken.items)]
         self.items: list[DataItem] = []
-        for item, each in zip((*_OWN, *spoken.items), found, strict=True):
-            if each is None or any(other.id == each.id for other in self.items):
+        for item in (*_OWN, *spoken.items):
+            data_item = _data_item(item)
+            if data_item is None or any(other.id == data_item.id for other in self.items):
                 self.left_out.append(item.name)
             else:
-                self.items.append(each)
+                self.items.append(data_item)
         self.index = {item.id: index for index, item in enumerate(self.items)}
         self.device = self._device()
 
     @property
     def description(self) -> str:
-        """What the device says of itself."""
+        """The text of the device's description."""
         return f"{self.spoken.name}{': simulated, no real machine' if self.spoken.simulated else ''}"
 
     def _device(self) -> ET.Element:
-        """Return the device without a namespace, so that paths of clients need none."""
+        """Return the device element without a namespace, so that clients' XPaths need none."""
         device = ET.Element("Device", id="device", name=self.name, uuid=self.spoken.uuid)
         ET.SubElement(device, "Description", manufacturer="CAM Twin").text = self.description
         _declare(device, (item for item in self.items if item.component[0] == "Device"))
@@ -133,21 +133,22 @@ _OWN = (
 def _declare(component: ET.Element, items: Iterable[DataItem]) -> None:
     declared = ET.Element("DataItems")
     for item in items:
-        said = {"id": item.id, "name": item.id, "category": item.category, "type": item.type}
-        said |= {"subType": item.sub_type} if item.sub_type else {}
-        said |= {"units": item.units} if item.units else {}
-        said |= {"coordinateSystem": "WORK"} if item.type == "POSITION" else {}
-        ET.SubElement(declared, "DataItem", {**said, "type": "SYSTEM"} if item.category == "CONDITION" else said)
+        attributes = {"id": item.id, "name": item.id, "category": item.category, "type": item.type}
+        attributes |= {"subType": item.sub_type} if item.sub_type else {}
+        attributes |= {"units": item.units} if item.units else {}
+        attributes |= {"coordinateSystem": "WORK"} if item.type == "POSITION" else {}
+        attributes |= {"type": "SYSTEM"} if item.category == "CONDITION" else {}
+        ET.SubElement(declared, "DataItem", attributes)
     if len(declared):
         component.append(declared)
 
 
 def _data_item(item: Item) -> DataItem | None:
     kind = item.type.upper()
-    known = {each.standard: each for each in QUANTITIES.values() if each.standard}
-    if not _ID.fullmatch(item.name) or kind not in {*known, "CONDITION", *(own.type for own in _OWN)}:
+    quantities = {each.standard: each for each in QUANTITIES.values() if each.standard}
+    if not _ID.fullmatch(item.name) or kind not in {*quantities, "CONDITION", *(own.type for own in _OWN)}:
         return None
-    unit = known[kind].unit if kind in known else None
+    unit = quantities[kind].unit if kind in quantities else None
     word, factor = _UNITS[unit] if unit else ("", 1.0)
     if unit and item.unit:
         try:
@@ -160,7 +161,7 @@ def _data_item(item: Item) -> DataItem | None:
 
 
 def _component(item: Item, kind: str) -> tuple[str, str]:
-    """Return the component that an item belongs to: where it says so there, else where its type usually lies."""
+    """Return the component of an item: the axis that its component or name states, else the usual one of its type."""
     if kind in _ON_DEVICE:
         return "Device", ""
     axis = _AXIS.search(item.component) or _AXIS.search(item.name.replace("_", " "))

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A machine presented by an OPC UA server of its own, as OPC 40501 says that machine tools look."""
+"""Publishes a machine through an OPC UA server, by the companion specification for machine tools, OPC 40501."""

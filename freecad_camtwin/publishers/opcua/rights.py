@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Who may do what with a machine's server, and a subscription that says so when it lost something.
+"""Access rights of a machine's OPC UA server, and subscriptions that mark lost values.
 
-The operator may ask for another feed override, and nobody may write anything else. Everybody may read, unless there is
-an operator: then those whose certificate the authority vouches for.
+The operator may request another feed override; all other writes are refused. Without an operator every client may
+read; with one, only clients whose certificate is trusted or signed by the authority.
 """
 
 import dataclasses
@@ -24,13 +24,13 @@ from cryptography import x509
 from freecad_camtwin.connectors.opcua.certificates import chain_of, is_vouched_for
 from freecad_camtwin.publishers.protocol import PublisherOptions
 
-#: Information about the value, and that a queue overflowed before it.
+#: Bits of a status code: information about the value, and that a queue overflowed before it.
 _OVERFLOW = 0x480
 OPERATOR = "operator"
 
 
 class Value(ua.DataValue):
-    """A value that nobody changes: asyncua copies what it keeps, deeply, which takes longer than all else."""
+    """An immutable value: asyncua deep-copies what it stores, which takes longer than all other work."""
 
     __slots__ = ()
 
@@ -39,7 +39,7 @@ class Value(ua.DataValue):
 
 
 class Users:
-    """Knows who may come in."""
+    """Decides which users and applications may connect."""
 
     def __init__(self, options: PublisherOptions, trusted: Sequence[x509.Certificate]) -> None:
         self._options, self._trusted = options, trusted
@@ -51,46 +51,46 @@ class Users:
         password: str | None = None,
         certificate: bytes | None = None,
     ) -> User | None:
-        """Return who somebody is; None where he is refused. ``certificate`` is his, or that of his application."""
+        """Return the user; None to refuse. ``certificate``: the user's, or that of the application."""
         if self._options.certificate is not None and not certificate:
-            return None  # he talks without encryption, which is not offered
+            return None  # the channel is not encrypted, which is not offered
         if username is not None:
             return self._operator(username, password or "")
-        seen = chain_of(certificate)
-        if self._options.user is None or (seen and is_vouched_for(seen, self._trusted)):
+        chain = chain_of(certificate)
+        if self._options.user is None or (chain and is_vouched_for(chain, self._trusted)):
             return User(role=UserRole.User, name="reader")
         return None
 
     def _operator(self, username: str, password: str) -> User | None:
-        user, known = self._options.user, self._options.password or ""
+        user, expected = self._options.user, self._options.password or ""
         same = hmac.compare_digest(username.encode(), (user or "").encode())
-        if user is not None and hmac.compare_digest(password.encode(), known.encode()) and same:
+        if user is not None and hmac.compare_digest(password.encode(), expected.encode()) and same:
             return User(role=UserRole.User, name=f"{OPERATOR} {user}")
         return None
 
     def knows(self, seen: Sequence[x509.Certificate]) -> bool:
-        """Whether an application with a certificate may talk to us; with any, where there is no authority."""
+        """Whether an application with this certificate chain may connect; without an authority every one may."""
         return self._options.authority is None or bool(seen and is_vouched_for(seen, self._trusted))
 
     async def check_certificate(self, certificate: x509.Certificate, _application: ua.ApplicationDescription) -> None:
-        """Tell an application that nobody vouches for it."""
+        """Raise BadCertificateUntrusted for an application whose certificate is not trusted."""
         if not self.knows([certificate]):
             raise ServiceError(ua.StatusCodes.BadCertificateUntrusted)
 
 
 class Nobody(PermissionRuleset):
-    """Lets nobody do anything."""
+    """Forbids every request."""
 
     def check_validity(self, _user: User, _action: ua.NodeId, _body: object) -> bool:
-        """Return that it is not allowed."""
+        """Return False: the request is not allowed."""
         return False
 
 
 class _Gate:
-    """Opens channels, and lets nobody through those that should not be: asyncua opens them all.
+    """Creates the security policy of channels, and forbids every request on channels that must not be used.
 
-    It looks at the certificate that an application shows for its session, but not at that of its channel, and it has
-    a channel without security also where none is offered, for whoever asks what is.
+    asyncua opens every channel: it checks the application's certificate for the session, but not for the channel. It
+    also accepts a channel without security, for discovery, if no such endpoint is offered.
     """
 
     def __init__(self, factory: SecurityPolicyFactory, users: Users, *, is_offered: bool = True) -> None:
@@ -98,7 +98,7 @@ class _Gate:
         self.matches = factory.matches
 
     def create(self, certificate: bytes | None) -> SecurityPolicy:
-        """Return the policy of a new channel, by the certificate of the application at its other end."""
+        """Return the policy of a new channel; ``certificate``: that of the client's application."""
         policy = self._factory.create(certificate)
         if not self._is_offered or not self._users.knows(chain_of(certificate)):
             policy.permissions = Nobody()
@@ -120,47 +120,47 @@ class GuardedServer(Server):
 
 
 class Writes(AttributeService):
-    """Takes what clients write as wishes, one by one."""
+    """Treats each write of a client as a request to the machine."""
 
     def __init__(self, server: InternalServer, wish: Callable[[ua.NodeId, object, str], int | None]) -> None:
-        """``wish``: (node, value, who) → status code; None where it is no node that may be written."""
+        """``wish``: (node, value, user) → status code; None if the node may not be written."""
         super().__init__(server.aspace)
         self._wish = wish
 
     async def write(self, params: ua.WriteParameters, user: User | None = None) -> list[ua.StatusCode]:
-        """Return what becomes of each wish; what this process itself writes is written."""
+        """Return the status code of each request; writes of this process itself are executed."""
         if user is None or user.role is UserRole.Admin:
             return list(await super().write(params))
         return [ua.StatusCode(self._answer(each, user)) for each in params.NodesToWrite]
 
-    def _answer(self, asked: ua.WriteValue, user: User) -> int:
+    def _answer(self, request: ua.WriteValue, user: User) -> int:
         is_operator = str(user.name or "").startswith(f"{OPERATOR} ")
-        said = asked.Value.Value.Value if asked.Value is not None and asked.Value.Value is not None else None
-        if asked.AttributeId == ua.AttributeIds.Value and is_operator:
-            answer = self._wish(asked.NodeId, said, str(user.name).removeprefix(f"{OPERATOR} "))
+        value = request.Value.Value.Value if request.Value is not None and request.Value.Value is not None else None
+        if request.AttributeId == ua.AttributeIds.Value and is_operator:
+            answer = self._wish(request.NodeId, value, str(user.name).removeprefix(f"{OPERATOR} "))
             if answer is not None:
                 return answer
         return int(ua.StatusCodes.BadUserAccessDenied)
 
 
 class Subscriptions(SubscriptionService):
-    """Marks the value before which a queue overflowed, as OPC 10000-4 asks for and asyncua does not."""
+    """Marks the value before which a queue overflowed: OPC 10000-4 requires it, and asyncua does not do it."""
 
     def __init__(self, server: InternalServer, dropped: Counter[str]) -> None:
         super().__init__(server.aspace, iserver=server)
         self._dropped = dropped
 
     async def create_subscription(self, *arguments: Any, **named: Any) -> ua.CreateSubscriptionResult:
-        """Create a subscription whose queues tell."""
+        """Create a subscription whose queues mark lost values."""
         result = await super().create_subscription(*arguments, **named)
         subscription = self.subscriptions[result.SubscriptionId]
         enqueue = subscription.enqueue_datachange_event
 
-        async def telling(item: int, event: ua.MonitoredItemNotification, most: int) -> None:
+        async def marking(item: int, event: ua.MonitoredItemNotification, most: int) -> None:
             self._make_room(subscription, item, most)
             await enqueue(item, event, most)
 
-        subscription.enqueue_datachange_event = telling
+        subscription.enqueue_datachange_event = marking
         return result
 
     def _make_room(self, subscription: InternalSubscription, item: int, most: int) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The server that presents a machine: what it tells becomes values with the times at which they were."""
+"""The OPC UA server of a machine: observations become values with their source times."""
 
 import asyncio
 import math
@@ -24,9 +24,9 @@ from freecad_camtwin.publishers.opcua.space import Space, fill, load_types
 from freecad_camtwin.publishers.protocol import Command, PublisherOptions, Spoken
 from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Samples
 
-#: Wishes that wait for the machine; who asks for more is told so.
+#: Operators' requests that wait for the machine; further ones are refused.
 MOST_WISHES = 16
-#: Rows that are told before others get a turn: subscriptions are served in between.
+#: Rows written in one turn of the event loop; subscriptions are served in between.
 _AT_ONCE = 5
 _GOOD, _UNKNOWN = ua.StatusCode(), ua.StatusCode(ua.StatusCodes.BadNoCommunication)
 _WAITING = ua.StatusCode(ua.StatusCodes.BadWaitingForInitialData)
@@ -35,11 +35,11 @@ _SECURE = [ua.SecurityPolicyType.Aes256Sha256RsaPss_SignAndEncrypt, ua.SecurityP
 
 
 class Presenter:
-    """A machine at an address such as opc.tcp://0.0.0.0:4840; port 0 takes a free one."""
+    """Publishes a machine at an address such as opc.tcp://0.0.0.0:4840; port 0 takes a free port."""
 
     def __init__(self, host: str, port: int, path: str, spoken: Spoken, options: PublisherOptions) -> None:
         if options.user is not None and options.certificate is None:
-            raise InputError("an operator's password would be sent in the clear; give a certificate and its key")
+            raise InputError("the operator's password would be sent unencrypted; give a certificate and its key")
         self.dropped: Counter[str] = Counter()
         self.address = f"opc.tcp://{host}:{port}{path}"
         self._spoken, self._options = spoken, options
@@ -50,7 +50,7 @@ class Presenter:
         self._is_listened_to = False
 
     async def __aenter__(self) -> "Presenter":
-        """Listen. ConnectorError where the address is taken, or the certificate cannot be used."""
+        """Listen. ConnectorError if the address is in use; InputError if the certificate cannot be used."""
         harden()
         users = Users(self._options, self._trusted)
         inner = InternalServer(user_manager=users)
@@ -68,13 +68,13 @@ class Presenter:
         try:
             await server.start()
         except OSError as error:
-            raise ConnectorError(f"nobody can be served at {self.address}: {error.strerror or error}") from error
+            raise ConnectorError(f"cannot listen on {self.address}: {error.strerror or error}") from error
         self._take_address(server)
         self._server = server
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """End; whoever waits for commands goes home."""
+        """Stop the server and end ``commands``."""
         if self._server is not None:
             await self._server.stop()
             self._server = None
@@ -83,7 +83,7 @@ class Presenter:
         self._wishes.put_nowait(None)
 
     async def tell(self, observation: Observation) -> None:
-        """Tell a block of rows or a word; see ``protocol.Publisher``."""
+        """Publish a block of rows or a word; see ``protocol.Publisher``."""
         if self._server is None:
             self.dropped["told while nobody was served"] += 1
         elif isinstance(observation, Samples):
@@ -97,13 +97,13 @@ class Presenter:
             await self._word(observation, moment)
 
     async def commands(self) -> AsyncIterator[Command]:
-        """Yield what operators ask for."""
+        """Yield the operators' requests."""
         self._is_listened_to = True
         while command := await self._wishes.get():
             yield command
 
     async def _secure(self, server: Server, users: Users) -> None:
-        """Say which policies there are, who we are, and who may come in."""
+        """Set the security policies, our certificate, and the accepted kinds of login."""
         options = self._options
         uri = f"urn:freecad-camtwin:{self._spoken.uuid}"
         if options.certificate is None:
@@ -118,12 +118,12 @@ class Presenter:
                 raise InputError(f"{options.certificate} and {options.key} cannot be used: {error}") from error
             server.set_security_policy(_SECURE)
             server.iserver.certificate_validator = users.check_certificate
-        named = [ua.UserNameIdentityToken, ua.X509IdentityToken]
-        server.set_identity_tokens([ua.AnonymousIdentityToken] if options.user is None else named)
+        personal = [ua.UserNameIdentityToken, ua.X509IdentityToken]
+        server.set_identity_tokens([ua.AnonymousIdentityToken] if options.user is None else personal)
         await server.set_application_uri(uri)
 
     def _take_address(self, server: Server) -> None:
-        """Name the port that was really taken, to ourselves and to clients."""
+        """Put the actual port into our address and into the endpoints."""
         host, _, port = self.address.removeprefix("opc.tcp://").partition("/")[0].rpartition(":")
         self.address = self.address.replace(f"{host}:{port}", f"{host}:{server.bserver.port}", 1)
         for endpoint in server.iserver.endpoints:
@@ -134,23 +134,23 @@ class Presenter:
         columns = [(at, self._space.nodes[item]) for at, item in enumerate(samples.items) if item in self._space.nodes]
         if len(columns) < len(samples.items):
             self.dropped["numbers of an item that was not announced"] += len(samples.items) - len(columns)
-        heard = [(at, node) for at, node in columns if self._listeners(node)]
+        subscribed = [(at, node) for at, node in columns if self._is_subscribed(node)]
         last = len(samples.time) - 1
         for row, (time, values) in enumerate(zip(samples.time.tolist(), samples.values.tolist(), strict=True)):
-            # Who only asks now and then sees the last row; the others are for those who subscribed.
+            # Single reads see the last row only, so earlier rows are written for subscribed variables only.
             moment = self._moment(time)
             if moment is not None:
-                await self._row(moment, values, columns if row == last else heard)
+                await self._row(moment, values, columns if row == last else subscribed)
             if row % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
 
     async def _row(self, moment: datetime, values: Sequence[float], columns: Sequence[tuple[int, ua.NodeId]]) -> None:
-        """Tell one row, without giving anybody a turn in between: it is fetched as a whole."""
+        """Write one row in one turn of the event loop, so that subscriptions send it as a whole."""
         for at, node in columns:
             value = values[at]
             if not math.isnan(value):
-                said = ua.Variant(value, ua.VariantType.Double)
-                await self._write(node, Value(said, StatusCode=_GOOD, SourceTimestamp=moment))
+                number = ua.Variant(value, ua.VariantType.Double)
+                await self._write(node, Value(number, StatusCode=_GOOD, SourceTimestamp=moment))
 
     async def _word(self, event: Event, moment: datetime) -> None:
         node = self._space.nodes.get(event.item)
@@ -160,14 +160,14 @@ class Presenter:
         if event.item == self._space.execution and self._space.channel_state is not None:
             state = ua.Variant(self._space.channel(event.value), ua.VariantType.Int32)
             await self._write(self._space.channel_state, Value(state, StatusCode=_GOOD, SourceTimestamp=moment))
-        await self._write(node, self._said(event, moment))
+        await self._write(node, self._value(event, moment))
 
-    def _said(self, event: Event, moment: datetime) -> Value:
+    def _value(self, event: Event, moment: datetime) -> Value:
         if event.value is None:
             return Value(StatusCode=_UNKNOWN, SourceTimestamp=moment)
         if event.item in self._space.words:
-            said = ua.Variant(event.value, ua.VariantType.String)
-            return Value(said, StatusCode=_GOOD, SourceTimestamp=moment)
+            text = ua.Variant(event.value, ua.VariantType.String)
+            return Value(text, StatusCode=_GOOD, SourceTimestamp=moment)
         try:
             return Value(
                 ua.Variant(float(event.value), ua.VariantType.Double), StatusCode=_GOOD, SourceTimestamp=moment
@@ -175,7 +175,7 @@ class Presenter:
         except ValueError:
             return Value(StatusCode=_UNKNOWN, SourceTimestamp=moment)
 
-    def _listeners(self, node: ua.NodeId) -> bool:
+    def _is_subscribed(self, node: ua.NodeId) -> bool:
         server = self._server
         return server is not None and bool(server.iserver.aspace[node].attributes[_VALUE].datachange_callbacks)
 
@@ -191,7 +191,7 @@ class Presenter:
             return None
 
     def _wish(self, node: ua.NodeId, value: object, sender: str) -> int | None:
-        """Pass on that an operator wants another override; the machine tells when it has it."""
+        """Queue an operator's request for another feed override; return its status code, None for other nodes."""
         if node != self._space.feed_override:
             return None
         if not isinstance(value, int | float) or not 0 <= value < math.inf:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The address space of a machine: an instance of OPC 40501's MachineToolType, and a variable for each of its items.
 
-What the specification has a place for stands there: overrides, the active program, the channel's state. It has none
-for loads, positions, line numbers and speeds; these stand in the folder ``Signals`` of the machine's monitoring, each
+Overrides, the active program and the channel's state have the nodes that the specification defines. It defines none
+for loads, positions, line numbers and speeds: these are in the folder ``Signals`` of the machine's monitoring, each
 under the name of its item, with its unit.
 """
 
@@ -18,7 +18,7 @@ from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.signal_map import QUANTITIES
 
 DI, MACHINERY = "http://opcfoundation.org/UA/DI/", "http://opcfoundation.org/UA/Machinery/"
-#: The types' files, each after those that it needs.
+#: Files of the types, each after the files that it requires.
 _NODESETS = (
     "Opc.Ua.Di.NodeSet2.xml",
     "Opc.Ua.IA.NodeSet2.xml",
@@ -29,7 +29,7 @@ _NODESETS = (
 )
 _MACHINES = 1001  # the folder of all machines, in the Machinery namespace
 _CHANNEL, _SPINDLE = 16, 22  # ChannelMonitoringType and SpindleMonitoringType, in the MachineTool namespace
-#: Numbers of UNECE Recommendation 20 by which OPC UA knows units; others have only their symbol.
+#: Codes of UNECE Recommendation 20, which OPC UA uses for units; other units have only their symbol.
 _UNECE = {"mm": "MMT", "mm/s": "C16", "%": "P1", "W": "WTT", "kW": "KWT", "A": "AMP", "N": "NEW", "1/min": "C94",
           "°C": "CEL", "s": "SEC", "m": "MTR"}  # fmt: skip
 _READABLE = 1  # AccessLevel
@@ -42,12 +42,12 @@ _CHANNEL_STATES = {"ACTIVE": _ACTIVE, "READY": _RESET, "STOPPED": _RESET, "PROGR
 
 @dataclass
 class Space:
-    """Where a machine's items stand."""
+    """The nodes of a machine's items."""
 
     nodes: dict[str, ua.NodeId] = field(default_factory=dict)  #: item → variable
     words: set[str] = field(default_factory=set)  #: items whose values are words
     feed_override: ua.NodeId | None = None  #: the one variable that an operator may write
-    execution: str | None = None  #: the item that tells the channel's state
+    execution: str | None = None  #: the item that gives the channel's state
     channel_state: ua.NodeId | None = None
 
     def channel(self, execution: str | None) -> int:
@@ -56,14 +56,14 @@ class Space:
 
 
 async def load_types(server: Server) -> None:
-    """Give a server the types of the companion specifications."""
+    """Load the types of the companion specifications into a server."""
     folder = Path(__file__).parent / "data"
     for name in _NODESETS:
         await server.import_xml(folder / name, auto_load_definitions=False)
 
 
 async def fill(server: Server, spoken: Spoken) -> Space:
-    """Put the machine into a server that has the types."""
+    """Create the machine's nodes in a server that has the types."""
     builder = _Builder(server, await server.get_namespace_array(), await server.register_namespace(OURS))
     return await builder.machine(spoken)
 
@@ -101,8 +101,8 @@ class _Builder:
             "PROGRAM": lambda: self._active_program(machine),
         }
         for item in spoken.items:
-            said = "PROGRAMMED" if item.type == "PATH_FEEDRATE_OVERRIDE" and not item.sub_type else item.sub_type
-            place = places.pop(f"{item.type} {said}".strip(), None)
+            sub_type = "PROGRAMMED" if item.type == "PATH_FEEDRATE_OVERRIDE" and not item.sub_type else item.sub_type
+            place = places.pop(f"{item.type} {sub_type}".strip(), None)
             await self._show(item, await place() if place else None, signals)
         state = await self._child(channel, "ChannelState")
         await state.write_value(ua.Variant(_RESET, ua.VariantType.Int32))
@@ -110,7 +110,7 @@ class _Builder:
         return self._space
 
     async def _part(self, parent: Node, name: str, kind: int) -> Node:
-        """Make an object of a type of the specification, with what the type demands."""
+        """Make an object of a type of the specification, with the type's mandatory nodes."""
         part = await parent.add_object(
             ua.NodeId(f"{parent.nodeid.Identifier}.{name}", self._ours),
             self._name(name),
@@ -121,7 +121,7 @@ class _Builder:
         return part
 
     async def _option(self, part: Node, name: str, kind: int) -> Node:
-        """Give an object something that its type may have."""
+        """Add an optional node of its type to an object."""
         pattern = await self._child(self._server.get_node(self._type(kind)), name)
         identifier = ua.NodeId(f"{part.nodeid.Identifier}.{name}", self._ours)
         (node, *_) = await instantiate(part, pattern, identifier, await pattern.read_browse_name())
@@ -136,12 +136,12 @@ class _Builder:
     async def _identify(self, machine: Node, spoken: Spoken) -> None:
         identification = await self._child(machine, "Identification", DI)
         maker = "CAM Twin, a simulation" if spoken.simulated else "CAM Twin"
-        said = {
+        values = {
             "Manufacturer": ua.LocalizedText(maker),
             "SerialNumber": spoken.uuid,
             "ProductInstanceUri": f"urn:freecad-camtwin:{spoken.uuid}",
         }
-        for name, value in said.items():
+        for name, value in values.items():
             node = await self._child(identification, name, DI)
             await node.write_value(value)
 
@@ -172,16 +172,16 @@ class _Builder:
         return node
 
     async def _measure(self, place: Node, unit: str) -> None:
-        """Say the unit of a variable."""
+        """Set the unit of a variable."""
         code = _UNECE.get(unit)
-        said = ua.EUInformation(
+        engineering_unit = ua.EUInformation(
             NamespaceUri="http://www.opcfoundation.org/UA/units/un/cefact",
             UnitId=int.from_bytes(code.encode(), "big") if code else -1,
             DisplayName=ua.LocalizedText(unit),
         )
         for child in await place.get_properties():
             if (await child.read_browse_name()).Name == "EngineeringUnits":
-                await child.write_value(said)
+                await child.write_value(engineering_unit)
 
     async def _child(self, parent: Node, name: str, namespace: str = MACHINE_TOOL) -> Node:
         return await parent.get_child(ua.QualifiedName(name, self._namespaces.index(namespace)))
