@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""From machines, sensors and files to observations: one module per protocol, none of which knows another.
+"""Read observations from machines, sensors and files: one module per protocol, independent of each other.
 
-``open_connector`` finds the one for an address. Nothing here runs inside FreeCAD, and each module imports the library
-of its protocol only when it is chosen.
+``open_connector`` returns the connector for an address. Nothing here runs inside FreeCAD; the library of a protocol is
+imported only when it is needed.
 """
 
 import math
@@ -17,18 +17,18 @@ from freecad_camtwin.errors import InputError
 
 __all__ = ["Connector", "Options", "Told", "open_connector"]
 
-#: Kinds of files, by how their names end; what ends otherwise is a recording.
+#: Endings of file names of tables and of SHDR logs; a file with another ending is a recording.
 _TABLES = {".csv", ".tsv"}
 _LOGS = {".txt", ".shdr", ".log"}
 
-#: A comma that begins another node; one in a name does not.
+#: A comma between two nodes, not one within a name.
 _BETWEEN_NODES = re.compile(r",(?=(?:nsu?=|[isgb]=))")
 
 
 def open_connector(url: str, options: Options | None = None) -> Connector:
-    """Return the connector for an address; nothing is opened before its observations are asked for.
+    """Return the connector for an address; it opens the source only when its observations are requested.
 
-    InputError where the address is none that we know.
+    InputError if the address is invalid.
     """
     parts, port = parsed(url, _OPENERS)
     return _OPENERS[parts.scheme](parts, port, options or Options())
@@ -66,20 +66,20 @@ def _replay(parts: SplitResult, _port: int | None, options: Options) -> Connecto
 
 
 def _speed(parts: SplitResult) -> float:
-    """Return how many times as fast as it was a replay shall be; "max" is as fast as it can be read."""
+    """Return the speed of a replay as a multiple of real time; infinite for "max", as fast as it can be read."""
     words = parse_qs(parts.query).get("speed", ["1"])
     try:
         speed = math.inf if words[0] == "max" else float(words[0])
     except ValueError:
         speed = math.nan
     if not speed > 0:
-        raise InputError(f"speed={words[0]} is no speed; give a number above 0, or max")
+        raise InputError(f"speed={words[0]} is not a speed; give a number above 0, or max")
     return speed
 
 
 def _mtconnect(parts: SplitResult, _port: int | None, options: Options) -> Connector:
     if not parts.hostname:
-        raise InputError(f"the address {parts.geturl()!r} names no agent; mtconnect+http://mill:5000 would")
+        raise InputError(f"the address {parts.geturl()!r} names no agent; an example is mtconnect+http://mill:5000")
     return _made(
         "mtconnect.agent",
         "AgentClient",
@@ -91,7 +91,7 @@ def _mtconnect(parts: SplitResult, _port: int | None, options: Options) -> Conne
 def _mqtt(parts: SplitResult, port: int | None, options: Options) -> Connector:
     topic = unquote(parts.path.removeprefix("/"))
     if not parts.hostname or not topic:
-        raise InputError(f"the address {parts.geturl()!r} names no broker and topic; mqtt://broker/shop/mill1/# would")
+        raise InputError(f"{parts.geturl()!r} must name a broker and a topic, such as mqtt://broker/shop/mill1/#")
     encrypted = parts.scheme == "mqtts"
     return _made(
         "mqtt.broker", "BrokerClient", parts.hostname, port or (8883 if encrypted else 1883), topic, encrypted, options
@@ -99,25 +99,25 @@ def _mqtt(parts: SplitResult, port: int | None, options: Options) -> Connector:
 
 
 def _linuxcnc(parts: SplitResult, _port: int | None, options: Options) -> Connector:
-    return _made("linuxcnc.controller", "PolledController", _wanted(parts), options)
+    return _made("linuxcnc.controller", "PolledController", _poller_settings(parts), options)
 
 
-def _wanted(parts: SplitResult) -> object:
-    """Return what an address such as linuxcnc:?rate=200&spindle_power=vfd.power wants of the controller."""
+def _poller_settings(parts: SplitResult) -> object:
+    """Return the poller's settings from an address such as linuxcnc:?rate=200&spindle_power=vfd.power."""
     from freecad_camtwin.connectors.linuxcnc.controller import PollerSettings
 
     if parts.netloc or parts.path:
-        raise InputError(f"{parts.geturl()!r} names a place; LinuxCNC is this computer's: linuxcnc:?rate=100")
+        raise InputError(f"{parts.geturl()!r} names a host; LinuxCNC is read on this computer only: linuxcnc:?rate=100")
     try:
-        said = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        query = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError as error:
-        raise InputError(f"{parts.geturl()!r} cannot be understood: {error}") from error
-    return PollerSettings.of(said)
+        raise InputError(f"{parts.geturl()!r} is not a valid address: {error}") from error
+    return PollerSettings.of(query)
 
 
 def _opcua(parts: SplitResult, port: int | None, options: Options) -> Connector:
     if not parts.hostname:
-        raise InputError(f"the address {parts.geturl()!r} names no server; opc.tcp://mill:4840 would")
+        raise InputError(f"the address {parts.geturl()!r} names no server; an example is opc.tcp://mill:4840")
     query = parse_qs(parts.query)
     nodes = [node for several in query.get("nodes", ()) for node in _BETWEEN_NODES.split(several)]
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -126,7 +126,7 @@ def _opcua(parts: SplitResult, port: int | None, options: Options) -> Connector:
 
 
 def _made(module: str, name: str, *arguments: object) -> Connector:
-    """Make a connector of a module, which is imported now."""
+    """Import a module and make its connector."""
     connector: Connector = made(f"freecad_camtwin.connectors.{module}", name, *arguments)
     return connector
 

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A file told as if it happened now: observations come when their time has come, at a chosen speed.
-
-Their times stay what they were: a replay shows the past.
-"""
+"""Replays a file at a chosen multiple of real time. The time stamps of the observations stay unchanged."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -15,14 +12,14 @@ from freecad_camtwin.connectors.protocol import Connector, Told
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import Event, Observation, Observations, Samples
 
-#: Rows of this long are told together [s of our time].
+#: Rows within this time are yielded together [s of this computer's clock].
 SLICE = 0.02
-#: A pause of the source longer than this is cut to this: nobody waits through a night [s of our time].
+#: A longer pause of the source is shortened to this, so that a replay does not wait [s of this computer's clock].
 LONGEST_PAUSE = 10.0
 
 
 class Paced:
-    """Another connector, slowed down to ``speed`` times its own time."""
+    """Another connector, paced at ``speed`` times real time."""
 
     def __init__(
         self,
@@ -36,7 +33,7 @@ class Paced:
 
     @property
     def told(self) -> Told:
-        """What the source tells of its work."""
+        """The counters and warnings of the source."""
         return self._source.told
 
     async def offered(self) -> tuple[Item, ...]:
@@ -44,25 +41,25 @@ class Paced:
         return await self._source.offered()
 
     async def observations(self) -> Observations:
-        """Yield what the source says, each when it is due; see ``protocol.Connector``."""
+        """Yield the source's observations, each when it is due; see ``protocol.Connector``."""
         clock = self._clock or asyncio.get_running_loop().time
-        ours = theirs = None
-        async with aclosing(self._source.observations()) as found:
-            async for whole in found:
+        started = first = None  # the beginning, by this computer's clock and by the source's times
+        async with aclosing(self._source.observations()) as observations:
+            async for whole in observations:
                 for observation in self._pieces(whole):
                     at = _time(observation)
-                    if ours is None or theirs is None:
-                        ours, theirs = clock(), at
-                    wait = ours + (at - theirs) / self._speed - clock()
+                    if started is None or first is None:
+                        started, first = clock(), at
+                    wait = started + (at - first) / self._speed - clock()
                     if wait > LONGEST_PAUSE:
-                        ours -= wait - LONGEST_PAUSE
+                        started -= wait - LONGEST_PAUSE
                         wait = LONGEST_PAUSE
                     if wait > 0:
                         await self._sleep(wait)
                     yield observation
 
     def _pieces(self, whole: Observation) -> Iterator[Observation]:
-        """Cut a block into what is told together."""
+        """Split a block into the parts that are yielded together."""
         if isinstance(whole, Event) or not len(whole.time):
             yield whole
             return
@@ -73,7 +70,7 @@ class Paced:
 
 
 def _time(observation: Observation) -> float:
-    """Return when an observation is whole."""
+    """Return the time of an observation's last row [s since the epoch]; 0 without rows."""
     if isinstance(observation, Event):
         return observation.time
     return float(observation.time[-1]) if len(observation.time) else 0.0

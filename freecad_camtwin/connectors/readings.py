@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""From single readings, as most sources tell them, to blocks of numbers and words in the order of time.
+"""Combine single readings, which most sources send, into blocks of numbers and words in order of time.
 
-A reading is a time, an item, and a number or a word. Rows of a block are instants: what was read at the same time
-stands in the same row. A block ends where a word was told, so that numbers before and after it stay before and after.
+A reading is a time, an item, and a number or a word. Each row of a block is one instant: readings of the same time are
+in the same row. A block ends at a word, so that the order of numbers and words is kept.
 """
 
 import math
@@ -17,18 +17,18 @@ from freecad_camtwin.twin.signals.observation import Event, Observation, Samples
 #: (seconds since the epoch, item, value); a value of None is UNAVAILABLE.
 Reading = tuple[float, str, float | str | None]
 
-#: Cells of a block of readings; more items than this per block are told in several blocks.
+#: Cells of a block; more readings are yielded in several blocks.
 _MOST_CELLS = 2**20
-#: Numbers of one time series of MTConnect, in XML or JSON; a longer one is no reading.
+#: Numbers of one time series of MTConnect, in XML or JSON; a longer one is ignored or truncated.
 MOST_NUMBERS = 100_000
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
-#: Times beyond the year 9999 are no times [s since the epoch].
+#: End of the year 9999; times from here on are invalid [s since the epoch].
 LAST_SECOND = 253402300800.0
 
 
 def value_of(text: str) -> float | str | None:
-    """Return the number that a text writes, or the text; None for UNAVAILABLE and for what is no number."""
+    """Return a text as a number if it is one, else the text; None for UNAVAILABLE, NaN and infinity."""
     word = text.strip()
     if _NUMBER.fullmatch(word):
         number = float(word)
@@ -39,14 +39,14 @@ def value_of(text: str) -> float | str | None:
 
 
 def number_of(value: float) -> float | None:
-    """Return a number; None for what is none."""
+    """Return a number; None for NaN and infinity."""
     return float(value) if math.isfinite(value) else None
 
 
 def seconds_of(text: str) -> float | None:
-    """Return the seconds since the epoch that an ISO 8601 time or a plain number says; None where it says none.
+    """Return an ISO 8601 time or a plain number of seconds as seconds since the epoch; None if it is neither.
 
-    A time without a zone is taken as UTC.
+    A time without a zone is UTC.
     """
     word = text.strip()
     if _NUMBER.fullmatch(word):
@@ -59,19 +59,19 @@ def seconds_of(text: str) -> float | None:
 
 
 def time_of(number: float) -> float | None:
-    """Return a number as a time; None where no clock says it."""
+    """Return a number as a time [s since the epoch]; None if it is out of range."""
     return float(number) if 0 <= number < LAST_SECOND else None
 
 
 def observations(readings: Iterable[Reading]) -> Iterator[Observation]:
     """Yield blocks and words, in order of time.
 
-    At the same time words come first, as a line number holds for the position beside it; but what is said of one item
-    keeps its order.
+    At the same time words come first, because a line number is valid for the position beside it; readings of one item
+    keep their order.
     """
     ordered = sorted(readings, key=lambda reading: reading[0])
-    told = {reading[:2] for reading in ordered if isinstance(reading[2], float)}
-    ordered.sort(key=lambda reading: (reading[0], reading[:2] in told))
+    numeric = {reading[:2] for reading in ordered if isinstance(reading[2], float)}
+    ordered.sort(key=lambda reading: (reading[0], reading[:2] in numeric))
     run: list[tuple[float, str, float]] = []
     items: set[str] = set()
     for at, item, value in ordered:
@@ -90,19 +90,19 @@ def observations(readings: Iterable[Reading]) -> Iterator[Observation]:
 
 
 def _block(run: Sequence[tuple[float, str, float]]) -> Samples:
-    """Make a block of readings in order of time; a second number of an item in an instant is a second row."""
+    """Make a block of readings in order of time; a second number of an item at the same time becomes a second row."""
     row = {item: value for _, item, value in run}
-    if run[0][0] == run[-1][0] and len(row) == len(run):  # one instant, as most messages are
+    if run[0][0] == run[-1][0] and len(row) == len(run):  # one instant, as in most messages
         return Samples(np.array([run[0][0]]), tuple(row), np.array([list(row.values())]))
     items = {item: column for column, item in enumerate(row)}
     rows: list[int] = []
     times: list[float] = []
-    told: set[str] = set()
+    filled: set[str] = set()  # items that the last row has
     for at, item, _ in run:
-        if not times or at != times[-1] or item in told:
+        if not times or at != times[-1] or item in filled:
             times.append(at)
-            told = set()
-        told.add(item)
+            filled = set()
+        filled.add(item)
         rows.append(len(times) - 1)
     values = np.full((len(times), len(items)), np.nan)
     values[rows, [items[item] for _, item, _ in run]] = [value for _, _, value in run]

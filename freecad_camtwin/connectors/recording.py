@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A recording as a source: what was recorded once is told again, its words and its gaps among its rows."""
+"""Reads a recording as a source: its rows, words and gaps in their order."""
 
 import asyncio
 from pathlib import Path
@@ -12,14 +12,14 @@ from freecad_camtwin.twin.signals.observation import Observations, Samples
 
 
 class RecordingSource:
-    """A recording of ours. Its items are the columns of the recording, in our units."""
+    """A recording of CAM Twin. Its items are the columns of the recording, in the recording's units."""
 
     def __init__(self, path: Path, _options: Options) -> None:
         self.told = Told()
         self._path = path
 
     async def observations(self) -> Observations:
-        """Yield all rows in the order they came; see ``protocol.Connector``."""
+        """Yield all rows in order of arrival; see ``protocol.Connector``."""
         with RecordingReader(self._path) as reader:
             self.told.simulated = reader.header.simulated
             for observation in run_observations(reader, reader.arrivals()):

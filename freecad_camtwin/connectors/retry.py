@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A connection that comes back: session after session, with pauses that grow and differ from each other's."""
+"""Reconnects to a source: session after session, with random pauses that grow."""
 
 import asyncio
 import random
@@ -16,9 +16,9 @@ _Answer = TypeVar("_Answer")
 
 
 class LostError(Exception):
-    """A session ended, or did not begin; another may work. Its words are the reason of the gap.
+    """A session ended or did not begin; another may work. The text is the reason of the gap.
 
-    ``resumes``: the next session goes on where this one ended, or tells the gap itself.
+    ``resumes``: the next session continues where this one ended, or yields the gap itself.
     """
 
     def __init__(self, reason: str, *, resumes: bool = False) -> None:
@@ -27,9 +27,9 @@ class LostError(Exception):
 
 
 class Backoff:
-    """Pauses that double up to a longest one, each drawn between half and all of it.
+    """Pauses that double up to ``longest`` [s]; each is random between half and the whole of it.
 
-    Without the draw, all recorders of a hall would knock at a restarted broker in the same instant, again and again.
+    Without the random part, all recorders of a shop would connect to a restarted broker at the same times.
     """
 
     def __init__(self, first: float = 0.25, longest: float = 30.0, draw: Callable[[], float] = random.random) -> None:
@@ -37,20 +37,20 @@ class Backoff:
         self._next = first
 
     def pause(self) -> float:
-        """Return how long to wait now [s]."""
+        """Return the next pause [s]."""
         pause = self._next * (0.5 + 0.5 * self._draw())
         self._next = min(2 * self._next, self._longest)
         return pause
 
     def reset(self) -> None:
-        """Begin anew: the connection works."""
+        """Begin with the first pause again: the connection works."""
         self._next = self._first
 
 
 async def patiently(ask: Callable[[], Awaitable[_Answer]], told: Told, *, patience: float) -> _Answer:
-    """Return what ``ask`` returns, asked again after each ``LostError``.
+    """Return the result of ``ask``, called again after each ``LostError``.
 
-    ConnectorError where no answer came within ``patience`` seconds; one that ``ask`` raises is passed on.
+    ConnectorError if no call succeeds within ``patience`` seconds; a ConnectorError of ``ask`` is passed on.
     """
     backoff = Backoff()
     end = time.monotonic() + patience
@@ -68,18 +68,19 @@ async def patiently(ask: Callable[[], Awaitable[_Answer]], told: Told, *, patien
 async def sessions(
     session: Callable[[], Observations], told: Told, *, patience: float, backoff: Backoff | None = None
 ) -> Observations:
-    """Yield what one session after the other yields, a ``GAP`` between them; end when one ends of its own accord.
+    """Yield the observations of one session after the other, with a ``GAP`` between them.
 
-    A session that raises ``LostError`` is followed by another. ConnectorError where none worked within ``patience``
-    seconds; one that a session raises is passed on, since trying again would not mend it.
+    A session that raises ``LostError`` is followed by another; a session that ends without an error is the last.
+    ConnectorError if none works within ``patience`` seconds; a ConnectorError of a session is passed on, since
+    another attempt would fail too.
     """
     backoff = backoff or Backoff()
     began = time.monotonic()
     works, has_worked = False, False
     while True:
         try:
-            async with aclosing(session()) as found:
-                async for observation in found:
+            async with aclosing(session()) as observations:
+                async for observation in observations:
                     if not works:
                         works = has_worked = True
                         backoff.reset()

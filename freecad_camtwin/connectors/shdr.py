@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """SHDR, the lines that MTConnect adapters send to their agent: from a log file, or from an adapter itself.
 
-``2022-08-08T13:51:34.716Z|X1load|12|Z1load|7``: a time, then items and what they say. Conditions, with their five
-fields, stand alone in a line. Assets are no observations, and are passed over with all their lines.
+``2022-08-08T13:51:34.716Z|X1load|12|Z1load|7``: a time, then items with their values. A condition, with its five
+fields, is alone in its line. Assets are not observations; all their lines are skipped.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ _LONGEST_LINE = 2**16
 LINES_AT_ONCE = 2000
 _LEVELS = {"NORMAL", "WARNING", "FAULT", "UNAVAILABLE"}
 _MULTILINE = "--multiline--"
-_PINGS = 3  #: to an adapter that is silent, before it is given up
+_PINGS = 3  #: pings sent to a silent adapter before it counts as lost
 
 
 class LineReader:
-    """Turns lines into readings. Of lines that came before it knows the end of an asset that goes on."""
+    """Converts lines into readings. It stores only the end mark of a multi-line asset that has begun."""
 
     def __init__(self, told: Told, words: frozenset[str] = frozenset()) -> None:
         self._told, self._words = told, words
         self._until: str | None = None
 
     def readings(self, line: str, arrival: float | None = None) -> list[Reading]:
-        """Return what a line says, at ``arrival`` where it tells no time itself."""
+        """Return the readings of a line; ``arrival``: their time if the line has none [s since the epoch]."""
         line = line.strip("\r\n")
         if self._until is not None:
             if line.strip() == self._until:
@@ -72,7 +72,7 @@ class LineReader:
 
 
 def _condition(fields: list[str]) -> str | None:
-    """Return the level of a condition, and its text where it has one."""
+    """Return the level of a condition with its code and text, if it has them."""
     level, code, text = fields[1].upper(), fields[2], fields[5]
     if level == "UNAVAILABLE":
         return None
@@ -87,27 +87,27 @@ class ShdrLog:
         self._path, self._options = path, options
 
     async def observations(self) -> Observations:
-        """Yield all that the log says; see ``protocol.Connector``."""
+        """Yield all observations of the log; see ``protocol.Connector``."""
         reader = LineReader(self.told, self._options.words)
-        found = 0
+        count = 0
         for lines in _blocks(self._path):
             readings = [reading for line in lines for reading in reader.readings(line)]
-            found += len(readings)
+            count += len(readings)
             for observation in observations(readings):
                 yield observation
             await asyncio.sleep(0)
-        if not found:
+        if not count:
             raise InputError(f"{self._path.name} has no SHDR line such as 2022-08-08T13:51:34.7Z|X1load|12")
 
     async def offered(self) -> tuple[Item, ...]:
-        """Return the items that the log tells of."""
+        """Return the items of the log."""
         reader = LineReader(Told())
         names = {item for lines in _blocks(self._path) for line in lines for _, item, _ in reader.readings(line)}
         return tuple(Item(name) for name in sorted(names))
 
 
 def _blocks(path: Path) -> Iterator[list[str]]:
-    """Yield the lines of a file, some at once."""
+    """Yield the lines of a file, ``LINES_AT_ONCE`` at a time."""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             lines = iter(lambda: file.readline(2 * _LONGEST_LINE), "")
@@ -118,18 +118,18 @@ def _blocks(path: Path) -> Iterator[list[str]]:
 
 
 class ShdrAdapter:
-    """An adapter that speaks SHDR over TCP, as it would to an agent."""
+    """An adapter that sends SHDR over TCP, as to an agent."""
 
     def __init__(self, host: str, port: int, options: Options) -> None:
         self.told = Told()
         self._host, self._port, self._options = host, port, options
 
     def observations(self) -> Observations:
-        """Yield what the adapter says; see ``protocol.Connector``."""
+        """Yield the adapter's observations; see ``protocol.Connector``."""
         return sessions(self._session, self.told, patience=self._options.patience)
 
     async def offered(self) -> tuple[Item, ...]:
-        """Return nothing: an adapter says what it has only by sending it."""
+        """Return nothing: an adapter cannot list its items."""
         return ()
 
     async def _session(self) -> Observations:
@@ -159,7 +159,7 @@ class ShdrAdapter:
         raise LostError(f"{peer} closed the connection")
 
     async def _line(self, incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter) -> bytes:
-        """Return the next line; in a silence ask the adapter whether it is there."""
+        """Return the next line; ping the adapter while it is silent."""
         for _ in range(_PINGS):
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._options.quiet / _PINGS):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A table of text, as loggers of sensors and of machines write it: one row per instant, one column per item.
+"""A text table, as loggers of sensors and of machines write it: one row per instant, one column per item.
 
-The first row names the columns. One of them, called time, timestamp, date or t, is the clock: seconds, or ISO 8601.
-Columns of numbers become samples, others become events where they change. A column is of words where it is said to be,
-or where it first says anything and most of that is no number; a text in a column of numbers is dropped. Where commas do
-not separate the columns, a number may be written with a decimal comma.
+The first row names the columns. One of them, named time, timestamp, date or t, is the clock: seconds, or ISO 8601.
+Columns of numbers become samples, columns of words become events where they change. A column has words if the options
+name it, or if most of its values in the first block that has any are not numbers; a text in a column of numbers is
+dropped. If commas do not separate the columns, a number may have a decimal comma.
 """
 
 import asyncio
@@ -37,8 +37,8 @@ class Table:
         self.told = Told()
         self._path = path
         self._delimiter = ","
-        self._is_timed = False  # whether any row said a time
-        self._is_word = dict.fromkeys(options.words, True)  # of every column that has said anything
+        self._is_timed = False  # whether any row had a time
+        self._is_word = dict.fromkeys(options.words, True)  # for every column that has had a value
         self._last: dict[str, float | str | None] = {}
 
     async def observations(self) -> Observations:
@@ -54,7 +54,7 @@ class Table:
             await asyncio.sleep(0)
         if untimed is not None and not self._is_timed:
             raise InputError(
-                f"no row of {self._path.name} says a time in its column {names[clock]!r} (the first says "
+                f"no row of {self._path.name} has a valid time in its column {names[clock]!r} (the first has "
                 f"{untimed[:40]!r}); write seconds, or 2026-01-31T12:00:00Z"
             )
 
@@ -73,10 +73,10 @@ class Table:
         except OSError as error:
             raise InputError(f"the table {self._path} cannot be read: {error.strerror}") from error
         except csv.Error as error:
-            raise InputError(f"{self._path.name} is no table: {error}") from error
+            raise InputError(f"{self._path.name} is not a table: {error}") from error
 
     def _head(self, rows: Iterator[list[str]]) -> tuple[list[str], int]:
-        """Return the names of the columns, and which of them is the clock."""
+        """Return the names of the columns, and the index of the clock."""
         names = [name.strip() for name in next(rows, [])]
         for word in _CLOCKS:
             for at, name in enumerate(names):
@@ -104,7 +104,7 @@ class Table:
             if at == clock or not name:
                 continue
             values = [value_of(self._plain(row[at])) if row[at].strip() else None for row in rows]
-            if self._tells_words(name, values):
+            if self._has_words(name, values):
                 changes += self._changes(name, times, [row[at].strip() for row in rows], values)
             else:
                 items.append(name)
@@ -113,13 +113,13 @@ class Table:
         yield from _split(times, tuple(items), matrix, sorted(changes, key=lambda change: change[0]))
 
     def _plain(self, text: str) -> str:
-        """Return a text, with a decimal point where it is a number with a decimal comma."""
+        """Return a text; if it is a number with a decimal comma, with a decimal point instead."""
         if self._delimiter == "," or "," not in text or not _DECIMAL_COMMA.fullmatch(text):
             return text
         return text.replace(",", ".")
 
-    def _tells_words(self, name: str, values: Sequence[float | str | None]) -> bool:
-        """Whether a column is of words; what it first says decides that for all that follows."""
+    def _has_words(self, name: str, values: Sequence[float | str | None]) -> bool:
+        """Whether a column has words; its first block with a value decides it for all later ones."""
         if name not in self._is_word:
             texts = sum(isinstance(value, str) for value in values)
             numbers = sum(isinstance(value, float) for value in values)
@@ -129,7 +129,7 @@ class Table:
         return self._is_word[name]
 
     def _numbers(self, name: str, values: Sequence[float | str | None]) -> Floats:
-        """Return a column of numbers; NaN where there is none, and texts among them are counted."""
+        """Return a column of numbers, NaN where there is none; texts in it are counted as dropped."""
         texts = sum(isinstance(value, str) for value in values)
         if texts:
             self.told.drop(f"text among the numbers of {name}", texts)
@@ -138,7 +138,7 @@ class Table:
     def _changes(
         self, name: str, times: Floats, texts: Sequence[str], values: Sequence[float | str | None]
     ) -> Iterator[tuple[int, Reading]]:
-        """Yield the rows in which a column of words says something new."""
+        """Yield the rows in which a column of words changes."""
         for row, (at, text, value) in enumerate(zip(times, texts, values, strict=True)):
             word = text if value is not None else None
             if name not in self._last or self._last[name] != word:
@@ -149,7 +149,7 @@ class Table:
 def _split(
     times: Floats, items: tuple[str, ...], values: Floats, changes: Sequence[tuple[int, Reading]]
 ) -> Iterator[Observation]:
-    """Yield rows in their order, and each word before the row that it stands in."""
+    """Yield rows in their order, and each word before the row that contains it."""
     done = 0
     for row, (at, item, word) in changes:
         if items and row > done:

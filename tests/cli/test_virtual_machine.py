@@ -57,4 +57,4 @@ def test_what_cannot_be_is_one_sentence(job, tmp_path):
     (tmp_path / "part.camtwin").write_bytes(b"PK\x03\x04")
     agent = ("--publish", "mtconnect+http://127.0.0.1:0")
     assert "not a CAM Twin package" in one_sentence(here("virtual-machine", tmp_path / "part.camtwin", *agent))
-    assert "begins with none of" in one_sentence(here("virtual-machine", job, "--publish", "http://mill"))
+    assert "must begin with one of" in one_sentence(here("virtual-machine", job, "--publish", "http://mill"))

@@ -89,7 +89,7 @@ def test_numbers_with_a_decimal_comma_are_read_where_the_separator_is_none(tmp_p
 @pytest.mark.parametrize("rows", ["yesterday;1\ntoday;2\n", "1.796.038,5;1\n;2\n3\n", ";1\n"])
 def test_a_clock_of_which_no_row_can_be_read_is_named(tmp_path, rows):
     connector = open_connector(f"csv:{table(tmp_path, 'Time;x' + chr(10) + rows)}")
-    with pytest.raises(InputError, match=r"no row of run\.csv says a time in its column 'Time' .*; write seconds"):
+    with pytest.raises(InputError, match=r"no row of run\.csv has a valid time in its column 'Time' .*; write seconds"):
         everything(connector)
 
 
@@ -106,15 +106,15 @@ def test_a_file_that_is_no_table_is_refused_or_empty(tmp_path, text):
 @pytest.mark.parametrize(
     ("address", "sentence"),
     [
-        ("ftp://mill", "begins with none of"),
-        ("run.csv", "begins with none of"),
+        ("ftp://mill", "must begin with one of"),
+        ("run.csv", "must begin with one of"),
         ("csv:", "names no file"),
         ("csv:/nowhere/run.csv", "cannot be read"),
-        ("replay:run.csv?speed=-1", "speed=-1 is no speed"),
-        ("replay:run.csv?speed=fast", "speed=fast is no speed"),
-        ("shdr://mill:99999", "cannot be understood"),
-        ("shdr://.mill:7878", "cannot be understood"),
-        (f"mqtt://{'a' * 64}/shop", "cannot be understood"),
+        ("replay:run.csv?speed=-1", "speed=-1 is not a speed"),
+        ("replay:run.csv?speed=fast", "speed=fast is not a speed"),
+        ("shdr://mill:99999", "is not a valid address"),
+        ("shdr://.mill:7878", "is not a valid address"),
+        (f"mqtt://{'a' * 64}/shop", "is not a valid address"),
         ("shdr://me:secret@mill:7878", "holds a password"),
     ],
 )

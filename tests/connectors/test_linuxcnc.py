@@ -104,7 +104,7 @@ def test_a_run_is_told_from_the_state_before_it_to_its_end(fenced, tmp_path):
     assert "ACTIVE" in words(found, "execution")
     assert "shifted.ngc" in words(found, "program")
     assert 60.0 in set(column(found, "feed_override"))
-    assert answered == [None, "151 % is outside of 10 to 150 %", "nan is no number", None]
+    assert answered == [None, "151 % is outside of 10 to 150 %", "nan is not a finite number", None]
     # What the program calls X20 Y30 Z5, and where that is under its G10, R90 and G92.
     work = np.stack([column(found, f"work.{axis}") for axis in "xyz"], axis=1)
     machine = np.stack([column(found, f"machine.{axis}") for axis in "xyz"], axis=1)
@@ -190,7 +190,7 @@ def test_who_has_another_home_than_the_controller_is_told(fenced):
     started = fenced.poller()
     elsewhere = ["/usr/bin/env", "HOME=/nowhere", *started[-2:]]
     connector = PolledController(PollerSettings(), Options(patience=0.0), [*started[:-2], *elsewhere])
-    with pytest.raises(ConnectorError, match=r"tool table is not in /nowhere: run as who runs LinuxCNC"):
+    with pytest.raises(ConnectorError, match=r"tool table is not in /nowhere: run as the user who runs LinuxCNC"):
         heard(connector, bool)
 
 
@@ -212,10 +212,10 @@ def test_rows_and_words_keep_their_order():
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
-        (stand_in("no JSON"), "says something else"),
-        (stand_in('{"row": "many"}'), "says something else"),
+        (stand_in("no JSON"), "sends invalid lines"),
+        (stand_in('{"row": "many"}'), "sends invalid lines"),
         (stand_in(HELLO, then="raise SystemExit(3)"), r"ended by itself \(exit code 3\)"),
-        (stand_in(then="print('x' * 3_000_000, end='', flush=True); import sys; sys.stdin.read()"), "something else"),
+        (stand_in(then="print('x' * 3_000_000, end='', flush=True); import sys; sys.stdin.read()"), "invalid lines"),
         (stand_in('{"end": "LinuxCNC was shut down"}'), "LinuxCNC was shut down"),
         (["no-such-program"], "no-such-program"),
     ],
@@ -228,16 +228,20 @@ def test_what_is_no_poller_is_a_sentence(command, reason):
 def test_a_silent_poller_is_a_gap():
     connector = PolledController(PollerSettings(), Options(quiet=0.2), stand_in(HELLO, '{"row": [1.0, 5.0, 7]}'))
     found = heard(connector, lambda seen: isinstance(seen[-1], Event))
-    assert found[-1].value == "LinuxCNC's poller said nothing for 0.2 s"
+    assert found[-1].value == "LinuxCNC's poller was silent for 0.2 s"
 
 
 def test_the_feed_override_is_left_alone_unless_it_was_allowed():
     async def ask(connector):
         return await connector.ask_feed_override(80.0)
 
-    assert asyncio.run(ask(PolledController(PollerSettings(), Options()))) == "its feed override is left alone here"
     assert (
-        asyncio.run(ask(PolledController(PollerSettings(bounds=(50.0, 120.0)), Options()))) == "LinuxCNC is not there"
+        asyncio.run(ask(PolledController(PollerSettings(), Options())))
+        == "the address does not allow setting its feed override"
+    )
+    assert (
+        asyncio.run(ask(PolledController(PollerSettings(bounds=(50.0, 120.0)), Options())))
+        == "LinuxCNC is not connected"
     )
 
 
@@ -255,14 +259,14 @@ def test_an_address_says_what_is_wanted(monkeypatch):
 @pytest.mark.parametrize(
     ("address", "complaint"),
     [
-        ("linuxcnc:?rate=0", "rate=0 is no rate"),
-        ("linuxcnc:?rate=fast", "rate=fast is no rate"),
-        ("linuxcnc:?feed_override=120:50", "is no range"),
-        ("linuxcnc:?feed_override=50", "is no range"),
-        ("linuxcnc:?speed=3", "'speed' is nothing that LinuxCNC is asked"),
+        ("linuxcnc:?rate=0", "rate=0 is not a rate"),
+        ("linuxcnc:?rate=fast", "rate=fast is not a rate"),
+        ("linuxcnc:?feed_override=120:50", "is not a range"),
+        ("linuxcnc:?feed_override=50", "is not a range"),
+        ("linuxcnc:?speed=3", "has no parameter 'speed'"),
         ("linuxcnc:?hal=a;b", "names of HAL pins"),
-        ("linuxcnc:?rate", "cannot be understood"),
-        ("linuxcnc://mill", "names a place"),
+        ("linuxcnc:?rate", "is not a valid address"),
+        ("linuxcnc://mill", "names a host"),
     ],
 )
 def test_an_address_that_says_nothing_is_refused(address, complaint):

@@ -125,7 +125,7 @@ def starts_anew(agent):
     agent.instance = "7"
 
 
-@pytest.mark.parametrize(("change", "reason"), [(forgets, "no longer has"), (starts_anew, "started anew")])
+@pytest.mark.parametrize(("change", "reason"), [(forgets, "no longer has"), (starts_anew, "was restarted")])
 def test_what_an_agent_lost_is_a_gap_and_its_state_is_told_again(change, reason):
     agent = RecordedAgent()
     agent.hangs_up_after = 2
@@ -178,7 +178,7 @@ def test_an_agent_that_asks_who_we_are_is_told():
     agent.password = "secret"
     seen, connector = asyncio.run(listen(agent, Options(user="me", password="secret", patience=60)))
     check_whole(agent, seen)
-    assert any("in the clear" in warning for warning in connector.told.warnings)
+    assert any("unencrypted" in warning for warning in connector.told.warnings)
 
 
 @pytest.mark.parametrize("password", [None, "wrong"])

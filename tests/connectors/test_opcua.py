@@ -85,17 +85,17 @@ def test_a_machine_tool_of_a_derived_type_is_found_with_units_and_what_its_maker
 
 def test_a_machine_tool_that_is_not_there_is_named_with_those_that_are(mill):
     connector = open_connector(f"{mill.address}?machine=Lathe", PATIENT)
-    with pytest.raises(ConnectorError, match="has not the machine tool 'Lathe'; it has Big Mill"):
+    with pytest.raises(ConnectorError, match="does not have the machine tool 'Lathe'; it has Big Mill"):
         asyncio.run(until(connector, lambda seen: False))
 
 
 def test_a_node_that_is_not_there_is_named(mill):
     for node in ("nsu=urn:test:mill;s=nothing", "nsu=urn:nobody;s=load"):
         connector = open_connector(f"{mill.address}?nodes={node}", PATIENT)
-        with pytest.raises(ConnectorError, match=f"has not {node}"):
+        with pytest.raises(ConnectorError, match=f"does not have {node}"):
             asyncio.run(until(connector, lambda seen: False))
     connector = open_connector(mill.address, Options(items=("spindle load",)))
-    with pytest.raises(InputError, match="'spindle load' is no node"):
+    with pytest.raises(InputError, match="'spindle load' is not a node"):
         asyncio.run(until(connector, lambda seen: False))
 
 
@@ -237,9 +237,9 @@ def test_what_a_server_revises_is_said_with_its_figures():
     asyncio.run(connector._subscribe(session, variables, asyncio.Queue()))
     assert [warning.removeprefix("the server mill:4840 ") for warning in connector.told.warnings] == [
         "sends every 100 ms, not every 10 ms",
-        "does not tell us hidden (BadTooManyMonitoredItems)",
-        "does not tell values that stay the same: they are taken to be as they were",
-        "looks at variables every 20 ms only, not every 10 ms; what they are in between is not seen",
+        "does not send hidden (BadTooManyMonitoredItems)",
+        "does not send unchanged values: they are assumed to stay the same",
+        "samples variables only every 20 ms, not every 10 ms; values in between are not recorded",
         "keeps 1 values of a variable and may have 5 before it sends them; some may be lost",
     ]
     assert session.sign_of_life == pytest.approx(10_000, rel=0.01)  # [ms] a third of what counts as silence

@@ -60,7 +60,7 @@ def test_a_server_that_looks_at_a_variable_now_and_then_is_read_and_warned_about
     assert numbers(seen, SLOW)[1][2] > 100
     said = [warning.partition(server.address.removeprefix("opc.tcp://"))[2] for warning in connector.told.warnings]
     assert " sends every 50 ms, not every 10 ms" in said
-    assert any("looks at variables every 100 ms only, not every 10 ms" in each for each in said)
+    assert any("samples variables only every 100 ms, not every 10 ms" in each for each in said)
 
 
 def test_a_server_that_tells_every_change_loses_none_also_encrypted(server, certificates):

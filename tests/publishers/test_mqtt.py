@@ -356,13 +356,13 @@ def test_a_broker_that_is_not_there_is_one_sentence():
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("http://mill", "begins with none of"),
+        ("http://mill", "must begin with one of"),
         ("mqtt://broker", "must name a broker and a topic without wildcards"),
         ("mqtt://broker/shop/#", "must name a broker and a topic without wildcards"),
         ("mqtt://broker/shop?form=csv", "possible are form="),
         ("mqtt://broker/shop?from=csv", "possible are form="),
         ("mqtt://me:secret@broker/shop", "holds a password"),
-        ("mqtt://broker:99999/shop", "cannot be understood"),
+        ("mqtt://broker:99999/shop", "is not a valid address"),
     ],
 )
 def test_an_address_that_is_none_is_refused(url, reason):

@@ -165,7 +165,7 @@ def test_the_operator_and_a_reader_are_heard_with_the_best_encryption(guarded, c
         ({"user": "somebody", "password": "secret"}, "refuses us .BadUserAccessDenied."),
         ({"name": "stranger", "user": "setter", "password": "secret"}, "does not trust our certificate"),
         ({"name": "stranger"}, "does not trust our certificate"),
-        ({"authority": "stranger"}, "is not trusted: nobody vouches for the certificate CN=server .SHA-256"),
+        ({"authority": "stranger"}, "is not trusted: no authority has signed the certificate CN=server .SHA-256"),
     ],
 )
 def test_who_is_refused_is_told_why_at_once(guarded, certificates, options, sentence):
@@ -175,7 +175,7 @@ def test_who_is_refused_is_told_why_at_once(guarded, certificates, options, sent
 
 
 def test_without_a_certificate_a_guarded_machine_is_not_read(guarded):
-    with pytest.raises(ConnectorError, match=r"wants encryption .*; give a certificate and a key"):
+    with pytest.raises(ConnectorError, match=r"requires encryption .*; give a certificate and its key"):
         asyncio.run(open_connector(guarded.address, Options(user="setter", password="secret")).offered())
 
 

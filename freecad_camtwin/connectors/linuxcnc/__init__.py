@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""LinuxCNC: a ``poller`` beside the controller, in the system's Python, and the ``controller`` that hears it."""
+"""LinuxCNC: a ``poller`` process beside LinuxCNC, in the system's Python, and ``controller``, which reads it."""

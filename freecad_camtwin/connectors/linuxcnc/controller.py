@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The talk with LinuxCNC's poller: its rows and words as observations, and what is asked of the controller.
+"""Reads LinuxCNC's poller: its rows and words become observations; commands are passed to the controller.
 
-The poller is a process of its own, under the Python that has LinuxCNC's modules. It ends when the controller does; then
-there is a gap, and another one is started, again and again, until the controller is back.
+The poller is a separate process, in the Python that has LinuxCNC's modules. It ends when the controller ends; then a
+gap is yielded, and the poller is started again until the controller is back.
 """
 
 import asyncio
@@ -26,15 +26,15 @@ from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import Event, Observation, Observations, Samples
 
-#: What starts the poller instead, where the controller is elsewhere: "ssh mill /usr/bin/python3 poller.py".
+#: Variable with another command that starts the poller, on another computer: "ssh mill /usr/bin/python3 poller.py".
 ENVIRONMENT = "CAMTWIN_LINUXCNC"
 POLLER = Path(__file__).with_name("poller.py")
-#: How long an answer may take, beside what the poller itself waits [s].
+#: Time limit of the poller's answer to a command, and of its end [s].
 ANSWER_TAKES = 5.0
 _LONGEST_LINE = 2**20
-_STRANGER = "what was started in place of LinuxCNC's poller"
+_NO_POLLER = "the process started as LinuxCNC's poller sends invalid lines"
 
-#: What the poller's items are, in MTConnect's words.
+#: The poller's items, with their types in MTConnect's words.
 LINUXCNC_ITEMS = (
     *(Item(f"work.{axis.lower()}", "POSITION", "mm", "ACTUAL", f"Linear {axis}") for axis in "XYZ"),
     Item("motion_line", "LINE_NUMBER"),
@@ -51,7 +51,7 @@ LINUXCNC_ITEMS = (
     Item("mode", "CONTROLLER_MODE"),
     Item("availability", "AVAILABILITY"),
 )
-#: What a HAL pin may be said to tell, and its type and unit.
+#: Meanings that the address may give to a HAL pin, with type and unit.
 ROLES = {
     "spindle_power": Item("spindle_power", "WATTAGE", "W", "", "Rotary S"),
     "spindle_load": Item("spindle_load", "LOAD", "%", "", "Rotary S"),
@@ -61,35 +61,35 @@ ROLES = {
 
 
 _PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,46}")
-#: More polls per second than this see nothing new.
+#: Most polls per second; more would read the same values again.
 FASTEST = 500.0
 
 
 @dataclass(frozen=True, slots=True)
 class PollerSettings:
-    """What is wanted of a controller."""
+    """Settings of the poller."""
 
     rate: float = 100.0  #: polls per second
     pins: dict[str, str] = field(default_factory=dict)  #: item → HAL pin
-    bounds: tuple[float, float] | None = None  #: of the feed override [%]; None: it is left alone
+    bounds: tuple[float, float] | None = None  #: bounds of the feed override [%]; None: it must not be set
 
     @classmethod
-    def of(cls, said: Mapping[str, Sequence[str]]) -> Self:
-        """Return what the words of an address want: rate, feed_override, hal, or what a pin tells."""
-        pins = {pin: pin for pin in said.get("hal", ())}
-        for role, found in said.items():
-            if role in ROLES:
-                pins[role] = found[-1]
-            elif role not in {"rate", "feed_override", "hal"}:
-                known = ", ".join(("rate", "feed_override", "hal", *ROLES))
-                raise InputError(f"{role!r} is nothing that LinuxCNC is asked; known are {known}")
+    def of(cls, query: Mapping[str, Sequence[str]]) -> Self:
+        """Return the settings from an address's parameters: rate, feed_override, hal, or one of ``ROLES``."""
+        pins = {pin: pin for pin in query.get("hal", ())}
+        for name, values in query.items():
+            if name in ROLES:
+                pins[name] = values[-1]
+            elif name not in {"rate", "feed_override", "hal"}:
+                possible = ", ".join(("rate", "feed_override", "hal", *ROLES))
+                raise InputError(f"LinuxCNC's address has no parameter {name!r}; possible are {possible}")
         if not all(_PIN.fullmatch(pin) for pin in pins.values()):
             raise InputError(f"{', '.join(pins.values())} are not all names of HAL pins")
-        return cls(_rate(said.get("rate", ["100"])[-1]), pins, _bounds(said.get("feed_override", [""])[-1]))
+        return cls(_rate(query.get("rate", ["100"])[-1]), pins, _bounds(query.get("feed_override", [""])[-1]))
 
 
 class Hello(Struct):
-    """What the poller says first."""
+    """The poller's first line."""
 
     version: str
     machine: str
@@ -115,7 +115,7 @@ def _rate(word: str) -> float:
     except ValueError:
         rate = 0.0
     if not 1.0 <= rate <= FASTEST:
-        raise InputError(f"rate={word} is no rate for LinuxCNC; give 1 to {FASTEST:g} polls per second")
+        raise InputError(f"rate={word} is not a rate for LinuxCNC; give 1 to {FASTEST:g} polls per second")
     return rate
 
 
@@ -127,41 +127,41 @@ def _bounds(word: str) -> tuple[float, float] | None:
     except ValueError:
         least, most = 1.0, 0.0
     if not 0.0 <= least <= most <= 1000.0:
-        raise InputError(f"feed_override={word} is no range; give per cents, as feed_override=50:120")
+        raise InputError(f"feed_override={word} is not a range; give percentages, such as feed_override=50:120")
     return least, most
 
 
 class PolledController:
-    """A LinuxCNC on this computer, or wherever the poller is started."""
+    """A LinuxCNC on this computer, or on the computer where the poller is started."""
 
     def __init__(self, wanted: PollerSettings, options: Options, start: list[str] | None = None) -> None:
         self.told = Told()
         self.hello: Hello | None = None
         self._wanted, self._options = wanted, options
-        given = shlex.split(os.environ.get(ENVIRONMENT, ""))
-        self._start = start or given or ["/usr/bin/python3", str(POLLER)]
+        command = shlex.split(os.environ.get(ENVIRONMENT, ""))
+        self._start = start or command or ["/usr/bin/python3", str(POLLER)]
         self._process: asyncio.subprocess.Process | None = None
-        self._asked: dict[int, asyncio.Future[str | None]] = {}
+        self._answers: dict[int, asyncio.Future[str | None]] = {}
         self._number = 0
 
     def observations(self) -> Observations:
-        """Yield what the controller does; see ``protocol.Connector``."""
+        """Yield the controller's observations; see ``protocol.Connector``."""
         return sessions(self._session, self.told, patience=self._options.patience)
 
     async def offered(self) -> tuple[Item, ...]:
-        """Return what the poller tells, and the pins that it was asked for."""
+        """Return the poller's items and the HAL pins of the address."""
         return (*LINUXCNC_ITEMS, *(ROLES.get(name, Item(name)) for name in self._wanted.pins))
 
     async def ask_feed_override(self, percent: float) -> str | None:
-        """Set the controller's feed override; return in a sentence why that was not done, None when it was."""
+        """Set the controller's feed override [%]; return None when it is set, else the reason as one sentence."""
         if self._wanted.bounds is None:
-            return "its feed override is left alone here"
+            return "the address does not allow setting its feed override"
         process = self._process
         if process is None or process.stdin is None:
-            return "LinuxCNC is not there"
+            return "LinuxCNC is not connected"
         self._number = number = self._number + 1
         answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._asked[number] = answer
+        self._answers[number] = answer
         request = {"number": number, "feed_override": percent}
         try:
             process.stdin.write(json.dumps(request, allow_nan=False).encode() + b"\n")
@@ -169,11 +169,11 @@ class PolledController:
             async with asyncio.timeout(ANSWER_TAKES):
                 return await answer
         except ValueError:
-            return f"{percent} is no number"
+            return f"{percent} is not a finite number"
         except (OSError, TimeoutError):
             return "LinuxCNC's poller does not answer"
         finally:
-            self._asked.pop(number, None)
+            self._answers.pop(number, None)
 
     async def _session(self) -> Observations:
         process = await self._started()
@@ -181,9 +181,9 @@ class PolledController:
         items: tuple[str, ...] = ()
         try:
             async for lines in self._lines(process):
-                for said in lines:
-                    if said.hello is not None:
-                        self.hello, items = said.hello, tuple(said.hello.items)
+                for line in lines:
+                    if line.hello is not None:
+                        self.hello, items = line.hello, tuple(line.hello.items)
                 for observation in self._observed(items, lines):
                     yield observation
         finally:
@@ -206,49 +206,49 @@ class PolledController:
             raise ConnectorError(f"LinuxCNC's poller cannot be started: {command[0]}: {error.strerror}") from error
 
     async def _lines(self, process: asyncio.subprocess.Process) -> AsyncIterator[list[PollerLine]]:
-        """Yield what came together; LostError when nothing comes any more."""
+        """Yield the lines that are read together; LostError when the poller is silent or ends."""
         assert process.stdout is not None
-        rest = b""
+        rest = b""  # an incomplete line
         while True:
             try:
                 async with asyncio.timeout(self._options.quiet):  # wait_for may lose a cancellation in Python 3.11
-                    came = await process.stdout.read(65536)
+                    data = await process.stdout.read(65536)
             except TimeoutError as error:
-                raise LostError(f"LinuxCNC's poller said nothing for {self._options.quiet:g} s") from error
-            *lines, rest = (rest + came).split(b"\n")
+                raise LostError(f"LinuxCNC's poller was silent for {self._options.quiet:g} s") from error
+            *complete, rest = (rest + data).split(b"\n")
             try:
-                said = [_lines.decode(line) for line in lines]
+                lines = [_lines.decode(line) for line in complete]
             except (msgspec.MsgspecError, ValueError) as error:
-                raise LostError(f"{_STRANGER} says something else") from error
-            if said:
-                self.told.received += len(said)
-                yield said
-            if said and said[-1].end is not None:
-                raise LostError(said[-1].end)
-            if not came:
+                raise LostError(_NO_POLLER) from error
+            if lines:
+                self.told.received += len(lines)
+                yield lines
+            if lines and lines[-1].end is not None:
+                raise LostError(lines[-1].end)
+            if not data:
                 raise LostError(f"LinuxCNC's poller ended by itself (exit code {await _ended(process)})")
             if len(rest) > _LONGEST_LINE:
-                raise LostError(f"{_STRANGER} says something else")
+                raise LostError(_NO_POLLER)
 
     def _observed(self, items: tuple[str, ...], lines: list[PollerLine]) -> Iterator[Observation]:
         rows: list[list[float | None]] = []
-        for said in lines:
-            if said.row is not None and len(said.row) == len(items) + 1:
-                rows.append(said.row)
-            elif said.row is not None:
+        for line in lines:
+            if line.row is not None and len(line.row) == len(items) + 1:
+                rows.append(line.row)
+            elif line.row is not None:
                 self.told.drop("rows that do not fit")
-            elif said.word is not None:
+            elif line.word is not None:
                 yield from _block(items, rows)
                 rows = []
-                yield Event(*said.word)
-            elif said.answer is not None:
-                self._answered(*said.answer)
+                yield Event(*line.word)
+            elif line.answer is not None:
+                self._answered(*line.answer)
         yield from _block(items, rows)
 
-    def _answered(self, number: int, why: str | None) -> None:
-        asked = self._asked.get(number)
-        if asked is not None and not asked.done():
-            asked.set_result(why)
+    def _answered(self, number: int, reason: str | None) -> None:
+        answer = self._answers.get(number)
+        if answer is not None and not answer.done():
+            answer.set_result(reason)
 
 
 def _block(items: tuple[str, ...], rows: list[list[float | None]]) -> Iterator[Samples]:
@@ -258,7 +258,7 @@ def _block(items: tuple[str, ...], rows: list[list[float | None]]) -> Iterator[S
 
 
 async def _ended(process: asyncio.subprocess.Process) -> int:
-    """End the poller, which does so by itself when nobody talks to it any more; return its exit code."""
+    """Close the poller's standard input, upon which it ends; kill it if it does not. Return its exit code."""
     assert process.stdin is not None
     process.stdin.close()
     try:
@@ -271,7 +271,7 @@ async def _ended(process: asyncio.subprocess.Process) -> int:
 
 
 async def _drained(process: asyncio.subprocess.Process) -> int:
-    """Read what is left, without which asyncio does not see the end of a process, and return its exit code."""
+    """Read the remaining output, which asyncio requires to detect the end of a process; return its exit code."""
     assert process.stdout is not None
     while await process.stdout.read(65536):
         pass

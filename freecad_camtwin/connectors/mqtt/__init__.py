@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""MQTT: a ``broker``'s messages, what a ``payload`` says, and MTConnect's documents among them."""
+"""MQTT: the connection to a ``broker``, the decoding of a ``payload``, and MTConnect's documents in JSON."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The talk with an MQTT 5 broker: one subscription, read by the loop that its messages are taken in.
+"""Reads an MQTT 5 broker: one subscription, read in the event loop that also processes its messages.
 
-A thread of paho's would do, but two threads of Python hold each other up: rows came two thirds later, and at times by
-milliseconds. What is read goes into a bounded box; what it says is found out by whoever takes it from there.
+A thread of paho's would also work, but two Python threads delay each other: rows came two thirds later, and at times
+milliseconds later. Messages wait in a bounded inbox; the receiver decodes and validates the payload.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ from freecad_camtwin.errors import ConnectorError, InputError
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Observations
 
-#: Messages that wait for us; more are dropped and counted.
+#: Messages that wait in the inbox; more are dropped and counted.
 _MOST_WAITING = 100_000
-#: Bytes of them, as a multiple of the longest message.
+#: Bytes of the waiting messages, as a multiple of the longest message.
 MOST_WAITING_MESSAGES = 16
-#: The broker keeps what we missed for so long, of what was published with an acknowledgement [s].
+#: How long the broker keeps messages published with QoS 1 while we are disconnected [s].
 _KEPT = 300
 
 
-#: A filter of topics, and its longest [bytes].
+#: A topic filter, and its greatest length [bytes].
 _FILTER, _LONGEST_FILTER = re.compile(r"(([^/+#\0]*|\+)/)*([^/+#\0]*|\+|#)"), 65535
 
 
@@ -46,7 +46,7 @@ class Ended:
 
 
 class Heard(NamedTuple):
-    """What is kept of a message."""
+    """A received message."""
 
     topic: str
     payload: bytes
@@ -55,7 +55,7 @@ class Heard(NamedTuple):
 
 
 class Inbox:
-    """What was read and waits to be taken, by a task of the same loop; bounded in number and in bytes."""
+    """Messages that wait for a task of the same event loop; bounded in number and in bytes."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, most_bytes: int, told: Told) -> None:
         self._loop, self._most, self._told = loop, most_bytes, told
@@ -65,7 +65,7 @@ class Inbox:
         self._news = asyncio.Event()
 
     def put(self, message: MQTTMessage) -> None:
-        """Take a message."""
+        """Add a message, or drop and count it if the inbox is full."""
         self._told.received += 1
         try:
             heard = Heard(message.topic, bytes(message.payload), message.retain, time.time())
@@ -81,29 +81,32 @@ class Inbox:
         self._news.set()
 
     def end(self, ended: Ended) -> None:
-        """Take the end of the session, perhaps from the thread that connects; the first one told counts."""
+        """Note the end of the session, perhaps from the connecting thread; the first reason is kept."""
         self._ended = self._ended or ended
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._news.set)
 
     async def take(self, patience: float) -> list[Heard]:
-        """Return all that waits; what ends the session is raised once nothing waits. TimeoutError in a silence."""
+        """Return all waiting messages; TimeoutError after ``patience`` seconds [s] without one.
+
+        After the last message the end of the session is raised: ConnectorError for a refusal, else LostError.
+        """
         while not self._waiting:
             if self._ended:
                 raise ConnectorError(self._ended.reason) if self._ended.is_refusal else LostError(self._ended.reason)
             self._news.clear()
             async with asyncio.timeout(patience):  # wait_for of Python 3.11 loses a cancellation that comes with news
                 await self._news.wait()
-        found, self._waiting, self._bytes = self._waiting, [], 0
-        return found
+        messages, self._waiting, self._bytes = self._waiting, [], 0
+        return messages
 
 
 class BrokerClient:
-    """A broker and a topic filter, such as shop/mill1/#; InputError where that is none."""
+    """A broker and a topic filter, such as shop/mill1/#; InputError if the filter is invalid."""
 
     def __init__(self, host: str, port: int, topic: str, encrypted: bool, options: Options) -> None:
         if not _FILTER.fullmatch(topic) or len(topic.encode()) > _LONGEST_FILTER:
-            raise InputError(f"{topic!r} is no topic filter: + stands for a whole level, # for all levels at its end")
+            raise InputError(f"{topic!r} is not a topic filter: + stands for one level, # at the end for all levels")
         self.told = Told()
         self._host, self._port, self._topic, self._encrypted = host, port, topic, encrypted
         self._options = options
@@ -112,11 +115,11 @@ class BrokerClient:
         self._name = f"the broker {host}:{port}"
 
     def observations(self) -> Observations:
-        """Yield what is published; see ``protocol.Connector``."""
+        """Yield the published observations; see ``protocol.Connector``."""
         return sessions(self._session, self.told, patience=self._options.patience)
 
     async def offered(self) -> tuple[Item, ...]:
-        """Return nothing: a broker says what it has only by sending it."""
+        """Return nothing: a broker cannot list its items."""
         return ()
 
     async def _session(self) -> Observations:
@@ -135,21 +138,21 @@ class BrokerClient:
                     continue
                 is_silent = False
                 for heard in messages:
-                    for observation in self._said(heard):
+                    for observation in self._decoded(heard):
                         yield observation
 
-    def _said(self, heard: Heard) -> list[Observation]:
+    def _decoded(self, heard: Heard) -> list[Observation]:
         if len(heard.payload) > self._options.most_bytes:
             self.told.drop("message too large")
             return []
         topic, payload, is_retained, arrival = heard
         try:
-            found, simulated = decode(topic, payload, arrival, words=self._options.words, retained=is_retained)
+            observed, simulated = decode(topic, payload, arrival, words=self._options.words, retained=is_retained)
         except PayloadError as error:
             self.told.drop(str(error))
             return []
         self.told.simulated |= simulated
-        return found
+        return observed
 
     def _client(self, inbox: Inbox) -> Client:
         client = new_client(self._name, self._identity, self._options, self.told.warn, encrypted=self._encrypted)
@@ -176,7 +179,7 @@ class BrokerClient:
         return client
 
     async def _connect(self, client: Client) -> None:
-        asked = properties(
+        session = properties(
             PacketTypes.CONNECT, SessionExpiryInterval=_KEPT, MaximumPacketSize=4 * self._options.most_bytes
         )
         try:
@@ -187,7 +190,7 @@ class BrokerClient:
                 self._host,
                 self._port,
                 clean_start=not self._has_session,
-                properties=asked,
+                properties=session,
             )
         except OSError as error:
             raise LostError(f"{self._name} cannot be reached: {error.strerror or error}") from error

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A client of an MQTT 5 broker, as whoever listens and whoever speaks needs it: who we are, whom we trust, no delay.
+"""A client of an MQTT 5 broker for the connector and the publisher: login, TLS, no delay.
 
-Nagle's delay is off: with it, small messages wait for acknowledgements, 20 ms and more at ten thousand a second.
+Nagle's algorithm is off: with it, small messages wait for acknowledgements, 20 ms and more at ten thousand a second.
 
-paho (2.2) makes the tables of all properties of MQTT 5 anew for every message that comes, and looks for each of them by
-name: a third of all that a message costs. ``_LeanProperties`` makes them once, and knows at once when there are none.
+For every message received paho (2.2) builds the tables of all MQTT 5 properties again and searches each by name: a
+third of the time of a message. ``_LeanProperties`` builds them once, and skips the search if a message has none.
 """
 
 import socket
@@ -23,7 +23,7 @@ from freecad_camtwin.connectors.tls import tls_context
 from freecad_camtwin.errors import ConnectorError
 
 KEEPALIVE = 15
-#: Reason codes of MQTT 5 by which a broker refuses us for good.
+#: Reason codes of MQTT 5 with which a broker refuses us permanently.
 REFUSALS = {0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C}
 
 
@@ -31,24 +31,24 @@ _TABLES = dict(vars(Properties(PacketTypes.PUBLISH)))  # type: ignore[no-untyped
 
 
 class _LeanProperties(Properties):
-    """Properties that share their tables; in everything else they are paho's."""
+    """paho's properties with shared tables."""
 
     def __init__(self, packetType: int) -> None:  # noqa: N803 - paho's name of it
         vars(self).update(_TABLES, packetType=packetType)
 
     def unpack(self, buffer: bytes) -> Any:
-        """Read the properties that a packet begins with."""
+        """Read the properties at the beginning of a buffer."""
         if buffer[:1] == b"\x00" and len(vars(self)) == len(_TABLES):
             return self, 1
         return super().unpack(buffer)  # type: ignore[no-untyped-call]
 
 
-if hasattr(_packet, "Properties"):  # which packets that come are read into
+if hasattr(_packet, "Properties"):  # the class into which received packets are read
     vars(_packet)["Properties"] = _LeanProperties
 
 
 class Credentials(Protocol):
-    """Who we say we are, and whom we trust."""
+    """User, password, our certificate, and the authority that we trust."""
 
     @property
     def user(self) -> str | None: ...  # noqa: D102 - as in Options
@@ -71,7 +71,7 @@ def new_client(
     encrypted: bool,
     comes_back: bool = False,
 ) -> Client:
-    """Return a client that is not connected yet; ``comes_back``: it connects anew by itself when it was lost."""
+    """Return a client that is not connected yet; ``comes_back``: it reconnects by itself after a loss."""
     client = Client(
         CallbackAPIVersion.VERSION2,
         client_id=identity,
@@ -82,14 +82,14 @@ def new_client(
     if credentials.user is not None:
         client.username_pw_set(credentials.user, credentials.password)
         if not encrypted:
-            warn(f"{name} is sent the password in the clear; use mqtts")
+            warn(f"the password is sent to {name} unencrypted; use mqtts")
     if encrypted:
         client.tls_set_context(tls_context(credentials.authority, credentials.certificate, credentials.key, name))
     return client
 
 
 def connect(name: str, client: Client, host: str, port: int, **more: Any) -> None:
-    """Open the connection; ConnectorError where the broker is not trusted, OSError where it is not there."""
+    """Open the connection; ConnectorError if the broker is not trusted, OSError if it cannot be reached."""
     try:
         client.connect(host, port, KEEPALIVE, **more)
     except ssl.SSLCertVerificationError as error:
@@ -98,10 +98,10 @@ def connect(name: str, client: Client, host: str, port: int, **more: Any) -> Non
 
 def properties(packet: int, **values: Any) -> Properties:
     """Return the properties of a packet of a type of ``paho.mqtt.packettypes``."""
-    found = Properties(packet)  # type: ignore[no-untyped-call]
+    result = Properties(packet)  # type: ignore[no-untyped-call]
     for name, value in values.items():
-        setattr(found, name, value)
-    return found
+        setattr(result, name, value)
+    return result
 
 
 def _send_at_once(opened: Any) -> None:

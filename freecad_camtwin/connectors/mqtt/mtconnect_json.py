@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""MTConnect over MQTT: the Streams document in JSON, version 2, as agents publish it, to readings.
+"""MTConnect over MQTT: converts the Streams document in JSON, version 2, as agents publish it, into readings.
 
-Items are named as those of the same agent over HTTP: by the data item's id, a position's with .X, .Y and .Z.
+Items have the same names as over HTTP: the data item's id, for positions with .X, .Y and .Z.
 """
 
 from collections.abc import Iterator
@@ -57,12 +57,12 @@ class StreamsDocument(Struct, rename="pascal"):
 
 
 def read_streams(value: object) -> StreamsDocument:
-    """Read a decoded document; msgspec.ValidationError where it is none."""
+    """Read a decoded document; msgspec.ValidationError if it is not a Streams document."""
     return msgspec.convert(value, StreamsDocument)
 
 
 def json_readings(document: StreamsDocument, words: frozenset[str]) -> Iterator[Reading]:
-    """Yield what a document observed; of its events and of ``words`` the words, even where they are numbers."""
+    """Yield the readings of a document; events and the items ``words`` are words, even if they look like numbers."""
     for component in (each for device in document.streams.device_stream for each in device.component_stream):
         for kind, each in _pairs(component.samples):
             yield from _words(each) if each.data_item_id in words else _sample(kind, each)
@@ -73,7 +73,7 @@ def json_readings(document: StreamsDocument, words: frozenset[str]) -> Iterator[
 
 
 def _pairs(group: dict[str, list[JsonObservation]]) -> Iterator[tuple[str, JsonObservation]]:
-    return ((kind, each) for kind, found in group.items() for each in found)
+    return ((kind, each) for kind, observations in group.items() for each in observations)
 
 
 def _sample(kind: str, each: JsonObservation) -> Iterator[Reading]:
@@ -114,12 +114,12 @@ def _condition(kind: str, each: JsonObservation) -> Iterator[Reading]:
     at = seconds_of(each.timestamp)
     if at is not None:
         text = each.value if isinstance(each.value, str) else ""
-        told = " ".join(filter(None, (kind.upper(), each.native_code, text)))
-        yield at, each.data_item_id, None if kind == "Unavailable" else told
+        condition = " ".join(filter(None, (kind.upper(), each.native_code, text)))
+        yield at, each.data_item_id, None if kind == "Unavailable" else condition
 
 
 def _text(value: object) -> str | None:
-    """Return a value as the agent would write it in XML."""
+    """Return a value as the agent writes it in XML."""
     if value is None or value == "UNAVAILABLE":
         return None
     if isinstance(value, str):

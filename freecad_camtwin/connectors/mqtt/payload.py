@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a message says: four kinds of payload, told apart by their first bytes, and nothing of them ever executed.
+"""Decodes a message: four kinds of payload, distinguished by their first bytes; nothing in them is ever executed.
 
-Rows of ours, in JSON or MessagePack, for machines that publish for us::
+CAM Twin's rows, in JSON or MessagePack, for machines that publish in this format::
 
     {"schema": "camtwin.rows/1", "time": [1767225600.0, 1767225600.01], "items": ["x", "power"],
      "values": [[12.5, 431.0], [12.6, null]], "words": [[1767225600.0, "execution", "ACTIVE"]], "simulated": false}
@@ -9,8 +9,8 @@ Rows of ours, in JSON or MessagePack, for machines that publish for us::
 Batches, for more than a thousand rows a second: ``CTB1``, the length of a head in four bytes, the head in MessagePack
 ({"items": […], "rows": n, "type": "f4" or "f8", "simulated": false}), n times as f8, n·items values; little-endian.
 
-MTConnect's Streams documents in JSON. And what any sensor says: a number, a word, or an object of such, whose items are
-named by topic and path: plug/ENERGY/Power. Its own time counts where it has one with a zone; else that of arrival.
+MTConnect's Streams documents in JSON. Any other sensor: a number, a word, or an object of these, whose items are
+named by topic and path: plug/ENERGY/Power. If it has a time of its own with a zone, that is used, else its arrival.
 """
 
 import re
@@ -44,11 +44,11 @@ _ZONED = re.compile(r"(Z|[+-][0-9]{2}:?[0-9]{2})$")
 
 
 class PayloadError(ValueError):
-    """A payload that says nothing; the words are the reason it is dropped for."""
+    """A payload that cannot be used; the text is the reason for which it is dropped."""
 
 
 class PayloadRows(Struct, forbid_unknown_fields=True):
-    """Rows of ours."""
+    """CAM Twin's rows."""
 
     schema: Literal["camtwin.rows/1"]
     time: list[float]
@@ -59,7 +59,7 @@ class PayloadRows(Struct, forbid_unknown_fields=True):
 
 
 class Head(Struct, forbid_unknown_fields=True):
-    """What a batch says of itself."""
+    """The head of a batch."""
 
     items: list[str]
     rows: int
@@ -71,25 +71,25 @@ _heads = msgspec.msgpack.Decoder(Head)
 
 
 def encode_batch(samples: Samples, kind: Literal["f4", "f8"] = "f8", *, simulated: bool = False) -> bytes:
-    """Return a block as a batch; its values in four or eight bytes, its times always in eight."""
+    """Return a block as a batch, with values in four or eight bytes and times always in eight."""
     head = msgspec.msgpack.encode(Head(list(samples.items), len(samples.time), kind, simulated))
     times, values = samples.time.astype("<f8").tobytes(), samples.values.astype(f"<{kind}").tobytes()
     return MAGIC + struct.pack("<I", len(head)) + head + times + values
 
 
 def rows_of(samples: Samples, words: list[Event] | None = None, *, simulated: bool = False) -> PayloadRows:
-    """Return a block and words as rows of ours, for msgspec's JSON or MessagePack."""
+    """Return a block and words as CAM Twin's rows, for msgspec's JSON or MessagePack."""
     values = [[None if np.isnan(each) else float(each) for each in row] for row in samples.values]
-    told = [(word.time, word.item, word.value) for word in words or ()]
-    return PayloadRows("camtwin.rows/1", samples.time.tolist(), list(samples.items), values, told, simulated)
+    events = [(word.time, word.item, word.value) for word in words or ()]
+    return PayloadRows("camtwin.rows/1", samples.time.tolist(), list(samples.items), values, events, simulated)
 
 
 def decode(
     topic: str, payload: bytes, arrival: float, *, words: frozenset[str] = frozenset(), retained: bool = False
 ) -> tuple[list[Observation], bool]:
-    """Return what a message says, and whether it says that it is simulated. PayloadError where it says nothing.
+    """Return a message's observations, and whether it states that it is simulated. PayloadError if it is invalid.
 
-    Of a retained message without a time of its own only the words count: they hold, but its numbers may be old.
+    Of a retained message without a time only the words are used: its numbers may be old.
     """
     if payload.startswith(MAGIC):
         return _batch(payload)
@@ -99,7 +99,7 @@ def decode(
     if isinstance(value, dict) and "MTConnectStreams" in value:
         return _streams(topic, value["MTConnectStreams"], words)
     if isinstance(value, dict) and any(str(key).startswith("MTConnect") for key in value):
-        return [], False  # devices and assets are no observations
+        return [], False  # devices and assets are not observations
     return _plain(topic, value, None if retained else arrival, arrival, words), False
 
 
@@ -145,13 +145,13 @@ def _rows(value: dict[str, Any]) -> tuple[list[Observation], bool]:
         raise PayloadError("rows that do not fit")
     if any(time_of(at) is None for at, _, _ in rows.words):
         raise PayloadError("words without a time")
-    said = [Event(*word) for word in rows.words]
+    events = [Event(*word) for word in rows.words]
     block = _block(np.array(rows.time), rows.items, matrix)
-    return [*said, block] if size[0] or not said else [*said], rows.simulated
+    return [*events, block] if size[0] or not events else [*events], rows.simulated
 
 
 def _block(time: Any, items: list[str], values: Any) -> Samples:
-    """Make a block whose every number is finite and whose every time is one."""
+    """Make a block with valid times; numbers that are not finite become NaN."""
     if len(set(items)) < len(items):
         raise PayloadError("an item told twice in a row")
     if len(time) and not (time.min() >= 0 and time.max() < LAST_SECOND):
@@ -170,30 +170,30 @@ def _block(time: Any, items: list[str], values: Any) -> Samples:
 def _streams(topic: str, value: Any, words: frozenset[str]) -> tuple[list[Observation], bool]:
     try:
         document = mtconnect_json.read_streams(value)
-        found = list(mtconnect_json.json_readings(document, words))
+        readings = list(mtconnect_json.json_readings(document, words))
     except (msgspec.ValidationError, OverflowError, TypeError) as error:  # TypeError: MessagePack's own types
         raise PayloadError("no MTConnect document") from error
-    if "/Current/" in topic:  # the state, of which much was told before: known, but no samples
-        said = sorted(found, key=lambda reading: reading[0])
-        state = [Event(at, item, repr(each) if isinstance(each, float) else each) for at, item, each in said]
+    if "/Current/" in topic:  # the state, much of it older: known, but not samples
+        ordered = sorted(readings, key=lambda reading: reading[0])
+        state = [Event(at, item, repr(each) if isinstance(each, float) else each) for at, item, each in ordered]
         return list(state), document.header.test_indicator
-    return list(observations(found)), document.header.test_indicator
+    return list(observations(readings)), document.header.test_indicator
 
 
 def _plain(topic: str, value: Any, otherwise: float | None, arrival: float, words: frozenset[str]) -> list[Observation]:
-    """Return what a sensor says that knows nothing of us."""
+    """Return the observations of any other sensor; ``otherwise``: their time if the message has none."""
     own = _own_time(value)
     at = otherwise if own is None else own
-    found: list[Reading] = []
+    readings: list[Reading] = []
     for item, each in _leaves(topic, value, 0):
         if isinstance(each, float) and item not in words:
             if at is not None:
-                found.append((at, item, number_of(each)))
+                readings.append((at, item, number_of(each)))
         else:
-            found.append((arrival if at is None else at, item, _word(each)))
-        if len(found) > _MOST_ITEMS:
+            readings.append((arrival if at is None else at, item, _word(each)))
+        if len(readings) > _MOST_ITEMS:
             raise PayloadError("too many items")
-    return list(observations(found))
+    return list(observations(readings))
 
 
 def _leaves(path: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
@@ -224,13 +224,13 @@ def _word(value: Any) -> str | None:
 
 
 def _own_time(value: Any) -> float | None:
-    """Return the time that an object says it is of: ISO 8601 with a zone, or seconds, or parts of them."""
-    found = next((value[key] for key in _CLOCKS if key in value), None) if isinstance(value, dict) else None
-    if isinstance(found, str):
-        return seconds_of(found) if _ZONED.search(found.strip()) else None
-    if isinstance(found, bool) or not isinstance(found, int | float):
+    """Return an object's own time [s since the epoch]: ISO 8601 with a zone, or seconds, or ms, µs or ns."""
+    stamp = next((value[key] for key in _CLOCKS if key in value), None) if isinstance(value, dict) else None
+    if isinstance(stamp, str):
+        return seconds_of(stamp) if _ZONED.search(stamp.strip()) else None
+    if isinstance(stamp, bool) or not isinstance(stamp, int | float):
         return None
     for part in (1, 1e3, 1e6, 1e9):  # seconds up to the year 5138, or milliseconds, microseconds, nanoseconds
-        if 0 <= found < 1e11 * part:
-            return found / part
+        if 0 <= stamp < 1e11 * part:
+            return stamp / part
     return None

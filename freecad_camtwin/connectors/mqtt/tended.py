@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A client of a broker that is read and kept alive by the running loop of asyncio, without a thread."""
+"""Runs a client of a broker in the running event loop of asyncio, without a thread."""
 
 import asyncio
 import ssl
@@ -12,19 +12,19 @@ from paho.mqtt.packettypes import PacketTypes
 
 from freecad_camtwin.connectors.mqtt.client import properties
 
-#: How often a connection is looked after [s].
+#: Interval of keeping the connection alive [s].
 TENDS = 1.0
-#: How often it is read where the loop watches no sockets, as Windows's does not [s].
+#: Interval of reading if the loop cannot watch sockets, as on Windows [s].
 READS = 0.005
-#: Messages that are read before others have their turn.
+#: Messages read in one turn of the event loop.
 AT_ONCE = 100
 
 
 @asynccontextmanager
 async def tended(client: Client, received: Callable[[], int]) -> AsyncIterator[None]:
-    """Have the running loop read and write for a client that is connected, and say farewell at the end.
+    """Read and write for a connected client in the running loop, and disconnect at the end.
 
-    received: returns how many messages have come until now
+    received: returns the number of messages received so far
     """
     tender = _Tender(client, received)
     tending = asyncio.create_task(tender.tend())
@@ -32,7 +32,7 @@ async def tended(client: Client, received: Callable[[], int]) -> AsyncIterator[N
         yield
     finally:
         tending.cancel()
-        # Who leaves on purpose wants nothing kept; on a lost connection this reaches nobody.
+        # After a deliberate end the broker need not keep the session; on a lost connection this has no effect.
         client.disconnect(properties=properties(PacketTypes.DISCONNECT, SessionExpiryInterval=0))
         tender.leave()
 
@@ -44,14 +44,14 @@ class _Tender:
         self._again: asyncio.Handle | None = None
         self._is_watched = False
         if not (opened := client.socket()):
-            return  # it was lost already, and has told so
-        with suppress(NotImplementedError):  # what the loop of Windows raises: ``tend`` reads there
+            return  # it was lost already, and has reported it
+        with suppress(NotImplementedError):  # raised by the loop of Windows: ``tend`` reads there
             self._loop.add_reader(opened, self._read)
             self._is_watched = True
             client.on_socket_close = lambda _client, _data, closed: self._forget(closed)
 
     async def tend(self) -> None:
-        """Keep the connection alive, and read where nobody calls; ends with the connection."""
+        """Keep the connection alive, and read if the loop does not watch the socket; ends with the connection."""
         while self._client.socket():
             await asyncio.sleep(TENDS if self._is_watched else READS)
             if not self._is_watched:
@@ -59,7 +59,7 @@ class _Tender:
             self._client.loop_misc()
 
     def leave(self) -> None:
-        """Drop a connection that could not even be told farewell."""
+        """Close a connection that is still open after the disconnect."""
         if left := self._client.socket():
             self._forget(left)
             left.close()
@@ -69,7 +69,7 @@ class _Tender:
             self._loop.remove_reader(closed)
 
     def _read(self) -> None:
-        if self._again:  # one turn at a time, whoever calls
+        if self._again:  # one scheduled call at a time
             self._again.cancel()
         for _ in range(AT_ONCE):
             before = self._received()
@@ -82,6 +82,6 @@ class _Tender:
             self._client.loop_write()
 
     def _holds(self) -> bool:
-        """Whether TLS has deciphered more than was asked for; the loop knows nothing of that."""
+        """Whether TLS has decrypted more data than were read; the loop does not see them on the socket."""
         opened = self._client.socket()
         return isinstance(opened, ssl.SSLSocket) and opened.pending() > 0

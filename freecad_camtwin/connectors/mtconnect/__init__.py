@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""MTConnect over HTTP: bytes to documents (``multipart``), documents to readings, and the talk with an ``agent``."""
+"""MTConnect over HTTP: bytes to documents (``multipart``), documents to readings, and reading an ``agent``."""

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The talk with an MTConnect agent: its state once, then every observation in sequence, for as long as it lives.
+"""Reads an MTConnect agent: its state once, then every observation in sequence.
 
-The state at the beginning is told as events, with the times at which it came to be: a position that was reached an
-hour ago is known, but is no sample of now. Afterwards the agent is asked for every observation by number. When the
-connection is lost, it is asked for the next number again: what lies in its buffer is not lost. Where the number is
-out of its range, or its instanceId has changed, there is a gap, and its state is told again.
+The state at the beginning is yielded as events, with their original times: a position reached an hour ago is known,
+but is not a sample of now. Afterwards every observation is requested by sequence number. After a lost connection the
+next number is requested again, so that observations in the agent's buffer are not lost. If the number is out of range,
+or the instanceId has changed, a gap is yielded, and then the state again.
 """
 
 import asyncio
@@ -31,26 +31,26 @@ from freecad_camtwin.errors import ConnectorError
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import GAP, Event, Observation, Observations
 
-#: Observations asked for in one document.
+#: Observations requested in one document.
 _COUNT = 1000
 
 
 class AgentClient:
-    """An agent at an address such as http://mill:5000, or of one of its devices: http://mill:5000/OKUMA."""
+    """An agent at an address such as http://mill:5000, or one of its devices: http://mill:5000/OKUMA."""
 
     def __init__(self, url: str, options: Options) -> None:
         self.told = Told()
         self._url, self._options = url.rstrip("/"), options
         self._instance = ""
-        self._next: int | None = None  # sequence of the next observation; None: the state is to be told first
+        self._next: int | None = None  # sequence of the next observation; None: the state is read first
         self._auth: httpx.Auth | None = None
 
     def observations(self) -> Observations:
-        """Yield what the agent says; see ``protocol.Connector``."""
+        """Yield the agent's observations; see ``protocol.Connector``."""
         return sessions(self._session, self.told, patience=self._options.patience)
 
     async def offered(self) -> tuple[Item, ...]:
-        """Return the items of the agent's probe document. ConnectorError where it cannot be had."""
+        """Return the items of the agent's probe document. ConnectorError if it cannot be read."""
         return await patiently(self._probe, self.told, patience=self._options.patience)
 
     async def _probe(self) -> tuple[Item, ...]:
@@ -69,7 +69,7 @@ class AgentClient:
                             yield observation
 
     def _news(self, document: Document | None) -> Iterator[Observation]:
-        """Yield what a document of the stream says, or why its observations are lost."""
+        """Yield the observations of a document of the stream, or the reason why they are lost."""
         lost = self._loss(document)
         if lost:
             self._next = None
@@ -80,7 +80,7 @@ class AgentClient:
             self._next = document.next or self._next
 
     def _loss(self, document: Document | None) -> str:
-        """Return why the numbers of observations do not go on; empty where they do."""
+        """Return the reason why the sequence of observations is broken; empty if it is not."""
         if document is None:
             return f"{self._url} sent a document that could not be read"
         if document.kind == "MTConnectError":
@@ -90,7 +90,7 @@ class AgentClient:
             return f"{self._url} no longer has the observations after {self._next}"
         self.told.simulated |= document.simulated
         if document.instance != self._instance:
-            return f"{self._url} was started anew"
+            return f"{self._url} was restarted"
         return ""
 
     async def _state(self, client: httpx.AsyncClient) -> list[Event]:
@@ -98,24 +98,24 @@ class AgentClient:
         self._instance, self._next = document.instance, document.next
         self.told.simulated |= document.simulated
         if self._next is None:
-            raise ConnectorError(f"{self._url}/current tells no nextSequence; it is no agent's")
+            raise ConnectorError(f"{self._url}/current has no nextSequence; it is not the answer of an agent")
         return [
             Event(at, item, repr(value) if isinstance(value, float) else value)
             for at, item, value in sorted(xml_readings(document), key=lambda reading: reading[0])
         ]
 
     async def _get(self, client: httpx.AsyncClient, request: str) -> Document:
-        """Fetch one document that is no error."""
+        """Return one document; ConnectorError if it is an error document."""
         async with self._answer(client, f"{self._url}/{request}") as answer:
             document = self._document(await self._whole(answer))
         if document is None:
-            raise LostError(f"{self._url}/{request} is no MTConnect document")
+            raise LostError(f"{self._url}/{request} is not an MTConnect document")
         for code, text in document.errors:
             raise ConnectorError(f"{self._url}/{request} answers {code}: {text[:200]}")
         return document
 
     async def _stream(self, client: httpx.AsyncClient, sequence: int) -> AsyncGenerator[Document | None, None]:
-        """Yield documents from a sequence on; None for one that could not be read. LostError at the end."""
+        """Yield documents from a sequence on, None for an unreadable one. LostError at the end."""
         interval, heartbeat = (round(1000 * seconds) for seconds in (self._options.interval, self._options.quiet / 3))
         query = f"sample?from={sequence}&count={_COUNT}&interval={max(interval, 0)}&heartbeat={max(heartbeat, 1)}"
         async with self._answer(client, f"{self._url}/{query}") as answer:
@@ -145,20 +145,20 @@ class AgentClient:
             return None
 
     async def _whole(self, answer: httpx.Response) -> bytes | None:
-        found = bytearray()
+        data = bytearray()
         async for chunk in answer.aiter_bytes():
-            found += chunk
-            if len(found) > self._options.most_bytes:
+            data += chunk
+            if len(data) > self._options.most_bytes:
                 return None
-        return bytes(found)
+        return bytes(data)
 
     @asynccontextmanager
     async def _answer(self, client: httpx.AsyncClient, url: str) -> AsyncIterator[httpx.Response]:
-        """Ask the agent, with our name where it wants to know it; its failures are ours, in one sentence."""
+        """Send a request, with a login if the agent requires one; errors of httpx become one sentence."""
         try:
             for auth in (self._auth, None):
                 async with client.stream("GET", url, auth=auth or self._auth or httpx.Auth()) as answer:
-                    if answer.status_code == 401 and self._knows_how_to_answer(answer):
+                    if answer.status_code == 401 and self._can_log_in(answer):
                         continue
                     self._check(answer)
                     yield answer
@@ -172,46 +172,46 @@ class AgentClient:
                 raise ConnectorError(f"{self._url} is not trusted: {_reason(error)}") from error
             raise LostError(f"{self._url} cannot be reached: {_reason(error)}", resumes=True) from error
 
-    def _knows_how_to_answer(self, answer: httpx.Response) -> bool:
-        """Whether we can say who we are, in the way that the agent asks for; the password is not sent unasked."""
+    def _can_log_in(self, answer: httpx.Response) -> bool:
+        """Whether we can log in as the agent requires; the password is sent only on the agent's request."""
         user, password = self._options.user, self._options.password or ""
         if user is None or self._auth is not None:
             return False
-        asked = answer.headers.get("www-authenticate", "").lower()
-        if asked.startswith("digest"):
+        scheme = answer.headers.get("www-authenticate", "").lower()
+        if scheme.startswith("digest"):
             self._auth = httpx.DigestAuth(user, password)
-        elif asked.startswith("basic"):
+        elif scheme.startswith("basic"):
             self._auth = httpx.BasicAuth(user, password)
             if not self._url.startswith("https:"):
-                self.told.warn(f"{self._url} was sent the password in the clear; use https")
+                self.told.warn(f"the password was sent to {self._url} unencrypted; use https")
         return self._auth is not None
 
     def _check(self, answer: httpx.Response) -> None:
-        """Refuse answers that asking again would not mend. Errors in MTConnect's words come with various codes."""
+        """Raise for refusals and server errors. MTConnect's error documents come with various other codes."""
         code = answer.status_code
         if code in (401, 403):
-            raise ConnectorError(f"{self._url} refuses us ({code}); give a user and a password that it knows")
+            raise ConnectorError(f"{self._url} refuses us ({code}); give a user and a password that it accepts")
         if code >= 500:
             raise LostError(f"{self._url} answers {code}", resumes=True)
 
     def _client(self) -> httpx.AsyncClient:
         options = self._options
         context = tls_context(options.authority, options.certificate, options.key, self._url)
-        # Nothing compressed: a compressor may hold a document back until more of the stream has come.
+        # No compression: a compressor may hold a document back until more of the stream has come.
         headers = {"Accept": "text/xml", "Accept-Encoding": "identity"}
         return httpx.AsyncClient(verify=context, timeout=options.quiet, headers=headers, trust_env=False)
 
 
 def _reason(error: httpx.HTTPError) -> str:
-    """Return what an error of httpx says, or its kind, since some say nothing."""
+    """Return the text of an error of httpx, or its type if it has no text."""
     return str(error).rstrip(".") or type(error).__name__
 
 
 def _is_about_certificates(error: BaseException) -> bool:
-    """Whether an error came of a certificate; httpx hides that some errors deep."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, ssl.SSLCertVerificationError):
+    """Whether a certificate caused an error; in httpx that cause is several errors deep."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
             return True
-        found = found.__cause__ or found.__context__
+        cause = cause.__cause__ or cause.__context__
     return False

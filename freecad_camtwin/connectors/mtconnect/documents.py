@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What an MTConnect document says: readings, items, or an error (MTConnect parts 1 to 3, any version).
+"""Reads MTConnect documents: readings, items, or an error (MTConnect parts 1 to 3, any version).
 
 An item is named by its data item's id. One with three numbers, such as a path position, is three items: id.X, id.Y,
-id.Z. A time series is as many readings, the last of them at the time told. Documents with a DOCTYPE are refused: no
-agent sends one, and entities are how small documents become large.
+id.Z. A time series becomes one reading per number, the last of them at the stated time. Documents with a DOCTYPE are
+refused: no agent sends one, and entities can make a small document large.
 """
 
 import re
@@ -20,16 +20,16 @@ _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class NoMtconnectError(ValueError):
-    """The bytes are no MTConnect document."""
+    """The bytes are not an MTConnect document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document's root, and what its header says."""
+    """A document's root and the values of its header."""
 
     root: etree._Element
     kind: str  #: MTConnectStreams, MTConnectDevices, MTConnectError …
-    instance: str  #: changes when the agent starts anew
+    instance: str  #: changes when the agent is restarted
     next: int | None  #: sequence to ask for next
     simulated: bool  #: the agent's testIndicator
 
@@ -51,7 +51,7 @@ def _words(element: etree._Element) -> str:
 
 
 def read_document(data: bytes) -> Document:
-    """Read a document. DocumentError where the bytes are none."""
+    """Read a document. NoMtconnectError if the bytes are not an MTConnect document."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         root = etree.fromstring(data.strip(), parser)
@@ -73,7 +73,7 @@ def read_document(data: bytes) -> Document:
 
 
 def xml_readings(document: Document, words: frozenset[str] = frozenset()) -> Iterator[Reading]:
-    """Yield what a Streams document observed; of its events and of ``words`` the words, even where they are numbers."""
+    """Yield the readings of a Streams document; events and the items ``words`` are words, even if they are numbers."""
     for component in document.root.iter("{*}ComponentStream"):
         for group in component:
             category = _name(group)
@@ -128,7 +128,7 @@ def _condition(element: etree._Element, text: str) -> str | None:
 
 
 def items(document: Document) -> Iterator[Item]:
-    """Yield the items that a Devices document declares."""
+    """Yield the items of a Devices document."""
     for element in document.root.iter("{*}DataItem"):
         name, kind = element.get("id"), element.get("type", "")
         if not name:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The endless answer of an agent, cut into its documents, however the network cut it.
+"""Splits the endless answer of an agent into its documents, for any division into network packets.
 
-Agents say multipart/mixed or multipart/x-mixed-replace, and mean the same. Most tell each part's length; where one
-does not, a part ends at the next boundary (RFC 2046, 5.1).
+Agents send multipart/mixed or multipart/x-mixed-replace, with the same meaning. Most state each part's length; without
+a length a part ends at the next boundary (RFC 2046, 5.1).
 """
 
 import re
@@ -18,13 +18,13 @@ class MultipartError(ValueError):
 
 
 def boundary_of(content_type: str) -> bytes | None:
-    """Return the boundary of a multipart answer; None where the answer is one document."""
-    found = _BOUNDARY.match(content_type.strip())
-    return found[1].encode() if found else None
+    """Return the boundary of a multipart answer; None if the answer is one document."""
+    match = _BOUNDARY.match(content_type.strip())
+    return match[1].encode() if match else None
 
 
 class MultipartReader:
-    """Takes bytes as they come and gives whole documents. It never holds more than ``most`` bytes of one."""
+    """Converts received bytes into whole documents. It never stores more than ``most`` bytes of one document."""
 
     def __init__(self, boundary: bytes, most: int) -> None:
         self._mark, self._most = b"--" + boundary, most
@@ -34,27 +34,30 @@ class MultipartReader:
         self._skip = 0
 
     def feed(self, data: bytes) -> list[bytes | None]:
-        """Return the documents that these bytes complete; None stands for one that was too large. MultipartError."""
-        self._waiting += data
-        found: list[bytes | None] = []
-        while self._step(found):
-            pass
-        return found
+        """Return the documents that these bytes complete, None for one that is too large.
 
-    def _step(self, found: list[bytes | None]) -> bool:
-        """Take one head or one body from what waits; False where it is not whole yet."""
+        MultipartError if the bytes are not such parts.
+        """
+        self._waiting += data
+        documents: list[bytes | None] = []
+        while self._step(documents):
+            pass
+        return documents
+
+    def _step(self, documents: list[bytes | None]) -> bool:
+        """Take one head or one body from the waiting bytes; False if it is not complete yet."""
         if self._skip:
             taken = min(self._skip, len(self._waiting))
             del self._waiting[:taken]
             self._skip -= taken
             return taken > 0
         if not self._in_part:
-            return self._head(found)
+            return self._head(documents)
         if self._length is not None:
-            return self._measured(self._length, found)
-        return self._bounded(found)
+            return self._measured(self._length, documents)
+        return self._bounded(documents)
 
-    def _head(self, found: list[bytes | None]) -> bool:
+    def _head(self, documents: list[bytes | None]) -> bool:
         at = self._waiting.find(self._mark)
         end = _BLANK_LINE.search(self._waiting, at) if at >= 0 else None
         if end is None:
@@ -66,25 +69,25 @@ class MultipartReader:
         del self._waiting[: end.end()]
         self._in_part = True
         if self._length is not None and self._length > self._most:
-            found.append(None)
+            documents.append(None)
             self._skip, self._in_part = self._length, False
         return True
 
-    def _measured(self, length: int, found: list[bytes | None]) -> bool:
+    def _measured(self, length: int, documents: list[bytes | None]) -> bool:
         if len(self._waiting) < length:
             return False
-        found.append(bytes(self._waiting[:length]))
+        documents.append(bytes(self._waiting[:length]))
         del self._waiting[:length]
         self._in_part = False
         return True
 
-    def _bounded(self, found: list[bytes | None]) -> bool:
+    def _bounded(self, documents: list[bytes | None]) -> bool:
         end = self._waiting.find(b"\n" + self._mark)
         if end < 0:
             if len(self._waiting) > self._most:
-                raise MultipartError(f"a part of no told length has more than {self._most} bytes")
+                raise MultipartError(f"a part without a stated length has more than {self._most} bytes")
             return False
-        found.append(bytes(self._waiting[:end]).rstrip(b"\r"))
+        documents.append(bytes(self._waiting[:end]).rstrip(b"\r"))
         del self._waiting[: end + 1]
         self._in_part = False
         return True

@@ -3,5 +3,5 @@
 
 import logging
 
-# What goes wrong is told in our words; asyncua's own records go where somebody has asked for them, and nowhere else.
+# CAM Twin reports errors in its own messages; asyncua's log records are shown only if logging is configured for them.
 logging.getLogger("asyncua").addHandler(logging.NullHandler())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Certificates in files and as they come over the network, and whether somebody whom we trust vouches for one."""
+"""Reads certificates from files and from the network, and checks them against trusted certificates."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from freecad_camtwin.errors import InputError
 
-#: Certificates of a chain that are followed.
+#: Most certificates of a chain that are checked.
 MOST_LINKS = 8
 
 
 def is_vouched_for(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate]) -> bool:
-    """Whether a certificate is trusted, or signed by one that is, perhaps over links that came with it."""
+    """Whether a chain's first certificate is trusted, or signed by a trusted one, directly or through the chain."""
     link, links = chain[0], list(chain[1:])
     for _ in range(MOST_LINKS):
         if link in trusted or any(_signed(link, each) for each in trusted):
@@ -45,34 +45,34 @@ def trusted_by(path: Path | None) -> list[x509.Certificate]:
     if path is None:
         return []
     if not path.exists():
-        raise InputError(f"the certificates that are trusted, {path}, are not there")
+        raise InputError(f"the trusted certificates {path} do not exist")
     files = sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
     return [certificate for file in files for certificate in read_certificates(file)]
 
 
 def read_certificates(path: Path | None) -> list[x509.Certificate]:
-    """Return the certificates of a file, PEM or DER. InputError where it holds none."""
+    """Return the certificates of a file, PEM or DER. InputError if it has none."""
     data = read_bytes(path)
     try:
         return x509.load_pem_x509_certificates(data) if is_pem(data) else [x509.load_der_x509_certificate(data)]
     except ValueError as error:
-        raise InputError(f"{path} is no certificate: {error}") from error
+        raise InputError(f"{path} is not a certificate: {error}") from error
 
 
 def read_key(path: Path | None) -> PrivateKeyTypes:
-    """Return the key of a file, PEM or DER. InputError where it holds none, or one with a password."""
+    """Return the private key of a file, PEM or DER. InputError if it has none, or one with a password."""
     data = read_bytes(path)
     load = serialization.load_pem_private_key if is_pem(data) else serialization.load_der_private_key
     try:
         return load(data, None)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{path} is no private key that can be read: {error}") from error
+        raise InputError(f"{path} is not a readable private key: {error}") from error
 
 
 def read_bytes(path: Path | None) -> bytes:
-    """Return what is in a file. InputError where it cannot be read."""
+    """Return the bytes of a file. InputError if it cannot be read."""
     if path is None:
-        raise InputError("a certificate is of no use without its key; give both")
+        raise InputError("a certificate needs its key; give both")
     try:
         return path.read_bytes()
     except OSError as error:
@@ -80,27 +80,27 @@ def read_bytes(path: Path | None) -> bytes:
 
 
 def chain_of(data: bytes | None) -> list[x509.Certificate]:
-    """Return the certificates that a peer sends one after the other, its own first; none where it is no certificate."""
-    found: list[x509.Certificate] = []
+    """Return the certificates that a peer sends one after the other, its own first; empty if one is invalid."""
+    chain: list[x509.Certificate] = []
     rest = data or b""
-    while len(rest) > 4 and len(found) < MOST_LINKS:
-        length = 4 + int.from_bytes(rest[2:4], "big")  # of the outer SEQUENCE, whose length takes two bytes here
+    while len(rest) > 4 and len(chain) < MOST_LINKS:
+        length = 4 + int.from_bytes(rest[2:4], "big")  # of the outer SEQUENCE, whose length has two bytes here
         try:
-            found.append(x509.load_der_x509_certificate(rest[:length]))
+            chain.append(x509.load_der_x509_certificate(rest[:length]))
         except ValueError:
             return []
         rest = rest[length:]
-    return found
+    return chain
 
 
 def application_of(certificate: x509.Certificate) -> str | None:
-    """Return the URI of the application that a certificate is of."""
+    """Return the application URI of a certificate; None if it has none."""
     uris: Iterable[str] = alternatives_of(certificate).get_values_for_type(x509.UniformResourceIdentifier)
     return next(iter(uris), None)
 
 
 def alternatives_of(certificate: x509.Certificate) -> x509.SubjectAlternativeName:
-    """Return the hosts and the application that a certificate is of."""
+    """Return the hosts and the application URI of a certificate."""
     try:
         return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):
@@ -108,5 +108,5 @@ def alternatives_of(certificate: x509.Certificate) -> x509.SubjectAlternativeNam
 
 
 def is_pem(data: bytes) -> bool:
-    """Whether what is in a file is text; else it is DER."""
+    """Whether the bytes of a file are PEM; else they are DER."""
     return data.lstrip().startswith(b"-----BEGIN")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The address space: names of nodes that outlive a restart, the machine tools in it, and the variables below them.
+"""The address space: names of nodes that stay valid after a restart, machine tools, and the variables below them.
 
-A server numbers its namespaces anew when it starts; their URIs stay. So nodes are named ``nsu=URI;s=NAME``, and only
-somebody who writes ``ns=2;s=NAME`` himself gets what is number 2 today.
+A server may number its namespaces differently after a restart; their URIs stay. So nodes are named ``nsu=URI;s=NAME``;
+a name ``ns=2;s=NAME`` from the user means the namespace that has number 2 now.
 """
 
 import re
@@ -18,15 +18,15 @@ from freecad_camtwin.twin.signals.discovery import Item
 #: OPC 40501-1, UA for machine tools, and its MachineToolType.
 MACHINE_TOOL = "http://opcfoundation.org/UA/MachineTool/"
 MACHINE_TOOL_TYPE = 13
-#: Our own publishers say in this namespace, in the variable "Simulated", whether their data are a machine's.
+#: In this namespace CAM Twin's publishers state, in the variable "Simulated", whether their data are simulated.
 OURS = "urn:freecad-camtwin:machine"
 SIMULATED = "Simulated"
 
-#: Nodes that are looked at, references from machine to variable, variables that are taken without being named.
+#: Most nodes browsed, most references from machine to variable, most variables read if none are named.
 MOST_NODES, MOST_LEVELS, MOST_VARIABLES = 20_000, 10, 1000
-#: Nodes asked for in one request; servers take at least so many.
+#: Nodes in one request; servers accept at least this many.
 _AT_ONCE = 100
-#: Folders that say what the machine is, not what it does.
+#: Folders that describe the machine and have no signals.
 _STATIC = {"Identification", "MachineryBuildingBlocks", "GroupIdentifier", SIMULATED}
 _NAMESPACE = re.compile(r"nsu=([^;]*);(.+)", re.S)
 #: Kinds of values that are neither numbers nor words.
@@ -36,7 +36,7 @@ _USELESS = {
     ua.VariantType.DataValue, ua.VariantType.Variant, ua.VariantType.StatusCode, ua.VariantType.DateTime,
 }  # fmt: skip
 
-#: What stands where OPC 40501-1 says: (browse name, words of its path) → MTConnect's (type, subType).
+#: Variables that OPC 40501-1 defines: (browse name, word of its path) → MTConnect's (type, subType).
 _STANDARD = {
     ("FeedOverride", ""): ("PATH_FEEDRATE_OVERRIDE", "PROGRAMMED"),
     ("RapidOverride", ""): ("PATH_FEEDRATE_OVERRIDE", "RAPID"),
@@ -50,30 +50,32 @@ class Variable:
     """A variable of the address space."""
 
     node: ua.NodeId
-    name: str  #: by which observations name it
-    path: tuple[str, ...] = ()  #: browse names from the machine to it; empty where somebody named the node himself
+    name: str  #: its name in observations
+    path: tuple[str, ...] = ()  #: browse names from the machine to it; empty if the user has named the node
 
 
 def node_of(name: str, namespaces: Sequence[str]) -> ua.NodeId | None:
-    """Return the node that a name means on a server with these namespaces; None where it has not that namespace.
+    """Return the node of a name on a server with these namespaces; None if the server lacks the name's namespace.
 
-    InputError where it is no node's name.
+    InputError if the name is not the name of a node.
     """
-    found = _NAMESPACE.fullmatch(name.strip())
+    match = _NAMESPACE.fullmatch(name.strip())
     text = name.strip()
-    if found:
-        uri, rest = found[1].replace("%3B", ";").replace("%25", "%"), found[2]
+    if match:
+        uri, identifier = match[1].replace("%3B", ";").replace("%25", "%"), match[2]
         if uri not in namespaces:
             return None
-        text = f"ns={namespaces.index(uri)};{rest}"
+        text = f"ns={namespaces.index(uri)};{identifier}"
     try:
         return ua.NodeId.from_string(text)
     except (ua.UaError, ValueError) as error:
-        raise InputError(f"{name!r} is no node; give one such as nsu=urn:mill;s=Spindle.Load or ns=2;i=1001") from error
+        raise InputError(
+            f"{name!r} is not a node; give one such as nsu=urn:mill;s=Spindle.Load or ns=2;i=1001"
+        ) from error
 
 
 def name_of(node: ua.NodeId, namespaces: Sequence[str]) -> str:
-    """Return the name of a node that outlives a restart."""
+    """Return a name of a node that stays valid after a restart of the server."""
     index = int(node.NamespaceIndex)
     if index == 0 or index >= len(namespaces):
         return str(node.to_string())
@@ -82,7 +84,7 @@ def name_of(node: ua.NodeId, namespaces: Sequence[str]) -> str:
 
 
 def item_of(variable: Variable, unit: str) -> Item:
-    """Return what a variable says of itself, in the words of discovery."""
+    """Return the item that describes a variable."""
     if not variable.path:
         return Item(variable.name, unit=unit)
     above = "/".join(variable.path[:-1])
@@ -93,18 +95,18 @@ def item_of(variable: Variable, unit: str) -> Item:
 
 
 def unit_of(value: ua.DataValue) -> str:
-    """Return the symbol of an EngineeringUnits property; empty where it says none."""
-    said = value.Value.Value if value.Value is not None else None
-    text = said.DisplayName.Text if isinstance(said, ua.EUInformation) else None
+    """Return the symbol of an EngineeringUnits property; empty if it has none."""
+    unit = value.Value.Value if value.Value is not None else None
+    text = unit.DisplayName.Text if isinstance(unit, ua.EUInformation) else None
     return (text or "")[:32]
 
 
 class Browser:
-    """Looks around in a server's address space."""
+    """Browses a server's address space."""
 
     def __init__(self, session: UaSession, namespaces: Sequence[str]) -> None:
         self._session, self._namespaces = session, namespaces
-        self.is_cut_short = False  #: whether there was more than was looked at
+        self.is_cut_short = False  #: whether there were more nodes than were browsed
 
     async def machine_tools(self) -> dict[str, ua.NodeId]:
         """Return the machine tools of OPC 40501 by their names."""
@@ -116,11 +118,11 @@ class Browser:
             below = await self.references(fresh, ua.ObjectIds.HasSubtype)
             fresh = [each.NodeId for each in _flat(below) if each.NodeId not in types]
             types.update(fresh)
-        found: dict[str, ua.NodeId] = {}
+        tools: dict[str, ua.NodeId] = {}
         async for _, reference in self._walk(ua.NodeId(ua.ObjectIds.ObjectsFolder), stop_at=types):
             if reference.TypeDefinition in types:
-                found.setdefault(str(reference.BrowseName.Name), reference.NodeId)
-        return found
+                tools.setdefault(str(reference.BrowseName.Name), reference.NodeId)
+        return tools
 
     async def variables(self, root: ua.NodeId) -> list[Variable]:
         """Return the variables below a node that may be numbers or words."""
@@ -135,7 +137,7 @@ class Browser:
         return [each for each, value in zip(found.values(), values, strict=True) if _is_useful(value)]
 
     async def units(self, variables: Sequence[Variable]) -> list[str]:
-        """Return the engineering units of variables, empty where they have none."""
+        """Return the engineering units of variables, empty for a variable without one."""
         below = await self.references([each.node for each in variables], ua.ObjectIds.HasProperty)
         properties = {
             at: reference.NodeId
@@ -144,8 +146,8 @@ class Browser:
             if reference.BrowseName.Name == "EngineeringUnits"
         }
         values = await self.read(list(properties.values()), ua.AttributeIds.Value)
-        told = dict(zip(properties, map(unit_of, values), strict=True))
-        return [told.get(at, "") for at in range(len(variables))]
+        units = dict(zip(properties, map(unit_of, values), strict=True))
+        return [units.get(at, "") for at in range(len(variables))]
 
     async def read(self, nodes: Sequence[ua.NodeId], attribute: ua.AttributeIds) -> list[ua.DataValue]:
         """Return one attribute of many nodes."""
@@ -175,7 +177,7 @@ class Browser:
         return found
 
     async def _rest(self, result: ua.BrowseResult) -> list[ua.ReferenceDescription]:
-        """Return the references of a result, with those that the server kept back."""
+        """Return the references of a result, with those that the server sends in continuations."""
         references = list(result.References or [])
         while result.ContinuationPoint and len(references) < MOST_NODES:
             (result,) = await self._session.browse_next(
@@ -187,7 +189,7 @@ class Browser:
     async def _walk(
         self, root: ua.NodeId, stop_at: Iterable[ua.NodeId] = ()
     ) -> AsyncIterator[tuple[tuple[str, ...], ua.ReferenceDescription]]:
-        """Yield (path, reference) of what lies below a node, nearest first; no standard objects."""
+        """Yield (path, reference) of the nodes below a node, nearest first, without standard objects."""
         seen = {root}
         level: list[tuple[tuple[str, ...], ua.NodeId]] = [((), root)]
         for _ in range(MOST_LEVELS):
@@ -209,7 +211,7 @@ class Browser:
 
 
 def _is_useful(value: ua.DataValue) -> bool:
-    """Whether a variable may tell numbers or words, by what it tells now; one that tells nothing yet may."""
+    """Whether a variable may have numbers or words, judged by its present value; without a value it may."""
     if value.StatusCode is not None and value.StatusCode.name in ("BadNotReadable", "BadUserAccessDenied"):
         return False
     return value.Value is None or value.Value.VariantType not in _USELESS

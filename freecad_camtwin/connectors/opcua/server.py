@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The talk with an OPC UA server: one subscription to the chosen variables, for as long as the server lives.
+"""Reads an OPC UA server: one subscription to the chosen variables.
 
-The server is asked to tell every value with a new source time, also one that is equal to the last: so rows are whole.
-It may revise what it is asked for; what it then cannot tell is said, with its figures, as a warning.
+The server is requested to send every value with a new source time, even if it equals the last, so that rows are
+complete. It may revise the requested intervals and queues; a warning then states the consequence with its numbers.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ from freecad_camtwin.errors import ConnectorError
 from freecad_camtwin.twin.signals.discovery import Item
 from freecad_camtwin.twin.signals.observation import Observations
 
-#: Values that the server shall keep for us of each variable while the network is slow.
+#: Values of each variable that the server is requested to keep while the network is slow.
 QUEUE = 5000
-#: Messages that wait for whoever reads us; then the server is not asked for more, and keeps them in its queues.
+#: Messages that wait for the reader; beyond that nothing is requested, and the server keeps values in its queues.
 _MOST_WAITING = 16
-#: A server that names no sampling interval tells every change; machines change them no faster [ms].
+#: Assumed interval of changes if a server names no sampling interval and so sends every change [ms].
 _FASTEST = 1.0
 _PER_REQUEST = 500
-#: An element of an array; there are servers that have such nodes, and others.
+#: The name of an element of an array; some servers have such nodes, others have only the array.
 _ELEMENT = re.compile(r"(.+)\[\d+\]", re.S)
 _REFUSALS = (
     uaerrors.BadUserAccessDenied, uaerrors.BadIdentityTokenRejected, uaerrors.BadIdentityTokenInvalid,
@@ -47,10 +47,10 @@ _HIDDEN = {"BadUserAccessDenied", "BadNotReadable"}
 
 
 class OpcuaClient:
-    """A server at an address such as opc.tcp://mill:4840, and the variables of it that are wanted."""
+    """A server at an address such as opc.tcp://mill:4840, and the chosen variables."""
 
     def __init__(self, url: str, nodes: Sequence[str], machine: str | None, options: Options) -> None:
-        """``nodes``: by name; none for those of the machine tool called ``machine``, or of the only one there is."""
+        """``nodes``: names; if empty, all variables of the machine tool ``machine``, or of the only one are read."""
         self.told = Told()
         self._url, self._machine, self._options = url, machine, options
         self._nodes = tuple(nodes) or options.items
@@ -59,11 +59,11 @@ class OpcuaClient:
         self._namespaces: list[str] = []
 
     def observations(self) -> Observations:
-        """Yield what the variables tell; see ``protocol.Connector``."""
+        """Yield the observations of the variables; see ``protocol.Connector``."""
         return sessions(self._session, self.told, patience=self._options.patience)
 
     async def offered(self) -> tuple[Item, ...]:
-        """Return the variables with their units. ConnectorError where the server cannot be had."""
+        """Return the variables with their units. ConnectorError if the server cannot be read."""
         return await patiently(self._offer, self.told, patience=self._options.patience)
 
     async def _offer(self) -> tuple[Item, ...]:
@@ -104,18 +104,18 @@ class OpcuaClient:
         return BoundedClient(self._url, quiet=self._options.quiet, most_bytes=self._options.most_bytes)
 
     async def _enter(self, client: BoundedClient) -> Browser:
-        """Connect as who we are. ConnectorError where another try would not mend it."""
+        """Connect and log in. ConnectorError if another attempt would fail too."""
         try:
             await introduce(client, self._options, self._name, self.told)
             await client.connect()
             namespaces = await client.get_namespace_array()
         except _REFUSALS as error:
             raise ConnectorError(
-                f"{self._name} refuses us ({type(error).__name__}); give a user and a password that it knows"
+                f"{self._name} refuses us ({type(error).__name__}); give a user and a password that it accepts"
             ) from error
         except _DISTRUST as error:
             raise ConnectorError(
-                f"{self._name} does not trust our certificate ({type(error).__name__}); let it be accepted there"
+                f"{self._name} does not trust our certificate ({type(error).__name__}); accept it on the server"
             ) from error
         browser = Browser(client.uaclient.session, namespaces)
         if OURS in namespaces:
@@ -125,7 +125,7 @@ class OpcuaClient:
         return browser
 
     async def _chosen(self, browser: Browser) -> list[Variable]:
-        """Return the variables that are wanted."""
+        """Return the chosen variables."""
         if self._nodes:
             return await self._named(browser)
         found = await browser.variables(await self._root(browser))
@@ -136,7 +136,7 @@ class OpcuaClient:
         return found
 
     async def _named(self, browser: Browser) -> list[Variable]:
-        """Return the nodes that somebody named, one of its elements' names standing for an array."""
+        """Return the nodes that the user has named; the name of an element may stand for its whole array."""
         found: dict[str, ua.NodeId] = {}
         for name in self._nodes:
             node = node_of(name, self._namespaces)
@@ -150,7 +150,7 @@ class OpcuaClient:
             whole = node_of(array[1], self._namespaces) if array else None
             name, node = (array[1], whole) if array and whole else (name, node)
             chosen[name] = Variable(node, name)
-        # Some servers let us subscribe to what we may not read, and never say more than that.
+        # Some servers accept subscriptions to variables that we may not read, and then send no value.
         values = await browser.read([each.node for each in chosen.values()], ua.AttributeIds.Value)
         for name, value in zip(chosen, values, strict=True):
             if value.StatusCode is not None and value.StatusCode.name in _HIDDEN:
@@ -158,7 +158,7 @@ class OpcuaClient:
         return list(chosen.values())
 
     async def _root(self, browser: Browser) -> ua.NodeId:
-        """Return the machine tool that is wanted; the folder of all objects where there is none."""
+        """Return the chosen machine tool; the folder of all objects if the server has no machine tool."""
         tools = await browser.machine_tools()
         names = ", ".join(sorted(tools))
         if self._machine is not None and self._machine not in tools:
@@ -173,8 +173,11 @@ class OpcuaClient:
         return ConnectorError(f"{self._name} does not let us read {name}; ask for a user that may")
 
     def _missing(self, what: str, why: str) -> Exception:
-        """What is not there: for good where it never was, else a server that has not yet filled its address space."""
-        sentence = f"{self._name} has not {what}; {why}"
+        """Return the error for a missing node: final, but a LostError if an earlier session had the node.
+
+        In that case the server was restarted and may not have filled its address space yet.
+        """
+        sentence = f"{self._name} does not have {what}; {why}"
         return LostError(sentence) if self._has_worked else ConnectorError(sentence)
 
     async def _subscribe(
@@ -186,16 +189,16 @@ class OpcuaClient:
         pace = revised.RevisedPublishingInterval
         if pace > interval * 1.001:
             self.told.warn(f"{self._name} sends every {pace:g} ms, not every {interval:g} ms")
-            # How often it says that it lives is counted in its intervals: ask again, in those that it has.
+            # Keep-alive and lifetime are counted in publishing intervals: request them again for the revised interval.
             again = ua.ModifySubscriptionParameters(SubscriptionId=revised.SubscriptionId)
             copy_dataclass_attr(self._asked(pace), again)
             await session.update_subscription(again)
         wanted = [(handle, each) for handle, each in enumerate(variables)]
-        for is_told_unchanged in (True, False):
+        for sends_unchanged in (True, False):
             refused = []
             for at in range(0, len(wanted), _PER_REQUEST):
                 some = wanted[at : at + _PER_REQUEST]
-                requests = [_request(handle, each.node, pace, is_told_unchanged) for handle, each in some]
+                requests = [_request(handle, each.node, pace, sends_unchanged) for handle, each in some]
                 results = await session.create_monitored_items(
                     ua.CreateMonitoredItemsParameters(
                         SubscriptionId=revised.SubscriptionId,
@@ -208,11 +211,11 @@ class OpcuaClient:
             wanted = refused
             if not wanted:
                 break
-            self.told.warn(f"{self._name} does not tell values that stay the same: they are taken to be as they were")
+            self.told.warn(f"{self._name} does not send unchanged values: they are assumed to stay the same")
         return Gatherer([each.name for each in variables], self._options.words, self.told)
 
     def _asked(self, interval: float) -> ua.CreateSubscriptionParameters:
-        """Return what is asked of a subscription that sends every so many ms."""
+        """Return the parameters of a subscription with a publishing interval [ms]."""
         quiet = 1000 * self._options.quiet / interval
         return ua.CreateSubscriptionParameters(
             RequestedPublishingInterval=interval,
@@ -223,18 +226,18 @@ class OpcuaClient:
         )
 
     def _is_refused(self, variable: Variable, result: ua.MonitoredItemCreateResult) -> bool:
-        """Whether a variable may be had without a filter; ConnectorError where it cannot be had at all."""
+        """Whether a variable must be requested again without a filter; ConnectorError if it cannot be read at all."""
         status = result.StatusCode
         if status.is_good():
             return False
         if status.name in _NO_FILTER:
             return True
-        if variable.path:  # nobody asked for it by name
-            self.told.warn(f"{self._name} does not tell us {variable.name} ({status.name})")
+        if variable.path:  # the user has not named it
+            self.told.warn(f"{self._name} does not send {variable.name} ({status.name})")
             return False
         if status.name in _HIDDEN:
             raise self._hidden(variable.name)
-        raise self._missing(variable.name, f"it says {status.name}")
+        raise self._missing(variable.name, f"it answers {status.name}")
 
     def _check_revised(self, results: Sequence[ua.MonitoredItemCreateResult], pace: float, interval: float) -> None:
         if not results:
@@ -243,8 +246,8 @@ class OpcuaClient:
         queue = min(each.RevisedQueueSize for each in results)
         if sampling > interval * 1.001:
             self.told.warn(
-                f"{self._name} looks at variables every {sampling:g} ms only, not every {interval:g} ms; "
-                "what they are in between is not seen"
+                f"{self._name} samples variables only every {sampling:g} ms, not every {interval:g} ms; "
+                "values in between are not recorded"
             )
         needed = math.ceil(pace / max(sampling, _FASTEST))
         if queue < needed:
@@ -254,25 +257,25 @@ class OpcuaClient:
             )
 
     def _check_alive(self, message: ua.NotificationMessage) -> None:
-        """LostError where the server, or asyncua's watch over it, ends the subscription."""
+        """Raise LostError if the server, or asyncua's watchdog, has ended the subscription."""
         for part in message.NotificationData or ():
             if isinstance(part, ua.StatusChangeNotification) and part.Status.is_bad():
                 raise LostError(f"{self._name} was lost ({part.Status.name})")
 
     def _sentence(self, error: BaseException) -> str:
-        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        said = said if isinstance(error, OSError | ua.UaError) else f"what it says makes no sense ({said})"
-        return f"{self._name} cannot be reached: {said or type(error).__name__}"
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = reason if isinstance(error, OSError | ua.UaError) else f"its answer is invalid ({reason})"
+        return f"{self._name} cannot be reached: {reason or type(error).__name__}"
 
 
-def _request(handle: int, node: ua.NodeId, pace: float, is_told_unchanged: bool) -> ua.MonitoredItemCreateRequest:
+def _request(handle: int, node: ua.NodeId, pace: float, sends_unchanged: bool) -> ua.MonitoredItemCreateRequest:
     parameters = ua.MonitoringParameters(
         ClientHandle=handle,
         SamplingInterval=0.0,  # as fast as the server can
         QueueSize=max(QUEUE, math.ceil(10 * pace / _FASTEST)),
         DiscardOldest=True,
     )
-    if is_told_unchanged:
+    if sends_unchanged:
         parameters.Filter = ua.DataChangeFilter(Trigger=ua.DataChangeTrigger.StatusValueTimestamp)
     return ua.MonitoredItemCreateRequest(
         ItemToMonitor=ua.ReadValueId(NodeId=node, AttributeId=ua.AttributeIds.Value),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""asyncua's client, with limits: what a server sends must not fill the memory, whatever it claims about itself."""
+"""asyncua's client with limits: data from a server cannot fill the memory; sizes that it states are not trusted."""
 
 import asyncio
 import struct
@@ -14,13 +14,13 @@ from asyncua.common.connection import TransportLimits
 from asyncua.common.shortcuts import Shortcuts
 from asyncua.ua import ua_binary
 
-#: Bytes of one chunk of a message, as most servers send at most.
+#: Longest chunk of a message, the usual limit of servers [bytes].
 MOST_CHUNK = 2**16
-#: The least that a peer must take in one chunk, says OPC 10000-6.
+#: Least size of a chunk that a peer must accept by OPC 10000-6 [bytes].
 LEAST_CHUNK = 8192
-#: How long a server may take to hear that we leave [s].
+#: Time limit for disconnecting [s].
 GOODBYE = 2.0
-#: What asyncua raises where a connection fails, or where what comes over it makes no sense.
+#: Exceptions that asyncua raises if a connection fails or its data are invalid.
 NONSENSE = (
     OSError, TimeoutError, ua.UaError, struct.error, ValueError, TypeError, LookupError, AttributeError, AssertionError,
     ArithmeticError, RecursionError,
@@ -28,9 +28,9 @@ NONSENSE = (
 
 
 def harden() -> None:
-    """Have asyncua refuse arrays of nothing: sixty bytes that claim two thousand million elements would be believed.
+    """Make asyncua refuse arrays of type Null: sixty bytes could otherwise state two thousand million elements.
 
-    Elements of all other types take bytes, which are missed at once.
+    Elements of all other types need bytes, so a false number of them is detected at once.
     """
     unpack = ua_binary.unpack_uatype_array
     if not isinstance(unpack, partial):
@@ -44,26 +44,26 @@ def _unpack_something(unpack: Callable[[ua.VariantType, Any], Any], kind: ua.Var
 
 
 class _Limits(TransportLimits):
-    """Ours for what we receive, the server's for what we send."""
+    """Our limits for receiving, the server's limits for sending."""
 
     max_send_buffer: int
 
     def update_client_limits(self, msg: ua.Acknowledge) -> None:
-        """Take the server's limits."""
+        """Apply the server's limits."""
         self.max_send_buffer = min(self.max_send_buffer, max(int(msg.ReceiveBufferSize), LEAST_CHUNK))
 
 
 class _Protocol(UASocketProtocol):
-    """Hangs up on who sends chunks without an end; asyncua would gather them. Listens to who refuses us."""
+    """Disconnects a server that sends too long a chunk, and reports a refusal to open the channel."""
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes, and every chunk that they complete."""
+        """Process bytes and every chunk that they complete; disconnect if a chunk is too long."""
         super().data_received(data)
         if len(self.receive_buffer or b"") > MOST_CHUNK:
             self.disconnect_socket()
 
     def _process_received_message(self, msg: ua.Message | ua.Acknowledge | ua.ErrorMessage | None) -> None:
-        """Hear a server that says why it opens no channel; asyncua would take that for the channel."""
+        """Raise the server's reason if it opens no channel; asyncua would treat that answer as an open channel."""
         if isinstance(msg, ua.Message) and not self._connection.is_open():
             self.check_answer(msg.body(), " before the channel was open")
         super()._process_received_message(msg)
@@ -84,10 +84,10 @@ class _Transport(UaClient):
 
 
 class BoundedClient(Client):
-    """A client that takes no longer messages than ``most_bytes``; reconnecting is not its business."""
+    """A client that accepts messages of at most ``most_bytes``; it does not reconnect."""
 
     def __init__(self, url: str, *, quiet: float, most_bytes: int) -> None:
-        """``quiet``: a server that has not answered for so long is gone [s]."""
+        """``quiet``: a server that does not answer for this long counts as lost, 1 to 10 s [s]."""
         harden()
         timeout = min(max(quiet, 1.0), 10.0)
         super().__init__(url, timeout=timeout, watchdog_intervall=timeout)
@@ -98,7 +98,7 @@ class BoundedClient(Client):
         self.max_messagesize = most_bytes
 
     async def leave(self) -> None:
-        """Say goodbye, not for long, and hang up."""
+        """Disconnect, within ``GOODBYE`` seconds, and close the socket."""
         with suppress(*NONSENSE):
             async with asyncio.timeout(GOODBYE):
                 await self.disconnect()

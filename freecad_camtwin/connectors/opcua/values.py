@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""From what a subscription delivers to observations: rows of what was told at the same time, and words.
+"""Converts the notifications of a subscription into observations: rows of values of the same time, and words.
 
-A server tells every variable by itself, each with the time at which its source had that value. The first value of a
-variable after a connection is what has been for an unknown while: it is told as an event. So is one that is older
-than rows which were told already, such as an override that the server looks at only now and then: rows go on in
-time, and what it says holds from now on.
+A server sends each variable separately, with its source time. The first value of a variable after connecting may have
+been valid for long: it is yielded as an event. So is a value that is older than rows already yielded, such as an
+override that the server samples rarely: rows stay in order of time, and the value is valid from now on.
 """
 
 import math
@@ -18,7 +17,7 @@ from freecad_camtwin.connectors.protocol import Told
 from freecad_camtwin.connectors.readings import Reading, observations
 from freecad_camtwin.twin.signals.observation import GAP, Event, Observation
 
-#: Longer arrays and texts are no signals.
+#: Longer arrays and texts are not signals.
 MOST_ELEMENTS, MOST_TEXT = 64, 10_000
 #: Readings that wait for the rest of a message.
 _MOST_WAITING = 2**20
@@ -30,14 +29,14 @@ _NUMBERS = (bool, int, float)
 
 
 class Gatherer:
-    """Turns the notifications of one subscription into observations."""
+    """Converts the notifications of one subscription into observations."""
 
     def __init__(self, names: Sequence[str], words: frozenset[str], told: Told) -> None:
-        """``names``: of the items, whose numbers are their handles."""
+        """``names``: names of the items; the index of each is its handle."""
         self._names, self._words, self._told = names, words, told
-        self._known = [False] * len(names)  # whether an item's last value was one
+        self._known = [False] * len(names)  # whether an item's last value was known
         self._begun = [False] * len(names)
-        self._fresh: list[Reading] = []  # that wait for the rest of their rows
+        self._fresh: list[Reading] = []  # readings that wait for the rest of their rows
         self._state: list[Event] = []
         self._last = -math.inf  # time of the last row
         self._newest: dict[int, float] = {}  # item → time of its last number that waits
@@ -46,7 +45,7 @@ class Gatherer:
         self._sequence: int | None = None  # of the next message
 
     def take(self, message: ua.NotificationMessage, *, more: bool = False) -> Iterator[Observation]:
-        """Yield what a message says; where ``more`` belongs to it, that waits for the rest: rows are whole."""
+        """Yield the observations of a message; with ``more`` it waits for the next message, so that rows are whole."""
         yield from self._missing(message)
         for part in message.NotificationData or ():
             for notification in part.MonitoredItems if isinstance(part, ua.DataChangeNotification) else ():
@@ -67,7 +66,7 @@ class Gatherer:
         yield from observations(fresh)
 
     def _missing(self, message: ua.NotificationMessage) -> Iterator[Event]:
-        """Tell a gap where messages are missing before this one."""
+        """Yield a gap if messages are missing before this one."""
         number = int(message.SequenceNumber)
         if self._sequence is not None and number not in (self._sequence, 1):  # after 2³²−1 comes 1
             lost = max(number - self._sequence, 1)
@@ -90,7 +89,7 @@ class Gatherer:
             return  # still unknown
         self._begun[handle], self._known[handle] = True, known
         if at < self._times[handle]:
-            self._last = -math.inf  # its source's clock was set back: what comes now is no older than what came
+            self._last = -math.inf  # its source's clock was set back: later values do not count as older
         self._times[handle] = at
         for item, word in readings:
             if begins or (isinstance(word, float) and at <= self._last):
@@ -101,15 +100,15 @@ class Gatherer:
                     self._newest[handle] = at
 
     def _time(self, value: ua.DataValue, code: int) -> float:
-        said: datetime | None = value.SourceTimestamp or value.ServerTimestamp
+        stamp: datetime | None = value.SourceTimestamp or value.ServerTimestamp
         if (
             value.SourceTimestamp is None
             and not code & _BAD
             and value.Value is not None
             and value.Value.Value is not None
         ):
-            self._told.warn("values without a time of their source count from when the server had them")
-        return said.timestamp() if said is not None else time.time()
+            self._told.warn("the server's time is used for values without a source time")
+        return stamp.timestamp() if stamp is not None else time.time()
 
     def _readings(self, name: str, value: ua.DataValue, code: int) -> Iterator[tuple[str, float | str | None]]:
         """Yield the items of a value; None where it is unknown."""
@@ -119,29 +118,29 @@ class Gatherer:
             yield name, None
             return
         if code & _UNCERTAIN:
-            self._told.warn(f"the server calls values of {name} uncertain ({ua.StatusCode(code).name})")
-        said = value.Value.Value if value.Value is not None else None
-        if not isinstance(said, list):
-            yield name, self._word(name, said)
-        elif len(said) > MOST_ELEMENTS:
+            self._told.warn(f"the server marks values of {name} as uncertain ({ua.StatusCode(code).name})")
+        content = value.Value.Value if value.Value is not None else None
+        if not isinstance(content, list):
+            yield name, self._word(name, content)
+        elif len(content) > MOST_ELEMENTS:
             self._told.drop("array too long")
             yield name, None
         else:
-            for at, element in enumerate(said):
+            for at, element in enumerate(content):
                 yield f"{name}[{at}]", self._word(name, element)
 
-    def _word(self, name: str, said: object) -> float | str | None:
-        """Return a value as a number or a word; None where it is neither."""
-        if isinstance(said, _NUMBERS):
+    def _word(self, name: str, content: object) -> float | str | None:
+        """Return a value as a number or a word; None if it is neither."""
+        if isinstance(content, _NUMBERS):
             if name in self._words:
-                return str(said)
-            if math.isfinite(said):
-                return float(said)
+                return str(content)
+            if math.isfinite(content):
+                return float(content)
             self._told.drop("no number")
             return None
-        text = said.Text if isinstance(said, ua.LocalizedText) else said
+        text = content.Text if isinstance(content, ua.LocalizedText) else content
         if isinstance(text, str) and len(text) <= MOST_TEXT:
             return text
         if text is not None:
-            self._told.drop("text too long" if isinstance(text, str) else f"value of type {type(said).__name__}")
+            self._told.drop("text too long" if isinstance(text, str) else f"value of type {type(content).__name__}")
         return None
