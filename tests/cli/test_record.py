@@ -150,7 +150,7 @@ def test_what_cannot_be_recorded_is_one_sentence(table, monkeypatch):
         (("csv:mill.csv", "--signals", "none.toml", "-o", "run"), "none.toml cannot be read"),
         (("csv:none.csv", *good), "none.csv cannot be read"),
         (("csv:words.csv", *good), "no item of the signal map was received"),
-        (("csv:words.csv", "-o", "run"), "offers colour, of which nothing could be understood"),
+        (("csv:words.csv", "-o", "run"), "offers colour, but no item has a known meaning"),
         (("ftp://mill", *good), "must begin with one of"),
         (("mqtt://me:secret@mill/a", *good), "holds a password"),
         (("csv:mill.csv", *good, "--job", "map.toml"), "is not a CAM Twin package"),

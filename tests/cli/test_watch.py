@@ -101,7 +101,7 @@ def test_a_recording_is_copied_for_other_tools(table):
     assert ended.stdout == "run.parquet written.\n3 lines written.\n"
     assert len((table / "run.lp").read_text().splitlines()) == 3
     for words, sentence in (
-        (("mill.csv", "--parquet", "a.parquet"), "is no recording"),
+        (("mill.csv", "--parquet", "a.parquet"), "is not a recording"),
         (("run", "--influx", "no/run.lp"), "the folder no does not exist"),
         (("run", "--parquet", "no/run.parquet"), "the folder no does not exist"),
         (("run", "--postgres", "postgresql://127.0.0.1:1/none"), "PostgreSQL refused"),
