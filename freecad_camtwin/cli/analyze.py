@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""``camtwin analyze``: how hard every step of a job cuts, as sentences, JSON, arrays, a report and a picture."""
+"""``camtwin analyze``: the load of every step of a job, as sentences, JSON, arrays, a report and a picture."""
 
 import io
 from pathlib import Path
@@ -14,12 +14,12 @@ from freecad_camtwin.cli.outputs import Outputs, check_targets
 from freecad_camtwin.cli.progress import working
 
 
-@click.command("analyze", short_help="Say how hard every step cuts.")
+@click.command("analyze", short_help="Compute the load of every step.")
 @input_options
 @click.option("--json", "json_file", type=FILE, metavar="F", help="Write the analysis as JSON ('-': standard output).")
 @click.option("--steps", type=FILE, metavar="F.npz", help="Write the load of every step as arrays.")
-@click.option("--html", type=FILE, metavar="F", help="Write the report: one file that needs no other.")
-@click.option("--png", type=FILE, metavar="F", help="Write a picture of the toolpath coloured by load.")
+@click.option("--html", type=FILE, metavar="F", help="Write the report, a self-contained HTML file.")
+@click.option("--png", type=FILE, metavar="F", help="Write a picture of the toolpath colored by load.")
 @click.pass_obj
 def analyze_command(
     settings: Settings,
@@ -28,21 +28,21 @@ def analyze_command(
     steps: Path | None,
     html: Path | None,
     png: Path | None,
-    **said: Any,
+    **params: Any,
 ) -> None:
-    """Simulate the cut of INPUT and say how hard every step loads tool and spindle.
+    """Simulate the cut of INPUT and compute the load on tool and spindle at every step.
 
     INPUT is a FreeCAD document or a posted program; a program also needs --tool and --stock. Feeds on the command
-    line are in mm/min, spindle speeds in 1/min, all else in mm, N, N·mm and W.
+    line are in mm/min, spindle speeds in 1/min, all other values in mm, N, N·mm and W.
     """
-    request = InputRequest(**said)
+    request = InputRequest(**params)
     check_targets((json_file, steps, html, png), request.source)
-    analysis, found = analyzed(request, settings)
+    analysis, loaded = analyzed(request, settings)
     from freecad_camtwin.twin.analysis import schema
 
     with Outputs() as outputs:
         if json_file is not None:
-            content = schema.to_json(analysis, path=str(request.source), sha256=found.sha256)
+            content = schema.to_json(analysis, path=str(request.source), sha256=loaded.sha256)
             outputs.write(json_file, content.encode())
         if steps is not None:
             outputs.write(steps, npz(schema.steps(analysis)))

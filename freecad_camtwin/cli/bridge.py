@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""``camtwin bridge``: a controller without an interface of its own, made to speak MQTT, OPC UA or MTConnect."""
+"""``camtwin bridge``: publish the data of a controller without a network interface by MQTT, OPC UA or MTConnect."""
 
 import asyncio
 import socket
@@ -18,26 +18,26 @@ from freecad_camtwin.publishers.protocol import COMMAND
 from freecad_camtwin.twin.signals.discovery import Item
 
 
-@click.command("bridge", short_help="Let a LinuxCNC speak MQTT, OPC UA or MTConnect.")
+@click.command("bridge", short_help="Publish a LinuxCNC by MQTT, OPC UA or MTConnect.")
 @common
 @click.argument("url", metavar="URL")
 @identity_options
 @click.option(
-    "--to", "targets", required=True, multiple=True, metavar="ADDRESS", help="Where it is told; may be repeated."
+    "--to", "targets", required=True, multiple=True, metavar="ADDRESS", help="Where to publish; may be repeated."
 )
-@click.option("--machine", metavar="NAME", default="LinuxCNC", show_default=True, help="What the machine is called.")
-@click.option("--simulated", is_flag=True, help="Say in every message that no machine stands behind it.")
+@click.option("--machine", metavar="NAME", default="LinuxCNC", show_default=True, help="Name of the machine.")
+@click.option("--simulated", is_flag=True, help="Mark every message as simulated: no real machine moves.")
 @click.pass_obj
 def bridge_command(
-    settings: Settings, /, url: str, targets: tuple[str, ...], machine: str, simulated: bool, **said: Any
+    settings: Settings, /, url: str, targets: tuple[str, ...], machine: str, simulated: bool, **params: Any
 ) -> None:
-    """Tell what the controller at URL does, until Ctrl-C, and pass on to it what may be asked of it.
+    """Publish the data of the controller at URL until Ctrl-C, and pass permitted commands to the controller.
 
-    URL is linuxcnc: with what is wanted of it, such as linuxcnc:?rate=200&feed_override=50:120. ADDRESS is
-    mqtts://BROKER/TOPIC, opc.tcp://HOST:PORT or mtconnect+http://HOST:PORT. Who we are is said to all of them alike:
-    where they need different certificates, run a bridge for each. See docs/linuxcnc.md.
+    URL is linuxcnc: with options, such as linuxcnc:?rate=200&feed_override=50:120. ADDRESS is
+    mqtts://BROKER/TOPIC, opc.tcp://HOST:PORT or mtconnect+http://HOST:PORT. All addresses get the same user and
+    certificate; if they need different ones, run one bridge for each address. See docs/linuxcnc.md.
     """
-    options = PublisherOptions(**identity_of(said))
+    options = PublisherOptions(**identity_of(params))
     asyncio.run(_bridge(open_connector(url), targets, machine, simulated, options, settings))
 
 
@@ -52,24 +52,24 @@ async def _bridge(
     name = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{machine}.{socket.gethostname()}"))
     items = (*await source.offered(), Item(COMMAND))
     spoken = Spoken(machine, name, items, simulated or source.told.simulated)
-    crossing = Bridge(source, tuple(open_publisher(target, spoken, options) for target in targets))
-    running = asyncio.create_task(crossing.run())
+    bridge = Bridge(source, tuple(open_publisher(target, spoken, options) for target in targets))
+    running = asyncio.create_task(bridge.run())
 
     def stop() -> None:
         running.cancel()
 
     with until_interrupted(stop):
         await asyncio.wait([running])
-    if crossing.told and not settings.quiet:
-        _summary(crossing)
+    if bridge.told and not settings.quiet:
+        _summary(bridge)
     if not running.cancelled():
         running.result()
 
 
-def _summary(crossing: Bridge) -> None:
-    say(f"{crossing.told:,} observations told; {crossing.followed} commands followed, {crossing.refused} refused.")
-    for publisher in crossing.publishers:
+def _summary(bridge: Bridge) -> None:
+    say(f"{bridge.told:,} observations published; {bridge.followed} commands passed on, {bridge.refused} refused.")
+    for publisher in bridge.publishers:
         for reason, number in sorted(publisher.dropped.items()):
             say(f"  {publisher.address}: {number:,} lost: {reason}")
-    for sentence in crossing.source.told.warnings:
+    for sentence in bridge.source.told.warnings:
         say(f"  {sentence}")

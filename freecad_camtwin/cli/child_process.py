@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Child processes on POSIX and on Windows: started so that all they start can be ended, and named when they crash."""
+"""Start child processes on POSIX and on Windows, end them with their own children, and name the cause of a crash."""
 
 import os
 import signal

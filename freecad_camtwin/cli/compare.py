@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""``camtwin compare``: a machine's run beside what was predicted of it, as a table, a page and a picture."""
+"""``camtwin compare``: a machine's run beside its prediction, as a table, a page and a picture."""
 
 import json
 from pathlib import Path
@@ -21,15 +21,20 @@ if TYPE_CHECKING:
 COMPARISON_SCHEMA = "camtwin.comparison/1"
 
 
-@click.command("compare", short_help="Hold a machine's run against what was predicted of it.")
+@click.command("compare", short_help="Compare a machine's run with its prediction.")
 @click.argument("run", metavar="RUN", type=FILE)
 @click.option("--job", required=True, type=FILE, metavar="JOB.camtwin", help="The package of the job that ran.")
-@click.option("--signals", type=FILE, metavar="MAP.toml", help="What the run's columns mean, where it does not say.")
 @click.option(
-    "--part", type=click.IntRange(min=1), metavar="N", help="Which execution of several (default: the fullest)."
+    "--signals", type=FILE, metavar="MAP.toml", help="Meaning of the run's columns, if the run does not state it."
 )
-@click.option("--html", type=FILE, metavar="F", help="Write the comparison: one page that needs no other file.")
-@click.option("--png", type=FILE, metavar="F", help="Write the toolpath coloured by measured over predicted load.")
+@click.option(
+    "--part",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Which execution, if the run has several (default: the one that covers most of the path).",
+)
+@click.option("--html", type=FILE, metavar="F", help="Write the comparison, a self-contained HTML file.")
+@click.option("--png", type=FILE, metavar="F", help="Write the toolpath colored by measured / predicted load.")
 @click.option("--json", "json_file", type=FILE, metavar="F", help="Write the figures as JSON ('-': standard output).")
 @common
 @click.pass_obj
@@ -44,9 +49,9 @@ def compare_command(
     png: Path | None,
     json_file: Path | None,
 ) -> None:
-    """Place a RUN on the path of its job, and hold measured load and time against the predicted, move by move.
+    """Place a RUN on the path of its job, and compare measured with predicted load and time, move by move.
 
-    RUN is a recording, or a table with a column of times (.csv, .tsv). A run along another path is refused.
+    RUN is a recording, or a table with a time column (.csv, .tsv). The run of another path is refused.
     """
     check_targets((html, png, json_file), run, job, *([signals] if signals is not None else []))
     package, executions = executions_of(run, job, signals, settings)
@@ -64,7 +69,7 @@ def compare_command(
 def executions_of(
     run: Path, job: Path, signals: Path | None, settings: Settings
 ) -> "tuple[Package, tuple[Execution, ...]]":
-    """Read a run and its package, and place the one on the other."""
+    """Read a run and its package, and place the run on the package's path."""
     with working("Reading the run", quiet=settings.quiet):
         from freecad_camtwin.cli.runs import run_of
         from freecad_camtwin.twin.package.package import load_package
@@ -72,13 +77,13 @@ def executions_of(
         from freecad_camtwin.twin.signals.signal_map import read_signals
 
         package = load_package(job)
-        told = run_of(run, read_signals(signals) if signals is not None else package.signals)
-    with working("Placing its samples on the path", quiet=settings.quiet):
-        return package, make_executions(package, told)
+        recorded = run_of(run, read_signals(signals) if signals is not None else package.signals)
+    with working("Placing the run on the path", quiet=settings.quiet):
+        return package, make_executions(package, recorded)
 
 
 def choose_execution(executions: "tuple[Execution, ...]", part: int | None) -> "Execution":
-    """Return one execution: the one that is asked for, or the one that saw most of the path."""
+    """Return the execution with number ``part``, else the one that covers most of the path."""
     from freecad_camtwin.twin.runs.execution import best
 
     if part is None:
@@ -121,17 +126,17 @@ def _json(executions: "tuple[Execution, ...]") -> str:
 
 
 def print_execution(execution: "Execution") -> None:
-    """Print what a run took and how hard it cut, a row per operation."""
+    """Print the time and load of a run, and a row per operation."""
     about, figures, quality = execution.about, execution.figures, execution.quality
     of = f" (part {about.part} of {about.parts})" if about.parts > 1 else ""
     simulated = "; these data are simulated" if about.simulated else ""
     say(f"Run:    {about.source}{of} of '{about.job}'{simulated}.")
     unseen = figures.cycle_time - figures.seen_time
-    seen = f", of which {clock(unseen)} were not seen" if unseen >= 0.05 else ""
-    predicted = f"; {clock(figures.predicted_time)} predicted for what was seen" if figures.predicted_time else ""
+    seen = f", of which {clock(unseen)} have no data" if unseen >= 0.05 else ""
+    predicted = f"; {clock(figures.predicted_time)} predicted for the part with data" if figures.predicted_time else ""
     say(f"Time:   {clock(figures.cycle_time)} measured{seen}{predicted}.")
     say(f"Load:   {_load(execution)}")
-    say(f"Data:   {100 * quality.seen:.1f} % of the feed moves' path was seen, placed by {quality.method}.")
+    say(f"Data:   {100 * quality.seen:.1f} % of the feed moves' path has data, placed by {quality.method}.")
     say(
         f"        Lag {1000 * quality.lag:.1f} ms, delay {1000 * quality.delay:.1f} ms; {quality.gaps} "
         f"{'gap' if quality.gaps == 1 else 'gaps'}{f' of {clock(quality.gap_time)}' if quality.gaps else ''}."
@@ -165,12 +170,12 @@ def print_execution(execution: "Execution") -> None:
 def _load(execution: "Execution") -> str:
     name = execution.load
     if name is None:
-        return "the run tells none."
+        return "the run contains none."
     load = execution.figures.loads[name]
     if load.mean is None:
-        return f"{name} was not measured while it cut."
+        return f"{name} was not measured during the cut."
     if load.ratio is None:
-        return f"{name} {digits(load.mean)} {load.unit} in the mean of the cut; nothing predicts it."
+        return f"{name} {digits(load.mean)} {load.unit} in the mean of the cut; there is no prediction for it."
     return f"{name} {digits(load.mean)} {load.unit} in the mean of the cut, {100 * load.ratio:.0f} % of the predicted."
 
 

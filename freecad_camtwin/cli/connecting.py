@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the commands that talk with a machine share: address, secrets, signal map, package, and how they end."""
+"""Shared by all commands that connect to a machine: address, secrets, signal map, package, and interruption."""
 
 import asyncio
 import os
@@ -21,44 +21,52 @@ from freecad_camtwin.errors import InputError
 from freecad_camtwin.live.choose import Choice, choose_signals, open_mapped
 from freecad_camtwin.live.flow import Flow, Placer
 
-if TYPE_CHECKING:  # it loads the simulation, which takes a second that a plain recording need not wait for
+if TYPE_CHECKING:  # the import loads the simulation, which takes a second; a recording without a package needs none
     from freecad_camtwin.twin.package.package import Package
 
-#: Where a password is looked for when no option names another variable.
+#: The environment variable that holds the password, unless an option names another one.
 PASSWORD = "CAMTWIN_PASSWORD"
 
-#: What asks a process to end: Ctrl-C, a service manager, and on Windows also Ctrl-Break.
+#: Signals that ask a process to end: from Ctrl-C, from a service manager, and on Windows also from Ctrl-Break.
 _ENDING: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 if sys.platform == "win32":
     _ENDING = (*_ENDING, signal.SIGBREAK)
 
 _IDENTITY = (
-    click.option("--user", metavar="NAME", help="Who we are to the machine, broker or server."),
+    click.option("--user", metavar="NAME", help="User name for the machine, broker or server."),
     click.option(
         "--password-env",
         metavar="VAR",
         help=f"The environment variable that holds the password (default: {PASSWORD}); no option takes a password.",
     ),
     click.option("--password-file", type=FILE, metavar="F", help="A file whose first line is the password."),
-    click.option("--cert", type=FILE, metavar="F", help="Our certificate (PEM), for those who ask for one."),
-    click.option("--key", type=FILE, metavar="F", help="The key of our certificate."),
-    click.option("--ca", type=FILE, metavar="F", help="The certificate that the other side's must be signed by."),
+    click.option("--cert", type=FILE, metavar="F", help="Client certificate (PEM), if the server asks for one."),
+    click.option("--key", type=FILE, metavar="F", help="Private key of the client certificate."),
+    click.option("--ca", type=FILE, metavar="F", help="CA certificate that must have signed the server's certificate."),
 )
 _SOURCE = (
     click.argument("url", metavar="URL"),
     *_IDENTITY,
-    click.option("--interval", type=Finite(0.0001, 60), default=0.01, metavar="S", help="Asked of servers [s]."),
-    click.option("--silence", type=Finite(0.05, 86400), default=30.0, metavar="S", help="What counts as a gap [s]."),
+    click.option(
+        "--interval", type=Finite(0.0001, 60), default=0.01, metavar="S", help="Sampling interval for servers [s]."
+    ),
+    click.option(
+        "--silence",
+        type=Finite(0.05, 86400),
+        default=30.0,
+        metavar="S",
+        help="Time without data that counts as a gap [s].",
+    ),
     click.option(
         "--patience",
         type=Finite(0, 86400),
         default=30.0,
         metavar="S",
-        help="How long the first connection is tried for [s]; a lost one comes back whenever it can.",
+        help="How long to try the first connection [s]; a lost connection is retried without a time limit.",
     ),
 )
 _MEANING = (
-    click.option("--job", type=FILE, metavar="JOB.camtwin", help="The package of the job, as 'camtwin package' wrote."),
+    click.option("--job", type=FILE, metavar="JOB.camtwin", help="The job's package, written by 'camtwin package'."),
     click.option(
         "--signals",
         type=FILE,
@@ -69,68 +77,68 @@ _MEANING = (
 
 
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the address of a source, and what is to be told it."""
+    """Add the address of a source and the options of its connector to a command."""
     for option in reversed(_SOURCE):
         command = option(command)
     return common(command)
 
 
 def identity_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command who we are to the others, and whom we trust."""
+    """Add user, password and certificates to a command."""
     for option in reversed(_IDENTITY):
         command = option(command)
     return command
 
 
-def identity_of(said: dict[str, Any]) -> dict[str, Any]:
-    """Take the options of ``identity_options`` out of ``said``; return them by the names of Options' fields."""
-    user, variable, file = said.pop("user"), said.pop("password_env"), said.pop("password_file")
+def identity_of(params: dict[str, Any]) -> dict[str, Any]:
+    """Remove the options of ``identity_options`` from ``params``; return them by the field names of Options."""
+    user, variable, file = params.pop("user"), params.pop("password_env"), params.pop("password_file")
     return {
         "user": user,
         "password": _password(user, variable, file),
-        "certificate": said.pop("cert"),
-        "key": said.pop("key"),
-        "authority": said.pop("ca"),
+        "certificate": params.pop("cert"),
+        "key": params.pop("key"),
+        "authority": params.pop("ca"),
     }
 
 
 def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command a source, and what its items mean."""
+    """Add a source, the job's package and a signal map to a command."""
     for option in reversed(_MEANING):
         command = option(command)
     return source_options(command)
 
 
-def options_of(said: dict[str, Any]) -> Options:
-    """Take the options of ``source_options`` out of ``said`` and return what a connector is told."""
+def options_of(params: dict[str, Any]) -> Options:
+    """Remove the options of ``source_options`` from ``params``; return them as the options of a connector."""
     return Options(
-        **identity_of(said),
-        interval=said.pop("interval"),
-        quiet=said.pop("silence"),
-        patience=said.pop("patience"),
+        **identity_of(params),
+        interval=params.pop("interval"),
+        quiet=params.pop("silence"),
+        patience=params.pop("patience"),
     )
 
 
 def _password(user: str | None, variable: str | None, file: Path | None) -> str | None:
-    """Return the password of a user: from the variable or the file that was named, else asked for at a terminal."""
+    """Return the password from the named file or variable, else from ``CAMTWIN_PASSWORD`` or a prompt."""
     if file is not None:
         try:
             return file.read_text(encoding="utf-8").split("\n")[0].rstrip("\r")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"the password file {file} cannot be read: {error}") from error
     if variable is not None and variable not in os.environ:
-        raise InputError(f"the environment variable {variable} is not set; it was to hold the password")
+        raise InputError(f"the environment variable {variable} is not set; set it to the password")
     if user is None and variable is None:
         return None
-    found = os.environ.get(variable or PASSWORD)
-    if found is None and sys.stdin.isatty():
-        found = str(click.prompt(f"Password of {user}", hide_input=True, err=True))
-    return found
+    password = os.environ.get(variable or PASSWORD)
+    if password is None and sys.stdin.isatty():
+        password = str(click.prompt(f"Password of {user}", hide_input=True, err=True))
+    return password
 
 
 @dataclass(frozen=True)
 class Source:
-    """A source, and what its items mean."""
+    """A source with its options, its package and its signal map."""
 
     url: str
     options: Options
@@ -138,16 +146,16 @@ class Source:
     signals: Path | None
 
     @classmethod
-    def of(cls, url: str, said: dict[str, Any]) -> "Source":
-        """Read what ``machine_options`` took, and the files that it names."""
-        job, signals = said.pop("job"), said.pop("signals")
-        return cls(url, options_of(said), _package(job) if job is not None else None, signals)
+    def of(cls, url: str, params: dict[str, Any]) -> "Source":
+        """Build a source from the options of ``machine_options``; this reads the package."""
+        job, signals = params.pop("job"), params.pop("signals")
+        return cls(url, options_of(params), _package(job) if job is not None else None, signals)
 
     async def flow(self, *, quiet: bool) -> Flow:
-        """Return the flow of its data; where its signal map had to be proposed, say so."""
-        # First of all what takes time: the machine does not wait for it.
+        """Return the flow of the source's data; if its signal map was proposed, print the proposal."""
+        # Slow preparation comes before the connection: data that arrive meanwhile would be lost.
         placer = _placer(self.package, quiet=quiet) if self.package is not None else None
-        with working("Asking what the machine has", quiet=quiet or self.signals is not None):
+        with working("Asking the machine for its items", quiet=quiet or self.signals is not None):
             choice = await choose_signals(self.url, self.options, self.signals, self.package)
         if choice.is_proposed and not quiet:
             show_choice(choice)
@@ -168,23 +176,23 @@ def _placer(package: "Package", *, quiet: bool) -> Placer:
 
 
 def show_choice(choice: Choice) -> None:
-    """Say on standard error what was proposed."""
+    """Print the proposed signal map on standard error."""
     pairs = ", ".join(f"{signal.item} is {signal.meaning}" for signal in choice.signals.signals)
     click.echo(f"No signal map was given; proposed: {pairs}.", err=True)
     for note in choice.notes:
         click.echo(f"  {note}", err=True)
     if choice.listened:
         click.echo(
-            f"  It was listened to for {choice.listened:.1f} s for that, which are not kept; "
-            "with --signals MAP.toml nothing is lost.",
+            f"  The data of the {choice.listened:.1f} s that this took are not kept; "
+            "with --signals MAP.toml no data are lost.",
             err=True,
         )
-    click.echo("'camtwin signals URL -o MAP.toml' writes it down, to be mended.", err=True)
+    click.echo("'camtwin signals URL -o MAP.toml' writes the map to a file that you can correct.", err=True)
 
 
 @contextmanager
 def until_interrupted(stop: Callable[[], None]) -> Iterator[None]:
-    """Let the first Ctrl-C or SIGTERM end the work cleanly by ``stop``; a second one ends the process."""
+    """Call ``stop`` at the first Ctrl-C or SIGTERM, which ends the work cleanly; a second one ends the process."""
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in _ENDING}
 
@@ -212,6 +220,6 @@ def _restore(loop: asyncio.AbstractEventLoop, handlers: Mapping[signal.Signals, 
 
 
 def say_warnings(flow: Flow, *, quiet: bool) -> None:
-    """Say what the connector has to say of the talk."""
+    """Print the warnings of the connector."""
     for sentence in flow.connector.told.warnings if not quiet else ():
         say(f"  {sentence}")

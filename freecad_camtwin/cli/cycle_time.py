@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""``camtwin cycle-time``: how long a job takes with acceleration, beside what length over feed says."""
+"""``camtwin cycle-time``: the time of a job with acceleration, beside length over feed."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from freecad_camtwin.cli.text import say, table
 from freecad_camtwin.twin.base.words import clock
 
 
-@click.command("cycle-time", short_help="Tell the time of a job as its controller runs it.")
+@click.command("cycle-time", short_help="Compute the time of a job with its controller's acceleration.")
 @click.argument("source", metavar="INPUT", type=FILE)
 @click.option("--machine", required=True, metavar="FILE", help="A TOML file or a name of 'camtwin machine list'.")
 @click.option("--job", metavar="LABEL", help="Which job of a document (default: the only or first one).")
@@ -25,22 +25,22 @@ from freecad_camtwin.twin.base.words import clock
 def cycle_time_command(
     settings: Settings, /, source: Path, machine: str, job: str | None, json_file: Path | None
 ) -> None:
-    """Tell how long INPUT takes on a machine: per operation, in total, and where the time goes.
+    """Compute the time of INPUT on a machine: per operation, in total, and by kind of motion.
 
-    INPUT is a FreeCAD document or a posted program. "length/feed" is the sum that ignores acceleration;
-    "FreeCAD says" is the estimate that the document stores.
+    INPUT is a FreeCAD document or a posted program. "length/feed" ignores acceleration; "FreeCAD" is the
+    estimate that the document stores.
     """
     from freecad_camtwin.twin.shop.machine import read_machine
 
     runner = read_machine(machine)
     if json_file is not None:
         check_target(json_file, source)
-    found = read_input(InputRequest(source, job=job), settings)
+    loaded = read_input(InputRequest(source, job=job), settings)
     from freecad_camtwin.twin.cycle_time.motion import check_travel, schedule
 
-    check_travel(found.job.toolpath, runner)
-    result = cycle_time_figures(found.job, schedule(found.job.toolpath, runner), runner)
-    result["input"] = {"path": str(source), "sha256": found.sha256, "freecad_version": found.job.freecad_version}
+    check_travel(loaded.job.toolpath, runner)
+    result = cycle_time_figures(loaded.job, schedule(loaded.job.toolpath, runner), runner)
+    result["input"] = {"path": str(source), "sha256": loaded.sha256, "freecad_version": loaded.job.freecad_version}
     if json_file is not None:
         with Outputs() as outputs:
             outputs.write(json_file, (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
@@ -49,7 +49,7 @@ def cycle_time_command(
 
 
 def cycle_time_figures(job: Any, timed: Any, runner: Any) -> dict[str, Any]:
-    """Return what the controller takes and what length over feed says, in seconds, per operation and in total."""
+    """Return the controller's time and length over feed [s], per operation and in total."""
     path = job.toolpath
     with np.errstate(divide="ignore", invalid="ignore"):
         at_feed = np.where(path.length == 0, 0.0, path.length / np.where(path.feed > 0, path.feed, np.nan))
@@ -67,7 +67,7 @@ def cycle_time_figures(job: Any, timed: Any, runner: Any) -> dict[str, Any]:
                 "cutting_length": round(float(path.length[cutting].sum()), 6),
                 "rapid_length": round(float(path.length[moves & ~path.is_cutting].sum()), 6),
                 "time": round(float(spent[moves].sum()), 6),
-                "time_at_feed": _known(at_feed[cutting].sum()),
+                "time_at_feed": _finite(at_feed[cutting].sum()),
                 "freecad_time": operation.freecad_time,
             }
         )
@@ -78,13 +78,13 @@ def cycle_time_figures(job: Any, timed: Any, runner: Any) -> dict[str, Any]:
         "machine": runner.name,
         "total": round(float(timed.total), 6),
         "breakdown": {name: round(float(seconds), 6) for name, seconds in timed.breakdown.items()},
-        "time_at_feed": _known(at_feed[path.is_cutting].sum()),
+        "time_at_feed": _finite(at_feed[path.is_cutting].sum()),
         "operations": operations,
         "warnings": [*job.warnings, *timed.warnings],
     }
 
 
-def _known(seconds: float) -> float | None:
+def _finite(seconds: float) -> float | None:
     return round(float(seconds), 6) if np.isfinite(seconds) else None
 
 
@@ -92,12 +92,16 @@ def _print(result: dict[str, Any]) -> None:
     at_feed = result["time_at_feed"]
     say(f"{result['job']} takes {clock(result['total'])} on {result['machine']}.")
     if at_feed is None:
-        say("length/feed: unknown, some moves have no feed.")
+        say("length/feed is unknown, because some moves have no feed.")
     else:
         share = 100 * (at_feed / result["total"] - 1) if result["total"] > 0 else 0.0
-        say(f"length/feed of the feed moves says {clock(at_feed)} ({share:+.1f} %).")
+        say(f"length/feed of the feed moves is {clock(at_feed)} ({share:+.1f} %).")
     spent = [(name, seconds) for name, seconds in result["breakdown"].items() if seconds > 0]
-    say("It goes into " + ", ".join(f"{name.replace('_', ' ')} {clock(seconds)}" for name, seconds in spent) + ".")
+    say(
+        "Time by kind of motion: "
+        + ", ".join(f"{name.replace('_', ' ')} {clock(seconds)}" for name, seconds in spent)
+        + "."
+    )
     say()
     rows = [
         [
@@ -111,6 +115,6 @@ def _print(result: dict[str, Any]) -> None:
         ]
         for each in result["operations"]
     ]
-    table(["operation", "moves", "m cutting", "m rapid", "time", "length/feed", "FreeCAD says"], rows)
+    table(["operation", "moves", "m cutting", "m rapid", "time", "length/feed", "FreeCAD"], rows)
     for sentence in result["warnings"]:
         say(f"note: {sentence}")

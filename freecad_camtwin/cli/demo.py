@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""``camtwin demo``: the examples of a checkout, the whole way, each step a call that anybody could type."""
+"""``camtwin demo``: run the examples of a checkout from analysis to comparison, by calls that the demo prints."""
 
 import asyncio
 import os
@@ -24,49 +24,49 @@ from freecad_camtwin.errors import InputError, OutputError
 from freecad_camtwin.twin.base.words import clock
 
 PANEL = ROOT / "examples" / "lathe_els_panel.FCStd"
-#: What is cut, on what, with what: the job of the panel's cover glass.
+#: Job, post processor, material and tool: the job of the panel's cover glass.
 JOB = "--job CAM_coverglass --post linuxcnc --material 6061 --tool reach=20"
 #: A program that runs a package's program on a LinuxCNC without a machine.
 ON_LINUXCNC = ROOT / "examples" / "on_linuxcnc.py"
-#: LinuxCNC's own clock may run so many times as fast as life, on a computer that does other things, too.
+#: LinuxCNC's clock runs at most at this multiple of real time, because the computer also does other work.
 MOST_SPEED = 8.0
-#: What the machine hides. The cut is light, so its sensor has to be a fine one.
+#: The virtual machine's true values. The cut is light, so the power sensor must have little noise.
 HIDDEN = "--material-factor 1.15 --noise 0.0003 --lag 0.05 --seed 7"
 _PATIENCE = 30.0
-#: How long it may take until a recorder listens: it may have to compile its kernels first [s].
+#: How long to wait until the recorder listens; it may have to compile its kernels first [s].
 LISTENS = 300.0
 #: How long a recorder may need to notice that the machine has ended [s].
 SETTLED = 3.0
 _MOSQUITTO = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"])
 
 
-@click.command("demo", short_help="Go the whole way on an example: analyze, mend, post; --live: run, record, compare.")
+@click.command("demo", short_help="Run an example: analyze, optimize, post; with --live: run, record, compare.")
 @click.option("--live", is_flag=True, help="Run a job on a virtual machine, record it over MQTT, compare.")
-@click.option("-o", "--output", type=FILE, metavar="FOLDER", help="Where results go (default: build/demo…).")
+@click.option("-o", "--output", type=FILE, metavar="FOLDER", help="Folder for the results (default: build/demo…).")
 @click.option(
     "--seconds",
     type=Finite(min=1),
     default=25.0,
     show_default=True,
     metavar="S",
-    help="With --live: how long the program shall take here.",
+    help="With --live: how long the program takes [s]; the machine runs faster than real time.",
 )
 @click.option(
     "--on",
     type=click.Choice(["linuxcnc", "virtual"]),
-    help="With --live: the controller (default: linuxcnc where it is installed).",
+    help="With --live: the controller (default: linuxcnc if it is installed).",
 )
 @common
 @click.pass_obj
 def demo_command(settings: Settings, /, live: bool, output: Path | None, seconds: float, on: str | None) -> None:
     """Show on a real panel what CAM Twin does. Needs the examples of a checkout, and FreeCAD.
 
-    Without --live: analyze the document, mend its feeds, post before and after, compare. With --live: package a job,
-    let LinuxCNC or a virtual machine run it faster than life, record that through a broker (mosquitto if it is
-    installed, else our own small one), and hold what was measured against what was predicted.
+    Without --live: analyze the document, optimize its feeds, post before and after, compare. With --live: package a
+    job, run it on LinuxCNC or a virtual machine faster than real time, record that run through a broker (mosquitto if
+    it is installed, else the included one), and compare the run with its prediction.
     """
     if not PANEL.is_file():
-        raise InputError("the examples do not lie beside this installation; run the demo from a checkout")
+        raise InputError("this installation has no examples; run the demo from a checkout")
     folder = (output or ROOT / "build" / ("demo-live" if live else "demo")).absolute()
     if not live:
         sys.exit(
@@ -76,7 +76,7 @@ def demo_command(settings: Settings, /, live: bool, output: Path | None, seconds
     if output is None:
         shutil.rmtree(folder, ignore_errors=True)
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{output} is not empty; name a folder that is new")
+        raise InputError(f"{output} is not empty; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     why_not = _why_no_linuxcnc() if on != "virtual" else "asked for"
     if why_not and on == "linuxcnc":
@@ -84,12 +84,12 @@ def demo_command(settings: Settings, /, live: bool, output: Path | None, seconds
     asyncio.run(_live(folder, seconds, "virtual" if why_not else "linuxcnc", settings))
     if not settings.quiet:
         say(f"\nThe picture: {_name(folder / 'overlay.png')}; the page: {_name(folder / 'compare.html')}.")
-        what = "Everything measured" if why_not else "LinuxCNC moved for real; the power that was measured"
-        say(f"This demo took {clock(time.monotonic() - began)}. {what} in it is simulated.")
+        what = "All measured values are simulated" if why_not else "LinuxCNC really ran; only the power is simulated"
+        say(f"This demo took {clock(time.monotonic() - began)}. {what}.")
 
 
 def _why_no_linuxcnc() -> str:
-    """Return in a sentence why LinuxCNC cannot run here, nothing if it can."""
+    """Return in a sentence why LinuxCNC cannot run here; an empty string if it can."""
     asked = subprocess.run([sys.executable, str(ON_LINUXCNC)], capture_output=True, encoding="utf-8", check=False)
     return asked.stdout.strip() if asked.returncode == 0 else f"{_name(ON_LINUXCNC)} does not work here"
 
@@ -109,25 +109,25 @@ async def _live(folder: Path, seconds: float, on: str, settings: Settings) -> No
         topic = f"mqtt://127.0.0.1:{port}/demo/mill"
         record = f"record '{topic}/#' --job {package} --signals {signals} -o {run} --operator demo"
         if on == "linuxcnc":
-            _heading(f"Run it on LinuxCNC, and record that through a bridge and {broker}", settings)
+            _heading(f"Run it on LinuxCNC, and record the run through a bridge and {broker}", settings)
             words = [_name(ON_LINUXCNC), package, program, topic, f"{min(speed, MOST_SPEED):g}"]
-            # It moves to its start by itself, which is a program to LinuxCNC: the end of that one is not waited for.
+            # LinuxCNC reports the approach to the start position as a program too; its end must not end the recording.
             recorder, machine = _call(f"{record} --until stopped", settings), _python(" ".join(words), settings)
         else:
-            _heading(f"Run it on a virtual machine, and record that through {broker}", settings)
+            _heading(f"Run it on a virtual machine, and record the run through {broker}", settings)
             words = ["virtual-machine", package, "--publish", topic, f"--speed {speed:g} --lead 1 {HIDDEN}"]
             recorder, machine = _call(record, settings), _call(" ".join(words), settings)
         # The virtual machine's clock begins in the past, so that it ends now.
         await _announce(topic, time.time() - (0 if on == "linuxcnc" else predicted))
         await _beside(recorder, machine, folder / "run")
-    _heading("Hold what was measured against what was predicted", settings)
+    _heading("Compare the run with its prediction", settings)
     page = _name(folder / "compare.html")
     await _call(f"compare {run} --job {package} --html {page} --png {_name(folder / 'toolpath.png')}", settings)
     _overlay(folder, settings)
 
 
 def _write_signals(path: Path, on: str) -> None:
-    """Write down what the items of the controller mean."""
+    """Write the signal map of the controller."""
     from freecad_camtwin.connectors.linuxcnc import controller
     from freecad_camtwin.twin.signals.discovery import propose_signals
     from freecad_camtwin.twin.signals.signal_map import encode_signals
@@ -140,7 +140,7 @@ def _write_signals(path: Path, on: str) -> None:
 
 
 async def _announce(topic: str, at: float) -> None:
-    """Let the broker keep a word, so that a recorder has something to begin its file with as soon as it listens."""
+    """Publish one retained message: the recorder receives it when it connects, and then creates its file."""
     from freecad_camtwin.publishers import Spoken, open_publisher
     from freecad_camtwin.twin.signals.observation import Event
 
@@ -149,7 +149,7 @@ async def _announce(topic: str, at: float) -> None:
 
 
 async def _beside(recorder: Coroutine[Any, Any, None], machine: Coroutine[Any, Any, None], run: Path) -> None:
-    """Let a machine run as soon as it is recorded; when either fails the other ends, too."""
+    """Start the machine when the recording has begun; if one of them fails, end the other."""
     running = [asyncio.create_task(recorder)]
     try:
         async with asyncio.timeout(LISTENS):
@@ -166,7 +166,7 @@ async def _beside(recorder: Coroutine[Any, Any, None], machine: Coroutine[Any, A
     except TimeoutError as error:
         raise OutputError(f"the recorder did not listen within {LISTENS:g} s") from error
     finally:
-        for task in running:  # a recorder that is told to end closes its file
+        for task in running:  # a recorder that is cancelled closes its file
             task.cancel()
         if len(running) == 1:
             machine.close()
@@ -184,7 +184,7 @@ def _predicted(path: Path) -> float:
 
 
 def _overlay(folder: Path, settings: Settings) -> None:
-    """Draw measured and predicted load, one over the other."""
+    """Draw measured and predicted load in one chart."""
     from freecad_camtwin.cli.compare import choose_execution, executions_of
     from freecad_camtwin.report import comparison_charts, style
     from freecad_camtwin.twin.runs.along_path import compare_load
@@ -196,7 +196,7 @@ def _overlay(folder: Path, settings: Settings) -> None:
 
 
 async def _call(words: str, settings: Settings) -> None:
-    """Print and run one call of camtwin; its failure is ours."""
+    """Print and run one call of camtwin; raise OutputError if it fails."""
     if not settings.quiet:
         click.secho(f"$ camtwin {words}", fg="cyan")
     freecad = ["--freecad", settings.freecad] if settings.freecad else []
@@ -205,7 +205,7 @@ async def _call(words: str, settings: Settings) -> None:
 
 
 async def _python(words: str, settings: Settings) -> None:
-    """Print and run one Python program."""
+    """Print and run one Python program; raise OutputError if it fails."""
     if not settings.quiet:
         click.secho(f"$ python {words}", fg="cyan")
     await _run(shlex.split(words))
@@ -226,25 +226,25 @@ async def _run(words: list[str]) -> None:
             process.terminate()
             await process.wait()
     if code:
-        raise OutputError("the demo ends here: one of its calls failed, as it says above")
+        raise OutputError("the demo stopped because one of its calls failed; the reason is printed above")
 
 
 async def _broker(stack: AsyncExitStack) -> tuple[int, str]:
-    """Start a broker; return its port and what it is."""
+    """Start a broker; return its port and its name for the headings."""
     from freecad_camtwin.live.broker import DemoBroker
 
-    ours = DemoBroker()
+    included = DemoBroker()
     program = shutil.which("mosquitto", path=_MOSQUITTO)
     if program is None:
-        return (await stack.enter_async_context(ours)).port, "the broker that comes along"
-    async with ours:  # which finds a free port
-        port = ours.port
+        return (await stack.enter_async_context(included)).port, "the included broker"
+    async with included:  # starting it finds a free port
+        port = included.port
     await stack.enter_async_context(_Mosquitto(program, port))
     return port, "mosquitto"
 
 
 class _Mosquitto:
-    """A mosquitto of this call's own, on this computer alone."""
+    """A mosquitto process for this call only, reachable from this computer only."""
 
     def __init__(self, program: str, port: int) -> None:
         self._program, self._port = program, port
@@ -263,7 +263,9 @@ class _Mosquitto:
                 _, writer = await asyncio.open_connection("127.0.0.1", self._port)
             except OSError:
                 if self._process.returncode is not None or time.monotonic() > deadline:
-                    raise InputError(f"{self._program} does not start; see what it says when you start it") from None
+                    raise InputError(
+                        f"{self._program} does not start; start it by hand to see its error message"
+                    ) from None
                 await asyncio.sleep(0.05)
             else:
                 writer.close()

@@ -15,7 +15,7 @@ from freecad_camtwin.cli.options import Settings, common
 from freecad_camtwin.cli.text import say, table
 from freecad_camtwin.errors import CamTwinError, FreeCADError
 
-#: Distribution → what it is needed for.
+#: Distribution → its purpose.
 _NEEDS = {
     "numpy": "everything",
     "numba": "the simulation",
@@ -25,7 +25,7 @@ _NEEDS = {
     "click": "this command",
     "rich": "progress bars",
 }
-#: Distribution → (module, what it adds); each may be missing.
+#: Optional distribution → (module, its purpose).
 EXTRAS = {
     "paho-mqtt": ("paho", "mqtt: and mqtts: addresses"),
     "asyncua": ("asyncua", "opc.tcp: addresses"),
@@ -35,7 +35,7 @@ EXTRAS = {
     "scipy": ("scipy", "machine identify"),
     "psycopg": ("psycopg", "export --postgres"),
 }
-#: FreeCAD versions that the documents' side is tested on.
+#: FreeCAD versions that CAM Twin is tested with.
 TESTED = ("0.20", "1.0", "1.1")
 
 
@@ -43,14 +43,14 @@ class _Incomplete(click.ClickException):
     exit_code = 3
 
     def show(self, file: object = None) -> None:
-        """Say nothing more: the table has said it."""
+        """Print nothing: the table already names what is missing."""
 
 
-@click.command("doctor", short_help="Say what is installed, what is missing and how to get it.")
+@click.command("doctor", short_help="Check what is installed, what is missing and how to get it.")
 @common
 @click.pass_obj
 def doctor_command(settings: Settings) -> None:
-    """Check Python, the packages, FreeCAD and the compiled kernels. Exit code 3 where something is missing."""
+    """Check Python, the packages, FreeCAD and the compiled kernels. Exit code 3 if something is missing."""
     rows = [["ok", "CAM Twin", __version__, str(ROOT)]]
     rows.append(["ok", "Python", platform.python_version(), sys.executable])
     rows += [_package(name, purpose) for name, purpose in _NEEDS.items()]
@@ -62,11 +62,11 @@ def doctor_command(settings: Settings) -> None:
     if missing:
         if not settings.quiet:
             say()
-            say(f"{len(missing)} missing; the last column says how to get it.")
+            say(f"{len(missing)} missing; the last column shows how to install it.")
         raise _Incomplete("incomplete")
     if not settings.quiet:
         say()
-        say("All is there.")
+        say("Everything is installed.")
 
 
 def _package(name: str, purpose: str) -> list[str]:
@@ -81,40 +81,45 @@ def _extra(name: str, module: str, purpose: str) -> list[str]:
     return ["ok", name, importlib.metadata.version(name), f"for {purpose}"]
 
 
-def _freecad(said: str | None) -> list[str]:
+def _freecad(path: str | None) -> list[str]:
     try:
-        found = FreeCAD.find(said)
-        version = found.version()
+        freecad = FreeCAD.find(path)
+        version = freecad.version()
     except FreeCADError as error:
         return ["MISSING", "FreeCAD", "", f"for documents: {error}"]
     short = ".".join(re.findall(r"\d+", version)[:2])
-    note = "" if short in TESTED else f" (tested are {', '.join(TESTED)})"
-    return ["ok", "FreeCAD", version, f"{found.program}{note}"]
+    note = "" if short in TESTED else f" (tested versions: {', '.join(TESTED)})"
+    return ["ok", "FreeCAD", version, f"{freecad.program}{note}"]
 
 
-def _freecads_python(said: str | None) -> list[list[str]]:
-    """What FreeCAD's own Python has; the command line does without, the window and macros do not."""
+def _freecads_python(path: str | None) -> list[list[str]]:
+    """Return the row of FreeCAD's own Python; the window and macros need its packages, the command line does not."""
     try:
-        told = FreeCAD.find(said).ask({"action": "doctor"})
+        answer = FreeCAD.find(path).ask({"action": "doctor"})
     except CamTwinError:
         return []
-    lacks = [name for name, there in told["packages"].items() if not there]
-    words = "for the window and macros"
-    if lacks:
-        words = f"the window and macros also need {', '.join(lacks)}: see docs/install.md"
-    return [["-" if lacks else "ok", "FreeCAD's Python", told["python"], words]]
+    missing = [name for name, is_installed in answer["packages"].items() if not is_installed]
+    note = "for the window and macros"
+    if missing:
+        note = f"the window and macros also need {', '.join(missing)}: see docs/install.md"
+    return [["-" if missing else "ok", "FreeCAD's Python", answer["python"], note]]
 
 
 def _kernels() -> list[str]:
     if importlib.util.find_spec("camtwin_kernels") is None:
-        return ["MISSING", "kernels", "", "the folder kernels/ is not beside freecad_camtwin: install CAM Twin again"]
+        return [
+            "MISSING",
+            "kernels",
+            "",
+            "the folder kernels/ beside freecad_camtwin is missing: install CAM Twin again",
+        ]
     if importlib.util.find_spec("numba") is None:
         return ["MISSING", "kernels", "", "they need numba, see above"]
     from freecad_camtwin.twin.kernel_cache import compiled_kernels, kernel_folder
 
     folder = kernel_folder()
     if folder is None:
-        where = "set CAMTWIN_CACHE to a folder that can be written, or every call compiles them anew"
-        return ["MISSING", "kernels", "no cache", where]
+        hint = "set CAMTWIN_CACHE to a writable folder; without it every call compiles the kernels again"
+        return ["MISSING", "kernels", "no cache", hint]
     count = compiled_kernels()
     return ["ok", "kernels", f"{count} compiled" if count else "compiled at first use", str(folder)]

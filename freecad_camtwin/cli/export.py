@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""``camtwin export``: a recording for other tools: Parquet, PostgreSQL, InfluxDB."""
+"""``camtwin export``: copy a recording to Parquet, PostgreSQL or InfluxDB."""
 
 import os
 import shutil
@@ -16,14 +16,14 @@ from freecad_camtwin.store.export_parquet import events_path, export_parquet
 from freecad_camtwin.store.influx import FileSink, HttpSink, export_influx
 from freecad_camtwin.store.reader import RecordingReader
 
-#: Where the token of an InfluxDB server is looked for.
+#: The environment variable that holds the token of an InfluxDB server.
 TOKEN = "CAMTWIN_TOKEN"
 
 
 @click.command("export", short_help="Copy a recording to Parquet, PostgreSQL or InfluxDB.")
 @click.argument("run", metavar="RUN", type=FILE)
 @click.option(
-    "--parquet", type=FILE, metavar="F.parquet", help="Write a Parquet file; words go into another beside it."
+    "--parquet", type=FILE, metavar="F.parquet", help="Write a Parquet file; events go into a second file beside it."
 )
 @click.option(
     "--postgres", metavar="ADDRESS", help="Copy into a database, such as postgresql://user@host/database (PGPASSWORD)."
@@ -39,10 +39,10 @@ TOKEN = "CAMTWIN_TOKEN"
 def export_command(
     settings: Settings, /, run: Path, parquet: Path | None, postgres: str | None, influx: str | None
 ) -> None:
-    """Copy the recording RUN to other tools; docs/store.md says what they get."""
+    """Copy the recording RUN to other tools; docs/store.md lists the columns."""
     if parquet is None and postgres is None and influx is None:
         raise click.UsageError("name at least one of --parquet, --postgres and --influx")
-    RecordingReader(run).close()  # what is no recording is told before anything is made
+    RecordingReader(run).close()  # refuses a file that is not a recording before any result is begun
     _check(run, parquet, influx)
     done = []
     with Outputs() as outputs:
@@ -59,11 +59,11 @@ def export_command(
 
 
 def _check(run: Path, parquet: Path | None, influx: str | None) -> None:
-    """Refuse what cannot be written, before any work."""
+    """Raise OutputError or UsageError if a result cannot be written, before any work."""
     targets = [Path(influx)] if influx is not None and not _is_address(influx) else []
     if parquet is not None:
         if str(parquet) == STANDARD_OUTPUT:
-            raise click.UsageError("Parquet goes into a file, not to standard output; name one.")
+            raise click.UsageError("Parquet cannot go to standard output; name a file.")
         targets += [parquet, events_path(parquet)]
     check_targets(targets, *(run.with_name(run.name + ending) for ending in ("", "-wal", "-shm")))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""From the words of a call to the job it speaks of: a document through FreeCAD, a program without it."""
+"""Read the job that a call names: a document with FreeCAD, a program without it."""
 
 import hashlib
 import importlib
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InputRequest:
-    """What a call says of its input: the options of ``options.source_options``."""
+    """The input and its options on the command line, as of ``options.input_options``."""
 
     source: Path
     job: str | None = None
@@ -61,11 +61,11 @@ class InputRequest:
 
 @dataclass(frozen=True)
 class Read:
-    """A job as it was read, with what the user supplied."""
+    """A job as it was read, with the values that the user supplied."""
 
     job: Job
     sha256: str  #: of the input's bytes
-    source_hash: str  #: of the toolpath as its source says it
+    source_hash: str  #: of the toolpath before any value was supplied
     supplied: tuple[str, ...]
 
 
@@ -83,9 +83,9 @@ def is_document(source: Path) -> bool:
 def read_input(
     request: InputRequest, settings: Settings, *, bare: bool = False, freecad: FreeCAD | Session | None = None
 ) -> Read:
-    """Read the job and fill in what the user supplied; ``bare``: as it is without feeds of ours.
+    """Read the job and add the values that the user supplied; ``bare``: without planned feeds.
 
-    ``freecad`` reads a document; without it one is found and started for that alone.
+    ``freecad`` reads a document; without it a FreeCAD is started for this document only.
     """
     sha256 = checked(request.source)
     if request.is_document:
@@ -103,37 +103,37 @@ def read_input(
     return Read(job, sha256, source_hash, supplied)
 
 
-def analyzed(request: InputRequest, settings: Settings, found: Read | None = None) -> tuple[Any, Read]:
-    """Read and analyze: the Analysis, and the Read that it rests on."""
-    found = found or read_input(request, settings)
+def analyzed(request: InputRequest, settings: Settings, loaded: Read | None = None) -> tuple[Any, Read]:
+    """Read and analyze a job; return the Analysis and the Read that it was made from."""
+    loaded = loaded or read_input(request, settings)
     with working("Loading the kernels", quiet=settings.quiet):
         from freecad_camtwin.twin.analysis.analysis import analyze
-    with working(f"Simulating the cut of '{found.job.label}'", quiet=settings.quiet) as tick:
-        analysis = analyze(found.job, progress=tick, **analyze_options(request, found))
-    return analysis, found
+    with working(f"Simulating the cut of '{loaded.job.label}'", quiet=settings.quiet) as tick:
+        analysis = analyze(loaded.job, progress=tick, **analyze_options(request, loaded))
+    return analysis, loaded
 
 
 def _load_kernels() -> None:
-    with suppress(ImportError):  # whoever needs them is told
+    with suppress(ImportError):  # the import in ``analyzed`` or ``mended`` raises it again
         importlib.import_module("freecad_camtwin.twin.feeds.mend")
 
 
-def mended(request: InputRequest, settings: Settings, found: Read, **chosen: Any) -> "Mended":
-    """Plan the feeds of a job that was read bare: the Mended. ``chosen`` are options of the plan; None: the twin's."""
+def mended(request: InputRequest, settings: Settings, loaded: Read, **chosen: Any) -> "Mended":
+    """Plan the feeds of a job that was read bare. ``chosen``: options of the plan; None takes the twin's value."""
     with working("Loading the kernels", quiet=settings.quiet):
         from freecad_camtwin.twin.feeds.mend import mend
         from freecad_camtwin.twin.feeds.step_feeds import PlanOptions
-    options = PlanOptions(**{"objective": found.job.objective, **_given(chosen)})
-    with working(f"Simulating the cut of '{found.job.label}' and planning feeds", quiet=settings.quiet) as tick:
-        return mend(found.job, options, progress=tick, **analyze_options(request, found))
+    options = PlanOptions(**{"objective": loaded.job.objective, **_given(chosen)})
+    with working(f"Simulating the cut of '{loaded.job.label}' and planning feeds", quiet=settings.quiet) as tick:
+        return mend(loaded.job, options, progress=tick, **analyze_options(request, loaded))
 
 
 def _given(chosen: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in chosen.items() if value is not None}
 
 
-def analyze_options(request: InputRequest, found: Read) -> "AnalyzeOptions":
-    """Return what the call says of the job, in the words of ``analyze``."""
+def analyze_options(request: InputRequest, loaded: Read) -> "AnalyzeOptions":
+    """Return the options of the call as keyword arguments of ``analyze``."""
     return {
         "material": request.material,
         "machine": request.machine,
@@ -141,13 +141,13 @@ def analyze_options(request: InputRequest, found: Read) -> "AnalyzeOptions":
         "slices": request.slices,
         "threads": request.threads,
         "limits": request.user_limits,
-        "supplied": found.supplied,
-        "source_hash": found.source_hash,
+        "supplied": loaded.supplied,
+        "source_hash": loaded.source_hash,
     }
 
 
 def checked(source: Path) -> str:
-    """Return the SHA-256 of an input; InputError where it is missing, empty, or a damaged document."""
+    """Return the SHA-256 of an input; raise InputError if it is missing, empty, or a damaged document."""
     if source.is_dir():
         raise InputError(f"{source} is a folder, not a document or a program.")
     try:
@@ -168,6 +168,6 @@ def _check_document(source: Path) -> None:
         with zipfile.ZipFile(source) as archive:
             fault = document_fault(archive)
     except (OSError, *DAMAGE) as error:
-        raise DocumentError(f"{source} is damaged, or no FreeCAD document: it cannot be unpacked.") from error
+        raise DocumentError(f"{source} is damaged or not a FreeCAD document: it cannot be unpacked.") from error
     if fault is not None:
         raise DocumentError(f"{source} {fault}.")

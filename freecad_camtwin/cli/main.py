@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The command ``camtwin``: reads the words of the call, and turns every failure into one sentence and an exit code."""
+"""The command ``camtwin``: runs one command, and turns every failure into one sentence and an exit code."""
 
 import importlib
 from typing import Any
@@ -11,10 +11,10 @@ from freecad_camtwin.cli.options import Settings
 from freecad_camtwin.cli.outputs import reason
 from freecad_camtwin.errors import CamTwinError
 
-#: Done; the call itself was wrong (click's own code); the input is bad or the work failed.
+#: Exit codes: done; the call was wrong (click's own code); the input is bad or the work failed.
 DONE, WRONG_CALL, FAILED = 0, 2, 3
 
-#: Ctrl-C, as shells number it.
+#: Exit code of Ctrl-C, as in shells.
 INTERRUPTED = 130
 
 _EPILOG = """\b
@@ -28,13 +28,13 @@ Exit codes:
 \b
 Environment:
   CAMTWIN_FREECAD  the freecadcmd to use for documents, as --freecad
-  CAMTWIN_TIMEOUT  the longest that it may take [s] (default 600)
-  CAMTWIN_PASSWORD the password for --user, where no other variable or file is named
+  CAMTWIN_TIMEOUT  the longest time that FreeCAD may take [s] (default 600)
+  CAMTWIN_PASSWORD the password for --user, unless another variable or a file is named
   CAMTWIN_TOKEN    the token of an InfluxDB server
-  CAMTWIN_CACHE    where compiled kernels are kept (default ~/.cache/camtwin)
+  CAMTWIN_CACHE    the folder of compiled kernels (default ~/.cache/camtwin)
 """
 
-#: Command → (module, attribute). A module is imported when its command is called, so help comes at once.
+#: Command → (module, attribute). A module is imported when its command is called, so that --help is fast.
 _COMMANDS = {
     "analyze": ("freecad_camtwin.cli.analyze", "analyze_command"),
     "optimize": ("freecad_camtwin.cli.optimize", "optimize_command"),
@@ -69,7 +69,7 @@ class Failure(click.ClickException):
 
 
 class Interrupted(Failure):
-    """Ctrl-C before there was a result."""
+    """Ctrl-C before the result was complete; exit code 130."""
 
     exit_code = INTERRUPTED
 
@@ -78,7 +78,7 @@ class Commands(click.Group):
     """The group of all commands, each imported on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order a new user meets them."""
+        """Return the commands in the order in which a new user needs them."""
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -90,7 +90,7 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what it raises on purpose becomes one sentence."""
+        """Run a command; turn its errors into one sentence each."""
         try:
             return super().invoke(ctx)
         except CamTwinError as error:
@@ -98,7 +98,7 @@ class Commands(click.Group):
         except (KeyboardInterrupt, click.Abort) as error:
             raise Interrupted("it was interrupted before there was a result.") from error
         except MemoryError as error:
-            raise Failure("there is not enough memory for this; choose a coarser --cell or a smaller stock.") from error
+            raise Failure("there is not enough memory; choose a coarser --cell or a smaller stock.") from error
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -113,9 +113,9 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="camtwin")
 @click.pass_context
 def camtwin(context: click.Context, freecad: str | None, quiet: bool) -> None:
-    """Say how hard every step of a CAM job cuts, and write better feeds into it.
+    """Predict the load of every step of a CAM job, and write faster feeds into a copy of the job.
 
-    INPUT is a FreeCAD document with a CAM job (needs FreeCAD 0.20, 1.0 or 1.1) or a posted program (needs none).
+    INPUT is a FreeCAD document with a CAM job (needs FreeCAD 0.20, 1.0 or 1.1) or a posted program (needs no FreeCAD).
     """
     context.obj = Settings(freecad, quiet)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""``camtwin optimize``: better feeds, written into a copy of the document or program and into nothing else."""
+"""``camtwin optimize``: plan faster feeds and write them into a copy of the document or program."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OptimizeTargets:
-    """Where the results of one call go; None: not wanted."""
+    """The files of the results of one call; None: not requested."""
 
     output: Path
     plan: Path | None = None
@@ -34,26 +34,31 @@ class OptimizeTargets:
     html: Path | None = None
 
     def checked(self, request: InputRequest) -> "OptimizeTargets":
-        """Refuse what cannot be written, before any work; UsageError where the words do not go together."""
+        """Raise OutputError if a file cannot be written, UsageError if options contradict each other; return self."""
         if not request.is_document and (self.post or self.gcode):
-            raise click.UsageError("--post and --gcode are for documents; of a program, -o is the mended program.")
+            raise click.UsageError(
+                "--post and --gcode are for documents only; for a program, -o is the program with the new feeds."
+            )
         if self.post is not None and self.gcode is None:
             raise click.UsageError("--post needs --gcode F, the file to post to.")
         check_targets((self.output, self.plan, self.gcode, self.html), request.source)
         return self
 
 
-@click.command("optimize", short_help="Write better feeds into a document or a program.")
+@click.command("optimize", short_help="Write faster feeds into a copy of a document or a program.")
 @input_options
-@click.option("-o", "--output", required=True, type=FILE, metavar="OUT", help="The mended document or program.")
+@click.option(
+    "-o", "--output", required=True, type=FILE, metavar="OUT", help="The document or program with the new feeds."
+)
 @click.option("--post", metavar="NAME", help="FreeCAD's post processor: linuxcnc, grbl … (default: the job's own).")
-@click.option("--gcode", type=FILE, metavar="F", help="Also post the mended document to this file.")
-@click.option("--plan", type=FILE, metavar="F.json", help="Write the feed plan as text.")
+@click.option("--gcode", type=FILE, metavar="F", help="Also post the document with the new feeds to this file.")
+@click.option("--plan", type=FILE, metavar="F.json", help="Write the feed plan as JSON.")
 @click.option("--html", type=FILE, metavar="F", help="Write a report: before and after.")
 @click.option(
     "--objective",
     type=click.Choice(OBJECTIVES),
-    help="Hold to the limits, or to the load of the programmed feeds; auto: to limits that somebody stated. "
+    help="limits: stay within all known limits. programmed: stay within the load of the programmed feeds. "
+    "auto: limits if a limit of the load is stated, else programmed. "
     "Default: the objective of the job's twin, else auto.",
 )
 @click.option("--air", is_flag=True, help="Also speed up feed moves through air.")
@@ -68,67 +73,67 @@ def optimize_command(
     html: Path | None,
     objective: str | None,
     air: bool,
-    **said: Any,
+    **params: Any,
 ) -> None:
-    """Plan the fastest feeds within all limits and write them into OUT; INPUT stays as it is.
+    """Plan the fastest feeds within all limits and write them into OUT; INPUT is not changed.
 
-    In a document the feeds lie over the operations as dressups, which 'camtwin clear' takes off again. A document that
-    this FreeCAD cannot save without ruining it keeps its operations: then only its mended program is written.
+    In a document each operation gets a dressup with the new feeds; 'camtwin clear' removes the dressups. If this
+    FreeCAD would damage the document by saving it, only the program with the new feeds is written.
     """
-    request = InputRequest(**said)
-    wanted = OptimizeTargets(output, plan, post, gcode, html).checked(request)
+    request = InputRequest(**params)
+    targets = OptimizeTargets(output, plan, post, gcode, html).checked(request)
     checked(request.source)
     chosen = {"objective": objective, "air": air}
     with Outputs() as outputs:
         write = _document if request.is_document else _program
-        result, notes = write(request, settings, wanted, chosen, outputs)
-        if wanted.plan is not None:
-            outputs.write(wanted.plan, result.plan.to_json().encode())
-        if wanted.html is not None:
+        result, notes = write(request, settings, targets, chosen, outputs)
+        if targets.plan is not None:
+            outputs.write(targets.plan, result.plan.to_json().encode())
+        if targets.html is not None:
             from freecad_camtwin.report import page
 
             with working("Drawing", quiet=settings.quiet):
-                outputs.write(wanted.html, page.report_html(result.before, result.after, result.plan).encode())
+                outputs.write(targets.html, page.report_html(result.before, result.after, result.plan).encode())
     if not settings.quiet:
         _print(result, notes)
 
 
 def _program(
-    request: InputRequest, settings: Settings, wanted: OptimizeTargets, chosen: dict[str, Any], outputs: Outputs
+    request: InputRequest, settings: Settings, targets: OptimizeTargets, chosen: dict[str, Any], outputs: Outputs
 ) -> "tuple[Mended, list[str]]":
-    """Write the mended program; return what was planned, and sentences about what was written."""
+    """Write the program with the new feeds; return the planned feeds, and sentences about the written files."""
     result = mended(request, settings, read_input(request, settings), **chosen)
     program, _ = result.program(request.source.read_bytes())
-    outputs.write(wanted.output, program)
-    return result, [f"{wanted.output}: the program with its new feeds."]
+    outputs.write(targets.output, program)
+    return result, [f"{targets.output}: the program with its new feeds."]
 
 
 def _document(
-    request: InputRequest, settings: Settings, wanted: OptimizeTargets, chosen: dict[str, Any], outputs: Outputs
+    request: InputRequest, settings: Settings, targets: OptimizeTargets, chosen: dict[str, Any], outputs: Outputs
 ) -> "tuple[Mended, list[str]]":
-    """Write the mended document, its program, or both, by one FreeCAD, which posts the bare job while we plan."""
+    """Write the document with the new feeds, its program, or both; one FreeCAD posts the bare job during planning."""
     with FreeCAD.find(settings.freecad).session() as freecad:
-        found = read_input(request, settings, bare=True, freecad=freecad)
-        words: dict[str, Any] = {"document": str(request.source.absolute()), "job": found.job.name}
-        gcode = wanted.gcode
-        if gcode is None and not found.job.can_be_saved:
-            gcode = wanted.output.with_suffix(".ngc")
-        posting = {"post": wanted.post or ("linuxcnc" if wanted.gcode is None else None)}
+        loaded = read_input(request, settings, bare=True, freecad=freecad)
+        words: dict[str, Any] = {"document": str(request.source.absolute()), "job": loaded.job.name}
+        gcode = targets.gcode
+        if gcode is None and not loaded.job.can_be_saved:
+            gcode = targets.output.with_suffix(".ngc")
+        posting = {"post": targets.post or ("linuxcnc" if targets.gcode is None else None)}
         bare = outputs.scratch("bare.ngc")
         posted = gcode and freecad.begin({**words, **posting, "action": "post", "bare": True, "gcode": str(bare)})
-        result = mended(request, settings, found, **chosen)
+        result = mended(request, settings, loaded, **chosen)
         words["plan"] = str(outputs.scratch("plan.json", result.plan.to_json().encode()))
-        if found.job.can_be_saved:
-            words["output"] = str(outputs.place(wanted.output))
+        if loaded.job.can_be_saved:
+            words["output"] = str(outputs.place(targets.output))
         if gcode is not None:
             words |= {**posting, "gcode": str(outputs.place(gcode))}
         with working("Writing the feeds in FreeCAD", quiet=settings.quiet):
             if posted:
                 posted()
             answer = freecad.ask({**words, "action": "apply"})
-    if found.job.can_be_saved and not answer.get("saved"):
-        raise InputError(f"{request.source} could not be saved by FreeCAD: nothing was written.")
-    notes = [_about_document(found.job, wanted.output)]
+    if loaded.job.can_be_saved and not answer.get("saved"):
+        raise InputError(f"FreeCAD could not save {request.source}; no file was written.")
+    notes = [_about_document(loaded.job, targets.output)]
     if gcode is not None:
         notes += [f"{gcode}: the program with its new feeds.", *unproven(bare, Path(words["gcode"]))]
     return result, notes
@@ -138,8 +143,8 @@ def _about_document(job: Job, output: Path) -> str:
     if job.can_be_saved:
         return f"{output}: the document with its new feeds."
     return (
-        f"{output} was not written: this FreeCAD would ruin the document by saving it. "
-        f"{job.mends_with or 'the FreeCAD that wrote it'} can mend the document itself."
+        f"{output} was not written, because this FreeCAD would damage the document by saving it. "
+        f"To write the feeds into the document, use {job.mends_with or 'the FreeCAD that wrote it'}."
     )
 
 
@@ -163,7 +168,7 @@ def _print(result: "Mended", notes: list[str]) -> None:
     say(f"Load:   before {worst_load(before)}; after {worst_load(after)}.")
     bound = sum(len(operation.bindings) for operation in feeds.operations)
     if bound:
-        say(f"  ! {bound} stretches stay above a limit, as the least feed holds there; the plan lists them.")
+        say(f"  ! {bound} stretches stay above a limit, because the least feed is reached there; the plan lists them.")
     for sentence in dict.fromkeys((*before.supplied, *feeds.warnings, *before.warnings)):
         say(f"note: {sentence}")
     for sentence in notes:

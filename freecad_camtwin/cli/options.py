@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The options that commands share, and the small languages of ``--tool``, ``--stock`` and ``--limit``."""
+"""The options that commands share, and the parsers of ``--tool``, ``--stock`` and ``--limit``."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -16,16 +16,17 @@ from freecad_camtwin.twin.job.supply import ToolWords
 
 @dataclass
 class Settings:
-    """What holds for the whole call."""
+    """Options of the whole call."""
 
-    freecad: str | None  #: path of freecadcmd, None to look for it
+    freecad: str | None  #: path of freecadcmd; None: search for it
     quiet: bool
 
 
 class _Words(click.ParamType[Any]):
     """A comma-separated value that a function parses.
 
-    What it cannot parse (ValueError) is a wrong call; what it parses and cannot be, as a diameter of 0, is bad input.
+    A ValueError of the parser is a wrong call (exit code 2). A value that parses but is impossible, such as a diameter
+    of 0, is bad input (exit code 3).
     """
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
@@ -47,8 +48,8 @@ class Finite(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Parse the text of one option."""
-        found = super().convert(value, param, ctx)
-        return found if math.isfinite(found) else self.fail(f"'{value}' is not a finite number.", param, ctx)
+        parsed = super().convert(value, param, ctx)
+        return parsed if math.isfinite(parsed) else self.fail(f"'{value}' is not a finite number.", param, ctx)
 
 
 def number(text: str) -> float:
@@ -70,16 +71,16 @@ def length(text: str) -> float:
 
 
 def pairs(text: str) -> dict[str, str]:
-    """Read ``A=1,b=two``; a name may stand once."""
-    found: dict[str, str] = {}
+    """Read ``A=1,b=two``; each name may occur once."""
+    values: dict[str, str] = {}
     for word in text.split(","):
         name, equals, value = word.partition("=")
         if not equals or not name.strip() or not value.strip():
             raise ValueError(f"'{word}' is not NAME=VALUE")
-        if name.strip() in found:
+        if name.strip() in values:
             raise ValueError(f"'{name.strip()}' is given twice")
-        found[name.strip()] = value.strip()
-    return found
+        values[name.strip()] = value.strip()
+    return values
 
 
 def parse_tool(text: str) -> ToolWords:
@@ -94,11 +95,13 @@ def parse_stock(text: str) -> Stock:
         raise ValueError(f"a stock is a box of six numbers x0,y0,z0,x1,y1,z1, not {len(values)}")
     (x0, x1), (y0, y1), (z0, z1) = (sorted(pair) for pair in zip(values[:3], values[3:], strict=True))
     if x0 == x1 or y0 == y1 or z0 == z1:
-        raise StockError("the stock is flat: its two corners share a coordinate; give two opposite corners of a box.")
+        raise StockError(
+            "the stock has no volume: its two corners share a coordinate; give two opposite corners of a box."
+        )
     return Stock((x0, y0, z0), (x1, y1, z1))
 
 
-#: Names a limit may have on the command line → (attribute, factor to the twin's unit).
+#: Name of a limit on the command line → (attribute, factor to the twin's unit).
 _LIMITS: Mapping[str, tuple[str, float]] = {
     **{field.name.replace("_", "-"): (field.name, 1.0) for field in fields(Limits)},
     "feed-min": ("feed_min", 1 / 60),
@@ -120,7 +123,7 @@ def parse_limits(text: str) -> Limits:
 
 
 def merged_limits(several: tuple[Limits, ...]) -> Limits:
-    """Put the limits of several options together; a later one wins."""
+    """Merge the limits of several options; a later value replaces an earlier one."""
     values: dict[str, float] = {}
     for limits in several:
         for field in fields(Limits):
@@ -140,7 +143,7 @@ def _adopt(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
 
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let ``--freecad`` and ``--quiet`` stand after the command as well as before it."""
+    """Accept ``--freecad`` and ``--quiet`` after the command as well as before it."""
     freecad = click.option(
         "--freecad", metavar="PATH", expose_value=False, callback=_adopt("freecad"), help="The freecadcmd to use."
     )
@@ -150,43 +153,50 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     return freecad(quiet(command))
 
 
-FILE = click.Path(path_type=Path)  # existence is no matter of the call: a missing file ends with 3, not 2
+FILE = click.Path(path_type=Path)  # does not check that the file exists: a missing file is exit code 3, not 2
 
 _SOURCE = (
     click.argument("source", metavar="INPUT", type=FILE),
     click.option("--job", metavar="LABEL", help="Which job of a document (default: the only or first one)."),
-    click.option("--material", metavar="M", help="What is cut; see 'camtwin materials'."),
+    click.option("--material", metavar="M", help="Workpiece material; see 'camtwin materials'."),
     click.option("--machine", metavar="FILE", help="Machine profile: a TOML file or a name of 'camtwin machine list'."),
     click.option(
         "--cell",
         type=_Words("length", length),
         metavar="MM",
-        help="Grid of the simulated stock (default: a size that fits).",
+        help="Cell size of the simulated stock [mm] (default: from the size of stock and tools).",
     ),
     click.option("--slices", type=click.IntRange(1, 32), default=4, show_default=True, help="Axial slices of the cut."),
-    click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="For the simulation."),
+    click.option(
+        "--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Threads of the simulation."
+    ),
     click.option(
         "--tool",
         "tools",
         multiple=True,
         type=_Words("tool", parse_tool),
         metavar="T=1,D=6,z=2,shape=flat",
-        help="A tool, or what a document does not say of its tools; may be repeated. See docs/cli.md.",
+        help="A tool, or the values that a document's tools lack; may be repeated. See docs/cli.md.",
     ),
     click.option(
         "--stock",
         type=_Words("stock", parse_stock),
         metavar="x0,y0,z0,x1,y1,z1",
-        help="The raw box in the program's coordinates [mm].",
+        help="Two opposite corners of the raw box, in the program's coordinates [mm].",
     ),
-    click.option("--spindle-rpm", type=Finite(min=0, min_open=True), metavar="N", help="Where the input gives none."),
+    click.option(
+        "--spindle-rpm",
+        type=Finite(min=0, min_open=True),
+        metavar="N",
+        help="Spindle speed [1/min], used if the input gives none.",
+    ),
     click.option(
         "--limit",
         "limits",
         multiple=True,
         type=_Words("limits", parse_limits),
         metavar="power=750,force=120",
-        help="What no cut may exceed: power [W], torque [N·mm], force [N], deflection, h-ex-max [mm] …",
+        help="Limits of every cut: power [W], torque [N·mm], force [N], deflection, h-ex-max [mm] …",
     ),
     click.option("--feed-min", type=Finite(min=0, min_open=True), metavar="MM/MIN", help="Slowest feed to write."),
     click.option("--feed-max", type=Finite(min=0, min_open=True), metavar="MM/MIN", help="Fastest feed to write."),
@@ -194,7 +204,7 @@ _SOURCE = (
 
 
 def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the input and everything that can be said about it."""
+    """Add the argument INPUT and the options that describe it to a command."""
     for option in reversed(_SOURCE):
         command = option(command)
     return common(command)

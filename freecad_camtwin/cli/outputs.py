@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Where results go: every file appears whole, or not at all."""
+"""Write result files: every file appears complete, or not at all."""
 
 import errno
 import os
@@ -31,12 +31,12 @@ _REASONS = {
 
 
 def reason(error: OSError) -> str:
-    """Say in words why the system refused."""
+    """Return in words why the operating system refused."""
     return _REASONS.get(error.errno or 0, (error.strerror or str(error)).lower())
 
 
 def refuse(target: Path, error: OSError) -> OutputError:
-    """Build the sentence for a file that the system does not let us write."""
+    """Return the error for a file that the operating system does not allow to be written."""
     return OutputError(f"{target} cannot be written: {reason(error)}. Nothing was changed.")
 
 
@@ -58,21 +58,21 @@ def check_target(target: Path, *sources: Path) -> None:
 
 
 def _check_old(target: Path, sources: tuple[Path, ...]) -> None:
-    """Raise OutputError if what stands at ``target`` must not be replaced."""
+    """Raise OutputError if the existing ``target`` must not be replaced."""
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name a file.")
     if not target.is_file():
-        raise OutputError(f"{target} is no file that can be replaced; name another, or - for standard output.")
+        raise OutputError(f"{target} is not a regular file; name another file, or - for standard output.")
     check_replaceable(target, *sources)
 
 
 def check_targets(targets: Iterable[Path | None], *sources: Path) -> None:
-    """Check each target that is named; UsageError where two of them are the same file."""
+    """Check each target that is not None; raise UsageError if two of them are the same file."""
     taken: set[str] = set()
     for target in (each for each in targets if each is not None):
         check_target(target, *sources)
         if _place(target) in taken:
-            raise click.UsageError(f"two results would go to the same file, {target}; give each a name of its own.")
+            raise click.UsageError(f"two results have the same file name, {target}; give each result its own file.")
         taken.add(_place(target))
 
 
@@ -106,13 +106,13 @@ class Outputs:
             for temporary, _ in self._pending:
                 temporary.unlink(missing_ok=True)
             for folder in self._made if kind is not None else ():
-                with suppress(OSError):  # somebody else has put something there
+                with suppress(OSError):  # the folder contains files of another program
                     folder.rmdir()
             if self._folder is not None:
                 self._folder.cleanup()
 
     def _finish(self) -> None:
-        """Put every file in its place. OutputError names the first that cannot be, and those that already are."""
+        """Move every file into place. OutputError names the first one that failed, and those already in place."""
         written: list[str] = []
         for temporary, target in self._pending:
             try:
@@ -126,10 +126,12 @@ class Outputs:
             written.append(str(target))
 
     def place(self, target: Path) -> Path:
-        """Return the path to write to, beside ``target`` and with its suffix; it takes its place at the end."""
+        """Return a temporary path beside ``target``, with its suffix; the file is moved to ``target`` at the end."""
         check_target(target)
         if any(_place(target) == _place(other) for _, other in self._pending):
-            raise OutputError(f"{target} would hold two results; give each a name of its own. Nothing was changed.")
+            raise OutputError(
+                f"two results have the same file name, {target}; give each result its own file. Nothing was changed."
+            )
         try:
             handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
             os.close(handle)
@@ -141,19 +143,19 @@ class Outputs:
 
     @contextmanager
     def placing(self, target: Path) -> Iterator[Path]:
-        """Yield the path of ``place``; what the system refuses inside the block is told of ``target``."""
+        """Yield the path of ``place``; an OSError inside the block becomes an OutputError that names ``target``."""
         with explaining(target):
             yield self.place(target)
 
     def folder(self, folder: Path) -> None:
-        """Make a folder for results, if there is none; after a failure it goes again."""
+        """Make a folder for results, if there is none; it is removed after a failure."""
         if not folder.is_dir():
             with explaining(folder):
                 folder.mkdir()
             self._made.append(folder)
 
     def scratch(self, name: str, content: bytes | None = None) -> Path:
-        """Return a path for the time of the block only; the file is there if ``content`` is given."""
+        """Return a temporary path that is removed at the end of the block; ``content`` is written to it if given."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="camtwin-")
         path = Path(self._folder.name) / name
@@ -162,7 +164,7 @@ class Outputs:
         return path
 
     def write(self, target: Path, content: bytes) -> None:
-        """Write ``content`` to a file, or at once to standard output where the name is ``-``."""
+        """Write ``content`` to a file, or at once to standard output if the name is ``-``."""
         if str(target) == STANDARD_OUTPUT:
             sys.stdout.buffer.write(content)
             sys.stdout.buffer.flush()
@@ -174,7 +176,7 @@ class Outputs:
 
 @contextmanager
 def explaining(target: Path) -> Iterator[None]:
-    """Turn the system's refusal to write inside the block into one sentence about ``target``."""
+    """Turn an OSError inside the block into an OutputError that names ``target``."""
     try:
         yield
     except OSError as error:

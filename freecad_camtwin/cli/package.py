@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""``camtwin package``: all that a machine's side needs to know of a job, in one file."""
+"""``camtwin package``: write path, line map and predicted load of a job into one file for the machine side."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,17 +21,19 @@ if TYPE_CHECKING:
     from freecad_camtwin.twin.package.package import Package
     from freecad_camtwin.twin.signals.signal_map import SignalMap
 
-#: So many sentences about what could not be matched are printed; the package holds all.
+#: At most this many warnings are printed; the package contains all of them.
 _SHOWN = 10
 
 
 @click.command("package", short_help="Bundle a job for its machine: path, line map, predicted load.")
 @input_options
 @click.option("-o", "--output", required=True, type=FILE, metavar="JOB.camtwin", help="The package.")
-@click.option("--program", type=FILE, metavar="POSTED", help="The program that the machine runs (else DOC is posted).")
-@click.option("--post", metavar="NAME", help="FreeCAD's post processor for that (default: the job's own).")
-@click.option("--gcode", type=FILE, metavar="F", help="Also write the program that was posted.")
-@click.option("--signals", type=FILE, metavar="MAP.toml", help="What the machine's signals mean.")
+@click.option(
+    "--program", type=FILE, metavar="POSTED", help="The program that the machine runs (default: DOC is posted)."
+)
+@click.option("--post", metavar="NAME", help="FreeCAD's post processor (default: the job's own).")
+@click.option("--gcode", type=FILE, metavar="F", help="Also write the posted program: run this one.")
+@click.option("--signals", type=FILE, metavar="MAP.toml", help="The machine's signal map.")
 @click.pass_obj
 def package_command(
     settings: Settings,
@@ -41,22 +43,22 @@ def package_command(
     post: str | None,
     gcode: Path | None,
     signals: Path | None,
-    **said: Any,
+    **params: Any,
 ) -> None:
-    """Bundle INPUT with the program posted from it: its path, which line makes which move, the load of every step.
+    """Bundle INPUT with its posted program: path, map from lines to moves, predicted load of every step.
 
-    A machine's run is compared with the package, and needs no FreeCAD for that. Of a document the program is posted as
-    'camtwin post' does, unless --program names it.
+    'camtwin compare' compares a machine's run with the package, without FreeCAD. If INPUT is a document, its program
+    is posted as by 'camtwin post', unless --program names it.
     """
-    request = InputRequest(**said)
+    request = InputRequest(**params)
     _check(request, output, program, post, gcode, signals)
     from freecad_camtwin.twin.package.package import save_package
     from freecad_camtwin.twin.signals.signal_map import read_signals
 
-    meanings = read_signals(signals) if signals is not None else None
+    signal_map = read_signals(signals) if signals is not None else None
     with Outputs() as outputs:
         made, posted = pack_job(
-            request, settings, outputs, program=program, post=post, must=gcode is not None, signals=meanings
+            request, settings, outputs, program=program, post=post, must=gcode is not None, signals=signal_map
         )
         if gcode is not None and posted is not None:
             made = replace(made, program=gcode.name)
@@ -76,9 +78,9 @@ def _check(
     gcode: Path | None,
     signals: Path | None,
 ) -> None:
-    """Refuse what does not go together, and what cannot be written, before any work."""
+    """Raise UsageError if options contradict each other, OutputError if a file cannot be written, before any work."""
     if (post or gcode) and (program is not None or not request.is_document):
-        raise click.UsageError("--post and --gcode are for documents that are posted here, without --program.")
+        raise click.UsageError("--post and --gcode need a document as INPUT, and cannot be used with --program.")
     check_targets((output, gcode), *(each for each in (request.source, program, signals) if each is not None))
 
 
@@ -92,17 +94,17 @@ def pack_job(
     must: bool = False,
     signals: "SignalMap | None" = None,
 ) -> "tuple[Package, Path | None]":
-    """Analyze a job and join it with the program that runs it, which is posted here if it is a document's.
+    """Analyze a job and match it with its program, which is posted here if the job is a document's.
 
-    Returns the package, and the program where it was posted: a file for the time of ``outputs``. ``must``: fail where
-    it cannot be posted.
+    Returns the package, and the posted program or None; the file exists until ``outputs`` ends. ``must``: raise
+    DocumentError if the job cannot be posted.
     """
     from freecad_camtwin.twin.package.package import make_package
 
-    analysis, found = analyzed(request, settings)
+    analysis, loaded = analyzed(request, settings)
     if not request.is_document:
         made = make_package(analysis, program, signals=signals)
-        return (made if program is not None else replace(made, program_sha256=found.sha256)), None
+        return (made if program is not None else replace(made, program_sha256=loaded.sha256)), None
     if program is not None:
         return make_package(analysis, program, signals=signals), None
     posted = outputs.scratch(f"{request.source.stem}.ngc")
@@ -123,7 +125,7 @@ def _post(
     *,
     must: bool,
 ) -> str | None:
-    """Post the job to a file; where its own post processor cannot and nobody insists, return why in a sentence."""
+    """Post the job to a file. If its own post processor fails: raise if ``must``, else return the reason."""
     bare = outputs.scratch("bare.ngc")
     words = {"action": "post", "document": str(request.source.absolute()), "job": job}
     try:
@@ -132,8 +134,8 @@ def _post(
     except DocumentError as error:
         if must or post is not None:
             raise
-        return f"its program could not be posted, so no line of it is known: {error}"
-    unproven(bare, target)  # where the program cannot be read, the package says so itself
+        return f"the program could not be posted, so the package has no line map: {error}"
+    unproven(bare, target)  # if the program cannot be read, the package itself contains a warning
     return None
 
 
@@ -141,10 +143,10 @@ def _print(made: "Package", output: Path, gcode: Path | None) -> None:
     lines = made.lines
     say(f"{output}: the package of '{made.job.label}'.")
     if gcode is not None:
-        say(f"{gcode}: the program that it speaks of; run this one.")
+        say(f"{gcode}: the program of the package; run this one.")
     say(f"Path:     {made.toolpath_hash}")
     say(
-        f"Program:  {made.program}, {lines.program.moves:,} moves; {100 * lines.matched:.1f} % of its cut is the job's."
+        f"Program:  {made.program}, {lines.program.moves:,} moves; {100 * lines.matched:.1f} % of the cut is the job's."
     )
     say(
         f"Time:     {clock(float(made.time.sum()))} predicted"

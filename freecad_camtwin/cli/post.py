@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""``camtwin attach``, ``post`` and ``clear``: what is done with a document and needs no simulation."""
+"""``camtwin attach``, ``post`` and ``clear``: commands for documents that need no simulation."""
 
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ _OUTPUT = click.option("-o", "--output", required=True, type=FILE, metavar="OUT.
 @common
 @click.pass_obj
 def post_command(settings: Settings, /, source: Path, output: Path, name: str | None, job: str | None) -> None:
-    """Post a job of DOC by FreeCAD's own post processor, from its stored paths and with the feeds laid over them."""
+    """Post a job of DOC with FreeCAD's own post processor, from its stored paths and with its planned feeds."""
     _check(source, output)
     with Outputs() as outputs:
         target = outputs.scratch("program.ngc") if str(output) == STANDARD_OUTPUT else outputs.place(output)
@@ -45,7 +45,7 @@ def post_command(settings: Settings, /, source: Path, output: Path, name: str | 
             say(f"note: {sentence}")
 
 
-@click.command("clear", short_help="Take our feeds off a document.")
+@click.command("clear", short_help="Remove the planned feeds from a document.")
 @_DOCUMENT
 @_OUTPUT
 @click.option("--keep-twin", is_flag=True, help="Keep the twin's settings (material, machine) on the job.")
@@ -53,22 +53,22 @@ def post_command(settings: Settings, /, source: Path, output: Path, name: str | 
 @common
 @click.pass_obj
 def clear_command(settings: Settings, /, source: Path, output: Path, keep_twin: bool, job: str | None) -> None:
-    """Write a copy of DOC without our feeds and, unless --keep-twin, without the twin: no trace is left."""
+    """Write a copy of DOC without planned feeds and, unless --keep-twin, without the twin."""
     _check(source, output)
     with Outputs() as outputs:
         words = {"action": "clear", "output": str(outputs.place(output)), "keep_twin": keep_twin}
-        said = _ask(settings, source, job, "Clearing", **words)
+        answer = _ask(settings, source, job, "Clearing", **words)
     if not settings.quiet:
-        count = said["removed"]
-        say(f"{output}: the document; feeds taken off {count} {'operation' if count == 1 else 'operations'}.")
+        count = answer["removed"]
+        say(f"{output}: the document; feeds removed from {count} {'operation' if count == 1 else 'operations'}.")
 
 
-@click.command("attach", short_help="Note material and machine on a job.")
+@click.command("attach", short_help="Store material and machine with a job.")
 @_DOCUMENT
 @_OUTPUT
-@click.option("--material", metavar="M", help="What is cut; see 'camtwin materials'.")
+@click.option("--material", metavar="M", help="Workpiece material; see 'camtwin materials'.")
 @click.option("--machine", metavar="FILE", help="Machine profile: a TOML file or a name of 'camtwin machine list'.")
-@click.option("--objective", type=click.Choice(OBJECTIVES), help="What feed plans of the job hold to; see 'optimize'.")
+@click.option("--objective", type=click.Choice(OBJECTIVES), help="Objective of the job's feed plans; see 'optimize'.")
 @_JOB
 @common
 @click.pass_obj
@@ -82,7 +82,7 @@ def attach_command(
     objective: str | None,
     job: str | None,
 ) -> None:
-    """Write a copy of DOC whose job carries a twin, so that later commands know its material, machine and objective."""
+    """Write a copy of DOC whose job has a twin: later commands use its material, machine and objective."""
     from freecad_camtwin.twin.shop.machine import read_machine
     from freecad_camtwin.twin.shop.material import find_material
 
@@ -101,7 +101,7 @@ def attach_command(
 def _check(source: Path, output: Path) -> None:
     checked(source)
     if not is_document(source):
-        raise InputError(f"{source} is no FreeCAD document.")
+        raise InputError(f"{source} is not a FreeCAD document.")
     check_target(output, source)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A document posted by FreeCAD, and the proof that our feeds changed nothing but feeds in its program."""
+"""Prove that the planned feeds changed only the feeds in a program that FreeCAD posted."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from freecad_camtwin.errors import ProgramError
 
 
 def unproven(bare: Path, program: Path) -> list[str]:
-    """Compare a posted program with the same one without our feeds; return a sentence if that is not possible.
+    """Compare a posted program with the one without planned feeds; return a sentence if it cannot be compared.
 
-    PlanError where more than feeds differ. No ``bare`` file: the job has no feeds of ours, there is nothing to prove.
+    Raise PlanError if more than feeds differ. Without a file ``bare`` the job has no planned feeds and needs no proof.
     """
     if not bare.is_file():
         return []
@@ -18,5 +18,5 @@ def unproven(bare: Path, program: Path) -> list[str]:
     try:
         prove_programs(bare.read_bytes(), program.read_bytes())
     except ProgramError as error:
-        return [f"The program could not be compared with the one before: {error}"]
+        return [f"The program could not be compared with the one without the new feeds: {error}"]
     return []

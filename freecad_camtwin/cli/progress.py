@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Progress of long work, shown only to a person: on a terminal, and unless ``--quiet``."""
+"""Show the progress of long work, on a terminal only and not with ``--quiet``."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 @contextmanager
 def working(what: str, *, quiet: bool) -> Iterator[Callable[[float], None]]:
-    """Show ``what`` while the block runs, and yield the function that takes the share done, 0 … 1."""
+    """Show ``what`` while the block runs; yield a function to report the completed share, 0 … 1."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield lambda share: None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""``camtwin record``: what a machine does during one run, into a file."""
+"""``camtwin record``: record a machine during one run into a file."""
 
 import asyncio
 import time
@@ -16,24 +16,24 @@ from freecad_camtwin.cli.text import say
 from freecad_camtwin.live.recorder import Recorder, RecordingResult, Until, check_recording_target
 from freecad_camtwin.store.schema import RecordingHeader
 
-#: Messages of which the signal map knows nothing are wondered at after so long [s].
+#: If no message had an item of the signal map within this time, a hint is printed [s].
 STRANGE_S = 3.0
 
 
-@click.command("record", short_help="Record what a machine does during one run.")
+@click.command("record", short_help="Record a machine during one run.")
 @machine_options
 @click.option("-o", "--output", type=FILE, required=True, metavar="RUN", help="The recording, a new file.")
-@click.option("--operator", metavar="NAME", help="Who runs the machine.")
-@click.option("--machine", metavar="NAME", help="What the machine is called (default: what package or map say).")
+@click.option("--operator", metavar="NAME", help="Name of the operator.")
+@click.option("--machine", metavar="NAME", help="Name of the machine (default: that of the package or the map).")
 @click.option(
     "--until",
     type=click.Choice(["end", "stopped"]),
     default="end",
     show_default=True,
-    help="Stop at the end of a program that ran, or only when told.",
+    help="end: stop when the program ends. stopped: stop only at Ctrl-C, --duration or --parts.",
 )
-@click.option("--duration", type=Finite(min=0, min_open=True), metavar="S", help="Stop after so long [s].")
-@click.option("--parts", type=click.IntRange(1), metavar="N", help="Stop when so many parts are made.")
+@click.option("--duration", type=Finite(min=0, min_open=True), metavar="S", help="Stop after this time [s].")
+@click.option("--parts", type=click.IntRange(1), metavar="N", help="Stop after this number of parts.")
 @click.pass_obj
 def record_command(
     settings: Settings,
@@ -45,15 +45,15 @@ def record_command(
     until: str,
     duration: float | None,
     parts: int | None,
-    **said: Any,
+    **params: Any,
 ) -> None:
-    """Record what the machine at URL does, until its program ends, its source ends, or Ctrl-C.
+    """Record the machine at URL, until its program ends, its source ends, or Ctrl-C.
 
-    URL is one of docs/connectors.md, such as mqtt://broker/shop/mill1/# or mtconnect+http://mill:5000. With --job every
-    row also gets its operation, move and predicted power.
+    URL is an address of docs/connectors.md, such as mqtt://broker/shop/mill1/# or mtconnect+http://mill:5000. With
+    --job every row also gets its operation, move and predicted power.
     """
     check_recording_target(output)
-    source = Source.of(url, said)
+    source = Source.of(url, params)
     ended = asyncio.run(
         _record(source, settings, output, _header(source, operator, machine), Until(until == "end", duration, parts))
     )
@@ -65,7 +65,7 @@ def _header(source: Source, operator: str | None, machine: str | None) -> Record
     package = source.package
     profile = package.machine if package is not None else None
     return RecordingHeader(
-        started=0.0,  # the recorder says when
+        started=0.0,  # the recorder sets it
         toolpath_hash=package.toolpath_hash if package else None,
         program_hash=package.program_sha256 if package else None,
         program=(package.program or None) if package else None,
@@ -84,11 +84,11 @@ async def _record(
     hint = asyncio.create_task(_hint(recorder, source.url, quiet=settings.quiet))
     line = asyncio.create_task(
         show_state_line(
-            lambda: f"{recorder.acknowledged:,} rows safe · {state_line(recorder.state)}", quiet=settings.quiet
+            lambda: f"{recorder.acknowledged:,} rows stored · {state_line(recorder.state)}", quiet=settings.quiet
         )
     )
     try:
-        with until_interrupted(lambda: recorder.stop("it was told to stop")):
+        with until_interrupted(lambda: recorder.stop("it was stopped by Ctrl-C or a signal")):
             return await recorder.run()
     finally:
         line.cancel()
@@ -97,15 +97,15 @@ async def _record(
 
 
 async def _hint(recorder: Recorder, url: str, *, quiet: bool) -> None:
-    """Say why nothing is recorded yet, once: some brokers grant a subscription that they never serve."""
+    """Print once why nothing is recorded yet: some brokers accept a subscription and then never send a message."""
     begun = time.monotonic()
     while not quiet and not recorder.has_begun:
         state = recorder.state
         if state.lost:
-            sentence = f"Still waiting for {url}: {state.lost}. Is that the right address, and may we read there?"
+            sentence = f"Still waiting for {url}: {state.lost}. Check the address and the permission to read there."
             return click.echo(sentence, err=True)
         if state.received and time.monotonic() - begun > STRANGE_S:
-            sentence = f"{state.received:,} messages came from {url}, and none with an item of the signal map."
+            sentence = f"{state.received:,} messages came from {url}, but none has an item of the signal map."
             return click.echo(sentence, err=True)
         await asyncio.sleep(0.2)
     return None
@@ -117,6 +117,6 @@ def _summary(ended: RecordingResult) -> None:
     simulated = "; all of it simulated" if state.simulated else ""
     say(f"{ended.path}: {ended.rows:,} rows{gaps}; {ended.reason}{simulated}.")
     if state.unplaced:
-        say(f"  {state.unplaced:,} of them without a place on the path")
+        say(f"  {state.unplaced:,} of them could not be placed on the path")
     for reason, number in sorted(state.dropped.items()):
         say(f"  {number:,} dropped: {reason}")

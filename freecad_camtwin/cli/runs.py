@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The run that a call names: a recording, one exported as Parquet, or a table of text that a logger wrote."""
+"""Read the run that a call names: a recording, a recording exported as Parquet, or a table (.csv, .tsv)."""
 
 import asyncio
 from dataclasses import replace
@@ -22,9 +22,9 @@ _SQLITE = b"SQLite format 3\x00"
 
 
 def run_of(path: Path, signals: SignalMap | None = None) -> Run:
-    """Read a run. InputError, one sentence, where it is missing, damaged, or nothing is known of its columns.
+    """Read a run. Raise InputError if it is missing, damaged, or no column of it is recognized.
 
-    ``signals``: what a table's columns mean; without it they are told by their names.
+    ``signals``: the meaning of a table's columns; without it they are recognized by their names.
     """
     try:
         with path.open("rb") as file:
@@ -43,7 +43,7 @@ def run_of(path: Path, signals: SignalMap | None = None) -> Run:
 
 
 def _parquet(path: Path, signals: SignalMap | None) -> Run:
-    """Read a recording that was exported as Parquet, by way of a recording that is thrown away."""
+    """Read a recording that was exported as Parquet: convert it to a temporary recording and read that."""
     with TemporaryDirectory(prefix="camtwin-") as folder:
         recording = Path(folder) / "run"
         import_parquet(path, recording)
@@ -58,19 +58,19 @@ def _table(path: Path, signals: SignalMap | None) -> Run:
         signals, notes = proposal.signals, proposal.notes
         if not signals.signals:
             raise InputError(
-                f"none of the columns of {path.name} is known by its name; say what they mean with --signals MAP.toml"
+                f"no column of {path.name} is recognized by its name; state their meaning with --signals MAP.toml"
             )
     else:
         words = tuple(signal.item for signal in signals.signals if signal.quantity.unit is None)
         table = Table(path, Options(words=frozenset(words)))
     columns = to_columns(signals, asyncio.run(_all(table)))
-    told = table.told
+    report = table.told
     return Run(
         columns=columns,
         source=path.name,
-        simulated=told.simulated,
-        received=told.received,
-        dropped=dict(told.dropped),
+        simulated=report.simulated,
+        received=report.received,
+        dropped=dict(report.dropped),
         notes=notes,
     )
 

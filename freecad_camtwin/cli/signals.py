@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""``camtwin signals``: a signal map proposed from what a source offers, and one that is checked."""
+"""``camtwin signals``: propose a signal map for a source, or check a signal map."""
 
 import asyncio
 from pathlib import Path
@@ -16,18 +16,18 @@ from freecad_camtwin.twin.signals.signal_map import SignalMap, encode_signals, r
 
 
 class _Signals(click.Group):
-    """Takes what is no command of its own as the address of a source."""
+    """A group that takes a first word other than a command as the address of a source."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Let ``camtwin signals URL`` propose."""
+        """Run ``camtwin signals URL`` as ``camtwin signals propose URL``."""
         if args and args[0] not in {*self.commands, *ctx.help_option_names}:
             args = ["propose", *args]
         return super().parse_args(ctx, args)
 
 
-@click.group("signals", cls=_Signals, short_help="Say what a machine's items mean: propose a signal map, or check one.")
+@click.group("signals", cls=_Signals, short_help="Propose or check a signal map: the meaning of a machine's items.")
 def signals_group() -> None:
-    """Propose a signal map for what a source offers (camtwin signals URL -o MAP.toml), or check one."""
+    """Propose a signal map for the items of a source (camtwin signals URL -o MAP.toml), or check one."""
 
 
 @signals_group.command("propose", short_help="Propose a signal map for a source.")
@@ -39,16 +39,16 @@ def signals_group() -> None:
     default=LISTEN,
     show_default=True,
     metavar="S",
-    help="How long to listen where the source cannot say what it has [s].",
+    help="How long to listen if the source cannot list its items [s].",
 )
 @click.pass_obj
-def propose_command(settings: Settings, /, url: str, output: Path, listen: float, **said: Any) -> None:
-    """Ask the source at URL what it has, or listen to it, and write down what that seems to mean.
+def propose_command(settings: Settings, /, url: str, output: Path, listen: float, **params: Any) -> None:
+    """Ask the source at URL for its items, or listen to it, and write their probable meaning as a signal map.
 
-    The map is to be looked over: units and meanings are taken from names where the source declares none.
+    Check the map before use: if the source declares no units and meanings, they are guessed from the names.
     """
     check_target(output)
-    choice = asyncio.run(proposed(url, options_of(said), listen))
+    choice = asyncio.run(proposed(url, options_of(params), listen))
     notes = "".join(f"# {note}\n" for note in choice.notes).encode()
     with Outputs() as outputs:
         outputs.write(output, notes + encode_signals(choice.signals))
@@ -63,16 +63,16 @@ def propose_command(settings: Settings, /, url: str, output: Path, listen: float
 @common
 @click.pass_obj
 def check_command(settings: Settings, /, file: Path) -> None:
-    """Check a signal map and show what it says."""
-    found = read_signals(file)
+    """Check a signal map and print it as a table."""
+    signals = read_signals(file)
     if not settings.quiet:
-        _show(found)
+        _show(signals)
 
 
-def _show(found: SignalMap) -> None:
+def _show(signals: SignalMap) -> None:
     rows = [
         [signal.item, str(signal.meaning), signal.unit or signal.quantity.unit or "", signal.quantity.column]
-        for signal in found.signals
+        for signal in signals.signals
     ]
     table(["item", "meaning", "its unit", "column"], rows, left=4)
-    say(f"Positions are in {found.coordinates} coordinates.")
+    say(f"Positions are in {signals.coordinates} coordinates.")

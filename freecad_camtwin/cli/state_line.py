@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The state of a machine on one line, and the line at the bottom of a terminal that it is shown in."""
+"""The state of a machine as one line of text, and the display of that line at the bottom of a terminal."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from rich.text import Text
 
 from freecad_camtwin.twin.signals.state import State
 
-#: A shown line is renewed as often [s].
+#: The line is updated at this interval [s].
 RENEWED = 0.2
 
 
 def state_line(state: State) -> str:
-    """Say what a machine does now, and how its data come."""
+    """Return the state of a machine and of its data in one line."""
     parts = [f"{state.rate:,.0f} rows/s", *_machine(state), *_load(state), *_overrides(state)]
     if state.gaps:
         parts.append(f"{state.gaps} gap{'s' if state.gaps > 1 else ''}")
@@ -58,7 +58,7 @@ def _overrides(state: State) -> list[str]:
 
 
 async def show_state_line(line: Callable[[], str], *, quiet: bool) -> None:
-    """Show a line at the bottom of the terminal until cancelled; nothing where there is no terminal."""
+    """Show a line at the bottom of the terminal until cancelled; show nothing without a terminal."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""An analysis on the terminal: the verdicts first, then a row per operation."""
+"""Print an analysis on the terminal: the verdicts first, then a row per operation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -36,7 +36,7 @@ def print_analysis(analysis: Analysis) -> None:
 
 
 def worst_load(analysis: Analysis) -> str:
-    """The greatest load in a few words: over its limit where there is one, else as power."""
+    """Return the greatest load in a few words: as a share of its limit if there is one, else as power."""
     known = [entry for entry in (greatest(ratio) for ratio in analysis.ratios.values()) if entry is not None]
     if known:
         return f"{100 * max(known):.0f} % of its limit"

@@ -8,13 +8,13 @@ import click
 
 
 def say(line: str = "") -> None:
-    """Print one line; characters the terminal cannot show are replaced rather than raised over."""
+    """Print one line; characters that the terminal cannot show are replaced."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     click.echo(line.encode(encoding, "replace").decode(encoding))
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
-    """Print a table; the first ``left`` columns are words and lean left."""
+    """Print a table; the first ``left`` columns are text and left-aligned."""
     widths = [max(len(row[index]) for row in (heads, *rows)) for index in range(len(heads))]
     for row in (heads, *rows):
         cells = [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""``camtwin watch``: what a machine does now, on one line, as JSON, or for FreeCAD on a pipe. Nothing is stored."""
+"""``camtwin watch``: show the state of a machine on one line, as JSON, or on a pipe to FreeCAD; store nothing."""
 
 import asyncio
 import os
@@ -21,48 +21,49 @@ from freecad_camtwin.live.state import Keeper
 from freecad_camtwin.twin.signals.state import State
 
 
-@click.command("watch", short_help="Show what a machine does now; store nothing.")
+@click.command("watch", short_help="Show the state of a machine; store nothing.")
 @machine_options
 @click.option("--json", "as_json", is_flag=True, help="Print the state as lines of JSON.")
-@click.option("--pipe", is_flag=True, help="Write state and rows to standard output, as FreeCAD reads them.")
-@click.option("--every", type=Finite(0.01, 3600), default=1.0, metavar="S", help="Between two lines [s].")
-@click.option("--duration", type=Finite(min=0, min_open=True), metavar="S", help="Stop after so long [s].")
+@click.option("--pipe", is_flag=True, help="Write state and rows to standard output in the format for FreeCAD.")
+@click.option("--every", type=Finite(0.01, 3600), default=1.0, metavar="S", help="Time between two lines [s].")
+@click.option("--duration", type=Finite(min=0, min_open=True), metavar="S", help="Stop after this time [s].")
 @click.pass_obj
 def watch_command(
-    settings: Settings, /, url: str, as_json: bool, pipe: bool, every: float, duration: float | None, **said: Any
+    settings: Settings, /, url: str, as_json: bool, pipe: bool, every: float, duration: float | None, **params: Any
 ) -> None:
-    """Show what the machine at URL does: operation, tool, line, load against prediction, overrides, state.
+    """Show the machine at URL: state, operation, tool, line, measured and predicted load, overrides.
 
-    URL is one of docs/connectors.md. A terminal shows one line; elsewhere one is printed each second.
+    URL is an address of docs/connectors.md. A terminal shows one line that is updated; if the output is not a
+    terminal, a line is printed every second (--every).
     """
-    source = Source.of(url, said)
+    source = Source.of(url, params)
     asyncio.run(_watch(source, settings, Piped() if pipe else Lines(as_json, every), duration))
 
 
 class Teller(Protocol):
-    """Tells somebody what comes."""
+    """Passes on the data of a machine."""
 
-    is_line: bool  #: whether the line of a terminal is free
+    is_line: bool  #: whether the terminal shows the updated line
 
     def tell(self, block: Block, state: State) -> bool:
-        """Tell what came and the state now; return whether anybody listens."""
+        """Pass on new rows and the present state; return whether the receiver still listens."""
 
     def end(self, state: State) -> None:
-        """Tell the last state."""
+        """Pass on the last state."""
 
 
 class Lines:
-    """Prints a line now and then; where a terminal shows the line itself, nothing."""
+    """Prints a line at an interval; nothing if the terminal shows the updated line."""
 
     def __init__(self, as_json: bool, every: float) -> None:
         self.is_line = not as_json and sys.stderr.isatty() and sys.stdout.isatty()
         self._as_json, self._every = as_json, every
-        self._told = -every
+        self._printed = -every
 
     def tell(self, block: Block, state: State) -> bool:
-        """Print the state, if it is time."""
-        if time.monotonic() - self._told >= self._every:
-            self._told = time.monotonic()
+        """Print the state if the interval is over."""
+        if time.monotonic() - self._printed >= self._every:
+            self._printed = time.monotonic()
             self._print(state)
         return True
 
@@ -77,7 +78,7 @@ class Lines:
 
 
 class Piped:
-    """Writes frames to standard output; what anything else would print there goes to standard error."""
+    """Writes frames to standard output; other text for standard output is redirected to standard error."""
 
     is_line = False
 
@@ -92,7 +93,7 @@ class Piped:
         return not self._pipe.is_broken
 
     def end(self, state: State) -> None:
-        """Empty the pipe."""
+        """Write what is still in the pipe's buffer."""
         self._pipe.end()
 
 

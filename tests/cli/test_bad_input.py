@@ -98,7 +98,7 @@ def test_a_tool_that_cannot_be(program, tool):
 
 def test_stock_beside_the_path_and_flat_stock(program):
     assert "misses the stock" in refused(program.parent, program.name, TOOL, "--stock=500,500,-10,550,550,0")
-    assert "flat" in refused(program.parent, program.name, TOOL, "--stock=0,0,0,50,50,0")
+    assert "has no volume" in refused(program.parent, program.name, TOOL, "--stock=0,0,0,50,50,0")
 
 
 def test_a_cell_so_fine_that_memory_would_not_do_tells_the_estimate(program):
@@ -147,9 +147,9 @@ def test_two_results_never_share_a_file(program):
     for other in ("a", "./a", folder / "a", "sub/../a"):
         called = here("analyze", program, *GOOD, "--json=a", f"--html={other}", cwd=folder)
         assert called.code == 2, called.err
-        assert "two results would go to the same file" in called.err
+        assert "two results have the same file name" in called.err
     twice = here("compare", program, "--job", program, "--html=a", "--json=a", cwd=folder)
-    assert "two results would go to the same file" in twice.err
+    assert "two results have the same file name" in twice.err
     with Outputs() as outputs:
         outputs.write(folder / "b", b"1")
         with pytest.raises(OutputError, match="two results"):
@@ -161,7 +161,7 @@ def test_two_results_never_share_a_file(program):
 
 def test_what_is_no_file_is_no_target(tmp_path, program):
     os.mkfifo(tmp_path / "pipe")
-    assert "no file" in one_sentence(here("analyze", program, *GOOD, f"--json={tmp_path / 'pipe'}"))
+    assert "not a regular file" in one_sentence(here("analyze", program, *GOOD, f"--json={tmp_path / 'pipe'}"))
     assert (tmp_path / "pipe").is_fifo()
 
 

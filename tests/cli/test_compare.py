@@ -56,7 +56,7 @@ def test_a_recording_gives_table_page_picture_and_figures(job, tmp_path):
     )  # fmt: skip
     assert called.code == 0, called.err
     assert "these data are simulated" in called.out
-    assert "of which 6.0 s were not seen" in called.out
+    assert "of which 6.0 s have no data" in called.out
     assert "Adaptive006" in called.out
     said = json.loads((tmp_path / "c.json").read_text())
     assert said["schema"] == "camtwin.comparison/1"
@@ -125,7 +125,7 @@ def test_a_load_that_nothing_predicts_is_shown_alone(job, tmp_path):
         tmp_path / "c.html",
     )  # fmt: skip
     assert called.code == 0, called.err
-    assert "nothing predicts it" in called.out
+    assert "there is no prediction for it" in called.out
     assert "unknown: no load is both measured and predicted" not in called.out
 
 
@@ -135,7 +135,7 @@ def test_a_load_that_nothing_predicts_is_shown_alone(job, tmp_path):
         (("absent.run",), "absent.run does not exist"),
         (("cover.ngc",), "is neither a recording of CAM Twin nor a table"),
         (("odd.csv",), "has no column of times"),
-        (("strange.csv",), "none of the columns of strange.csv is known by its name"),
+        (("strange.csv",), "no column of strange.csv is recognized by its name"),
         (("elsewhere.csv",), "nothing of elsewhere.csv lies on the path of 'cover'"),
         (("foreign.run",), "was recorded along another path (ffffffffffff…)"),
         (("damaged.run",), "damaged.run"),

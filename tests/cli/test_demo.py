@@ -41,7 +41,7 @@ def test_the_live_demo_ends_with_the_hidden_material_found(tmp_path):
     assert {path.name for path in folder.iterdir()} == {
         "panel.camtwin", "panel.ngc", "signals.toml", "run", "compare.html", "toolpath.png", "overlay.png",
     }  # fmt: skip
-    assert "Everything measured in it is simulated" in called.out
+    assert "All measured values are simulated" in called.out
     with RecordingReader(folder / "run") as reader:
         assert reader.header.simulated
     again = here("compare", folder / "run", "--job", folder / "panel.camtwin", "--json", "-")

@@ -91,10 +91,10 @@ def test_figures_of_a_cycle_time():
 def test_a_cycle_time_in_rows(printed):
     assert printed(cycle_time._print, cycle()) == [
         "part takes 10.0 s on mill.",
-        "length/feed of the feed moves says 7.0 s (-30.0 %).",
-        "It goes into cutting 7.0 s, rapids 2.0 s, dwell 1.0 s.",
+        "length/feed of the feed moves is 7.0 s (-30.0 %).",
+        "Time by kind of motion: cutting 7.0 s, rapids 2.0 s, dwell 1.0 s.",
         "",
-        "operation moves m cutting m rapid time length/feed FreeCAD says",
+        "operation moves m cutting m rapid time length/feed FreeCAD",
         "Face 3 0.03 0.01 4.0 s 3.0 s 7.0 s",
         "Side 3 0.04 0.01 5.0 s 4.0 s ?",
         "note: Odd job.",
@@ -109,7 +109,7 @@ def test_a_cycle_time_without_a_feed_is_unknown_and_not_0(printed):
     assert (said["time_at_feed"], said["operations"][0]["time_at_feed"]) == (None, None)
     assert said["operations"][1]["time_at_feed"] == 4.0
     lines = printed(cycle_time._print, said)
-    assert lines[1] == "length/feed: unknown, some moves have no feed."
+    assert lines[1] == "length/feed is unknown, because some moves have no feed."
     assert lines[5] == "Face 3 0.03 0.01 4.0 s ? 7.0 s"
 
 
@@ -145,9 +145,9 @@ def test_a_comparison_in_rows(printed):
     (made,) = executions()
     assert printed(compare.print_execution, made) == [
         "Run: part.run of 'part'.",
-        "Time: 13.0 s measured; 9.0 s predicted for what was seen.",
+        "Time: 13.0 s measured; 9.0 s predicted for the part with data.",
         "Load: power 150 W in the mean of the cut, 86 % of the predicted.",
-        "Data: 100.0 % of the feed moves' path was seen, placed by position.",
+        "Data: 100.0 % of the feed moves' path has data, placed by position.",
         "Lag 20.0 ms, delay 10.0 ms; 0 gaps.",
         "",
         "operation seen time predicted feed mean W predicted ratio of seconds",
@@ -165,9 +165,9 @@ def test_a_comparison_with_a_silence_and_without_a_load(printed):
     lines = printed(compare.print_execution, made)
     assert lines[:5] == [
         "Run: part.run of 'part'; these data are simulated.",
-        "Time: 13.0 s measured, of which 2.0 s were not seen; 8.0 s predicted for what was seen.",
-        "Load: the run tells none.",
-        "Data: 85.7 % of the feed moves' path was seen, placed by position.",
+        "Time: 13.0 s measured, of which 2.0 s have no data; 8.0 s predicted for the part with data.",
+        "Load: the run contains none.",
+        "Data: 85.7 % of the feed moves' path has data, placed by position.",
         "Lag 20.0 ms, delay 10.0 ms; 1 gap of 2.0 s.",
     ]
     assert lines[8] == "Side 80.0 % 7.0 s 4.0 s 50 % ? ? ? ?"

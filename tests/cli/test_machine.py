@@ -93,7 +93,7 @@ def test_materials_are_listed_with_law_doubt_and_source():
 def test_doctor_names_what_is_missing_and_how_to_get_it(tmp_path):
     whole = here("doctor")
     assert whole.code == 0
-    assert "All is there." in whole.out
+    assert "Everything is installed." in whole.out
     lacking = here("doctor", "--freecad=/nowhere/freecadcmd")
     assert lacking.code == 3
     row = next(line for line in lacking.out.splitlines() if line.startswith("MISSING"))

@@ -75,4 +75,4 @@ def test_what_cannot_be_packaged_is_one_sentence_and_leaves_nothing(program, tmp
 def test_a_program_is_not_posted(program, tmp_path):
     called = here("package", program, *CUT, "--gcode", tmp_path / "x.ngc", "-o", tmp_path / "slot.camtwin")
     assert called.code == 2
-    assert "are for documents" in called.err
+    assert "need a document as INPUT" in called.err

@@ -72,7 +72,7 @@ def test_a_recording_recorded_again_is_the_same_without_a_signal_map(table, monk
 def test_what_was_only_listened_to_for_a_map_is_said_to_be_lost(capsys):
     signals = SignalMap((Signal("watt", Meaning.SPINDLE_POWER),))
     show_choice(Choice(signals, (), is_proposed=True, listened=3.04))
-    assert "listened to for 3.0 s for that, which are not kept; with --signals" in capsys.readouterr().err
+    assert "The data of the 3.0 s that this took are not kept; with --signals" in capsys.readouterr().err
     show_choice(Choice(signals, (), is_proposed=True))
     assert "listened" not in capsys.readouterr().err
 
@@ -116,7 +116,7 @@ def test_who_is_interrupted_finishes_the_recording(table, number):
         recorder.send_signal(number)
         out, err = recorder.communicate(timeout=PATIENCE)
     assert recorder.returncode == 0, err
-    assert out.endswith("; it was told to stop.\n")
+    assert out.endswith("; it was stopped by Ctrl-C or a signal.\n")
     with RecordingReader(table / "run") as reader:
         assert reader.finished is not None
         assert 0 < len(reader.query()) < 1000

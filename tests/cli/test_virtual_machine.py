@@ -32,9 +32,9 @@ def test_a_package_runs_to_its_end(job, tmp_path):
         publish = [word for url in urls for word in ("--publish", url)]
         called = here("virtual-machine", job, *publish, "--speed", "100", "--lead", "0.1")
     assert (called.code, called.err) == (0, "")
-    assert called.out.count("a simulated 'part' can be heard here") == 2
-    assert re.search(r"[\d,]+ rows of .* of its time told; the program ran to its end\.", called.out)
-    assert "not heard" not in called.out
+    assert called.out.count("publishes a simulated run of 'part'") == 2
+    assert re.search(r"[\d,]+ rows of .* of machine time published; the program ran to its end\.", called.out)
+    assert "not published" not in called.out
 
 
 def test_ctrl_c_ends_it_cleanly(job):
@@ -46,11 +46,11 @@ def test_ctrl_c_ends_it_cleanly(job):
         text=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
     )
-    assert "can be heard here" in running.stdout.readline()
+    assert "publishes a simulated run" in running.stdout.readline()
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=120)
     assert (running.returncode, err) == (0, "")
-    assert "when it was stopped" in out
+    assert "until it was stopped" in out
 
 
 def test_what_cannot_be_is_one_sentence(job, tmp_path):

@@ -127,7 +127,7 @@ def test_a_recording_is_no_target_of_its_own_copy(table):
     for words in (("--parquet", "a", "--influx", "a"), ("--parquet", "a", "--influx", "a.events.parquet")):
         ended = called("export", "run", *words)
         assert ended.exit_code == 2
-        assert "two results would go to the same file" in ended.stderr
+        assert "two results have the same file name" in ended.stderr
     assert called("export", "run", "--parquet", "-").exit_code == 2
     assert {path.name: path.read_bytes() for path in table.iterdir()} == before
 

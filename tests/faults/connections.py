@@ -244,7 +244,7 @@ def no_right_to_read(folder):
     with Mosquitto(folder, lines).running() as broker:
         url = f"mqtt://127.0.0.1:{broker.port}/shop/#"
         with Process(folder, url, "--silence", "1") as recorder, Sender(broker):
-            recorder.until(lambda: "may we read" in recorder.errors.read_text(), "the hint")
+            recorder.until(lambda: "permission to read" in recorder.errors.read_text(), "the hint")
             code = recorder.stop()
             said = recorder.errors.read_text().strip()
             no_file = not recorder.run.exists()

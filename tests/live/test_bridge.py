@@ -238,4 +238,4 @@ def test_a_real_controller_is_heard_and_asked_over_mutual_tls(crossing):
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, "")
-    assert " commands followed, " in out
+    assert " commands passed on, " in out
