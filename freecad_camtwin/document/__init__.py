@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What lives in a FreeCAD document: the CAM job we read, the twin and the feeds we add. No windows."""
+"""Objects of a FreeCAD document: the CAM job that is read, the twin and the feeds that are added. No windows."""

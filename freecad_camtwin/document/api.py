@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What macros and headless scripts call: functions on a job object.
+"""The functions for macros and scripts without windows; each takes a job object.
 
     import freecad_camtwin as camtwin
     camtwin.attach(job, material="6061", machine="vmc")
@@ -8,7 +8,7 @@
     program = camtwin.post(job, "linuxcnc")
     runs = camtwin.import_run(job, "monday.run", "part.camtwin")
 
-Each change is one undo step. Nothing is recomputed but the objects that we add.
+Each change is one undo step. Only the objects that CAM Twin adds are recomputed.
 """
 
 import os
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 
 def attach(job: Any, *, material: str | None = None, machine: str | None = None, objective: str | None = None) -> Any:
-    """Give a job its twin, or change the twin that it has; None leaves a setting as it is. Returns the twin."""
+    """Attach a twin to a job, or change its twin; None leaves a setting unchanged. Returns the twin."""
     if objective is not None and objective not in OBJECTIVES:
-        raise InputError(f"{objective!r} is no objective; choose one of {', '.join(OBJECTIVES)}")
+        raise InputError(f"{objective!r} is not an objective; choose one of {', '.join(OBJECTIVES)}")
     settings = {"Material": material, "Machine": machine, "Objective": objective}
     with feeds.transaction(job.Document, "Attach twin"):
         twin = twin_object.attach_twin(job)
@@ -45,22 +45,22 @@ def attach(job: Any, *, material: str | None = None, machine: str | None = None,
 
 
 def analyze(job: Any, **options: Any) -> "Analysis":
-    """Say how hard every step of a job cuts, from what it would post. For the options see ``twin.analysis.analyze``."""
-    found: Analysis = _analysis().analyze(read_job(job), **options)
-    return found
+    """Compute the load of every step of the path that the job posts. Options: those of ``twin.analysis.analyze``."""
+    analysis: Analysis = _analysis().analyze(read_job(job), **options)
+    return analysis
 
 
 def plan_feeds(job: Any, *, plan_options: "PlanOptions | None" = None, **options: Any) -> FeedPlan:
-    """Plan the fastest feeds within all limits, for the operations as they are without our feeds.
+    """Plan the fastest feeds within all limits, for the operations without feed dressups.
 
-    ``plan_options``: see ``twin.feeds.step_feeds.PlanOptions``, by default the objective of the job's twin; all
-    others are those of ``analyze``.
+    ``plan_options``: see ``twin.feeds.step_feeds.PlanOptions``, by default the objective of the job's twin; the
+    other options are those of ``analyze``.
     """
     return mend(job, plan_options=plan_options, **options).plan
 
 
 def mend(job: Any, *, plan_options: "PlanOptions | None" = None, **options: Any) -> "Mended":
-    """Plan as ``plan_feeds`` does; return the plan, the analyses before and after it, and the proof."""
+    """Plan as ``plan_feeds`` does; return the plan, the analyses before and after, and the proof."""
     _analysis()
     from freecad_camtwin.twin.feeds import mend as mending
 
@@ -68,15 +68,15 @@ def mend(job: Any, *, plan_options: "PlanOptions | None" = None, **options: Any)
 
 
 def apply(job: Any, plan: FeedPlan) -> list[Any]:
-    """Lay the plan's feeds over the operations as dressups, and return these. PlanError where it does not fit."""
+    """Add the plan's feeds to the operations as dressups; return the dressups. PlanError if the plan does not fit."""
     with feeds.transaction(job.Document, "Write planned feeds"):
         return feeds.apply_plan(job, plan)
 
 
 def post(job: Any, name: str, arguments: str | None = None) -> str:
-    """The job as a program, by the post processor that FreeCAD calls ``name``, such as "linuxcnc" or "grbl".
+    """Return the job's program, by FreeCAD's post processor ``name``, such as "linuxcnc" or "grbl".
 
-    PlanError if our feed dressups changed anything but feeds: then there is no program.
+    PlanError if the feed dressups changed more than feeds: then no program is returned.
     """
     dressup.refresh(job)
     _analysis()
@@ -84,9 +84,9 @@ def post(job: Any, name: str, arguments: str | None = None) -> str:
 
 
 def clear(job: Any, *, keep_twin: bool = False) -> int:
-    """Take our feeds off a job without a trace, and return off how many operations; the twin goes, too, unless kept."""
+    """Remove the feed dressups of a job, and its twin unless ``keep_twin``; return the number of dressups."""
     if job.Proxy is None:
-        raise DocumentError(f"job {job.Label!r} was made by another FreeCAD version, which alone can change it")
+        raise DocumentError(f"job {job.Label!r} was made by another FreeCAD version; only that version can change it")
     with feeds.transaction(job.Document, "Clear planned feeds"):
         removed = dressup.undress(job)
         if not keep_twin:
@@ -100,36 +100,38 @@ def import_run(
     package: "str | os.PathLike[str] | Package | None" = None,
     **options: Any,
 ) -> list[Any]:
-    """Keep what the machine did under the job's twin, and return an object for each execution.
+    """Store a machine's run under the job's twin, and return an object for each execution.
 
-    ``run`` is a recording, or executions that were made from one; ``package`` is what the run is held against: without
-    it the job is analyzed as it is, with the ``options`` of ``analyze``. The figures of every move go into the folder
-    PART.camtwin beside the document. DocumentError where the run went along another path than the document's.
+    ``run`` is a recording, or executions that were made from one. ``package`` is the prediction that the run is
+    compared with; without it the job is analyzed as it is, with the ``options`` of ``analyze``. The values of every
+    move go into the folder PART.camtwin beside the document. DocumentError if the run is of another path.
     """
     if not job.Document.FileName:
-        raise DocumentError(f"save document {job.Document.Label!r} first: a run's figures are kept beside its file")
+        raise DocumentError(
+            f"save document {job.Document.Label!r} first: the values of a run are stored beside its file"
+        )
     made = _executions(job, run, package, options)
     from freecad_camtwin.twin.runs.file import folder_of, save_execution, written
     from freecad_camtwin.twin.runs.summary import execution_properties
 
     folder = folder_of(job.Document.FileName)
-    told = []
+    summaries = []
     for each in made:
         files, sha256 = written(each)
         name = execution.beside(job.Document.FileName, folder / next(reversed(files)))
-        told.append({**execution_properties(each), "Sidecar": name, "SidecarHash": sha256})
-        execution.check_execution(job, told[-1])
+        summaries.append({**execution_properties(each), "Sidecar": name, "SidecarHash": sha256})
+        execution.check_execution(job, summaries[-1])
     for each in made:
         save_execution(each, folder)
     with feeds.transaction(job.Document, "Import run"):
-        return [execution.add(job, each) for each in told]
+        return [execution.add(job, each) for each in summaries]
 
 
 def load_run(obj: Any) -> "Execution":
-    """Return all figures of an execution object, those of every move included; InputError where they are not there."""
+    """Return an execution object with the values of every move; InputError if their file is missing or another one."""
     _analysis()
-    found: Execution = execution.load_kept_execution(obj)
-    return found
+    loaded: Execution = execution.load_kept_execution(obj)
+    return loaded
 
 
 def _executions(job: Any, run: Any, package: Any, options: dict[str, Any]) -> "Sequence[Execution]":
@@ -148,12 +150,12 @@ def _executions(job: Any, run: Any, package: Any, options: dict[str, Any]) -> "S
 
 
 def _analysis() -> Any:
-    """The analysis and all that it needs; a sentence where FreeCAD's Python lacks a package."""
+    """Import and return the module of the analysis; DocumentError if FreeCAD's Python lacks a package."""
     try:
         from freecad_camtwin.twin.analysis import analysis
     except ImportError as error:
         raise DocumentError(
-            f"the Python of this FreeCAD has no package {error.name!r}: install it with the Addon Manager, "
+            f"the Python of this FreeCAD has no package {error.name!r}; install it with the Addon Manager, "
             "or use the command line"
         ) from error
     return analysis

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a FreeCAD child process does for the command line: it answers requests until no more can come.
+"""The FreeCAD child process of the command line: it answers requests until its standard input is closed.
 
-Run by ``freecadcmd child.py`` with CAMTWIN_CHILD set; the path of each JSON request is a line of its standard input.
+Run by ``freecadcmd child.py`` with CAMTWIN_CHILD set; each line of standard input is the path of a JSON request.
 A request names the file for the answer, which is always written: results, or ``{"error": sentence}``; all its
 paths are absolute.
-FreeCAD imports this file instead of running it, and would run it again if it raised, so nothing may escape.
-numpy is all that it needs of what FreeCAD's Python does not bring.
+FreeCAD imports this file instead of running it, and would run it again after an exception, so none may leave it.
+Besides FreeCAD's own Python it needs numpy only.
 """
 
 import json
@@ -21,7 +21,7 @@ if _ROOT not in sys.path:
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Carry out a request; whatever goes wrong becomes part of the answer."""
+    """Carry out a request; every exception becomes an ``error`` in the answer."""
     try:
         from freecad_camtwin.errors import CamTwinError
 
@@ -36,7 +36,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def serve() -> None:
-    """Answer the requests whose paths come on standard input, until it is closed."""
+    """Answer the requests whose paths are lines of standard input, until it is closed."""
     with open(0, encoding="utf-8", closefd=False) as paths:
         for path in paths:
             main(path.rstrip("\r\n"))
@@ -46,7 +46,7 @@ def main(path: str) -> None:
     """Read the request at ``path``, and write its answer."""
     request = json.loads(Path(path).read_text(encoding="utf-8"))
     target = Path(request["answer"])
-    os.chdir(target.parent)  # some of FreeCAD's post processors leave a file called "-" where they stand
+    os.chdir(target.parent)  # some of FreeCAD's post processors leave a file called "-" in the current folder
     result = answer(request)
     part = target.with_name(target.name + ".part")
     part.write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")

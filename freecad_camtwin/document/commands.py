@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Stored paths as plain commands, and back. Reading never touches the object: FreeCAD hands out copies."""
+"""Convert stored paths to plain commands and back. Reading does not touch the object: FreeCAD returns copies."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,13 +14,13 @@ _ROUNDED = 2.1e-6
 
 
 def commands_of(obj: Any) -> list[tuple[str, dict[str, float]]]:
-    """The stored commands of an operation or dressup: lengths in mm, F in mm/s."""
+    """Return the stored commands of an operation or dressup: lengths in mm, F in mm/s."""
     path = obj.Path
     return [] if path is None else [(command.Name, command.Parameters) for command in path.Commands]
 
 
 def path_of(commands: Iterable[PathCommand]) -> Any:
-    """Commands as a FreeCAD path."""
+    """Return commands as a FreeCAD path."""
     return Path.Path([Path.Command(name, _plain(parameters)) for name, parameters in commands])
 
 
@@ -29,12 +29,12 @@ def _plain(parameters: Mapping[str, float]) -> dict[str, float]:
 
 
 def stored_hash(obj: Any) -> str:
-    """The hash of an object's stored commands, which a feed plan is keyed to."""
+    """Return the hash of an object's stored commands; a feed plan is keyed to it."""
     return commands_hash(commands_of(obj))
 
 
 def same(one: Sequence[PathCommand], other: Sequence[PathCommand]) -> bool:
-    """Whether two paths are the same but for what saving rounds: both them and what they are made from."""
+    """Whether two paths are equal within the rounding of saving, of the paths and of the values they are made from."""
     return len(one) == len(other) and all(
         name == other_name
         and parameters.keys() == other_parameters.keys()

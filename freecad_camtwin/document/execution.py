@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""An execution in the document tree: one run of the job on its machine, in a few figures; its arrays lie beside it.
+"""An execution in the document tree: a summary of one run of the job on its machine.
 
-Saved files name this module and its class: never move or rename them. The twin lists its executions. The figures of
-every move are in the folder PART.camtwin beside PART.FCStd, and referred to by their hash.
+Saved files name this module and its class: never move or rename them. The twin lists its executions. The values of
+every move are in the folder PART.camtwin beside PART.FCStd; the document stores their hash.
 """
 
 import os
@@ -27,22 +27,22 @@ def _map(name: str, group: str, doc: str) -> Property:
 
 
 _PROPERTIES = (
-    Property("App::PropertyString", MARK, "CAM Twin", "Which object of CAM Twin this is", structure.EXECUTION,
+    Property("App::PropertyString", MARK, "CAM Twin", "Kind of object of CAM Twin", structure.EXECUTION,
              note=True, read_only=True, hidden=True),
-    _text("RunName", _RUN, "Names this run wherever it is copied to"),
-    _text("Source", _RUN, "The file that the run was read from, and which part of it"),
+    _text("RunName", _RUN, "Name of this run, the same in all copies"),
+    _text("Source", _RUN, "The file that the run was read from, and the number of the part"),
     _text("Started", _RUN, "First motion, UTC"),
-    _text("Machine", _RUN, "The machine that ran; empty: not known"),
-    _text("Operator", _RUN, "Who ran it; empty: not known"),
+    _text("Machine", _RUN, "Name of the machine; empty: not known"),
+    _text("Operator", _RUN, "Name of the operator; empty: not known"),
     _text("Program", _RUN, "The program that ran"),
-    Property("App::PropertyBool", "Simulated", _RUN, "Whether no machine ran: the data are a simulation", False,
+    Property("App::PropertyBool", "Simulated", _RUN, "Whether the data are simulated: no machine ran", False,
              note=True, read_only=True),
-    _map("KPI", _RESULT, "Figures of the whole run, by name with unit; what is not there is not known"),
-    _map("Operations", _RESULT, "What each operation took and how hard it cut"),
-    _text("Notes", _RESULT, "What is to be known of this run"),
-    _text("ToolpathHash", _DATA, "Of the path that it ran along"),
-    _map("PathHashes", _DATA, "Of each operation's stored commands, by its internal name, when it ran"),
-    _text("Sidecar", _DATA, "The file with all figures, from the document's folder on"),
+    _map("KPI", _RESULT, "Figures of the whole run, by name with unit; a missing one is not known"),
+    _map("Operations", _RESULT, "Time and load of each operation"),
+    _text("Notes", _RESULT, "Remarks on this run"),
+    _text("ToolpathHash", _DATA, "Hash of the path that was run"),
+    _map("PathHashes", _DATA, "Hash of each operation's stored commands at the run, by the operation's internal name"),
+    _text("Sidecar", _DATA, "The file with the values of every move, relative to the document's folder"),
     _text("SidecarHash", _DATA, "SHA-256 of that file"),
 )  # fmt: skip
 
@@ -53,13 +53,13 @@ class ExecutionObject(ObjectProxy):
     properties = _PROPERTIES
 
     def execute(self, _obj: Any) -> None:
-        """Nothing depends on a recompute: a run is over."""
+        """Do nothing: a finished run does not depend on a recompute."""
 
 
 def add(job: Any, summary: Mapping[str, Any]) -> Any:
-    """Put an execution under the job's twin and return it. DocumentError where it belongs to another path.
+    """Add an execution to the job's twin and return its object. DocumentError if it is of another path.
 
-    ``summary``: what ``twin.execution_summary`` says of it, with the keys ``Sidecar`` and ``SidecarHash``.
+    ``summary``: the properties of ``twin.runs.summary``, with the keys ``Sidecar`` and ``SidecarHash``.
     """
     twin = check_execution(job, summary)
     obj = job.Document.addObject("App::FeaturePython", "CamTwinExecution")
@@ -76,11 +76,11 @@ def add(job: Any, summary: Mapping[str, Any]) -> Any:
 
 
 def check_execution(job: Any, summary: Mapping[str, Any]) -> Any:
-    """Return the job's twin; DocumentError, one sentence, where an execution cannot be put under it."""
+    """Return the job's twin; DocumentError if an execution cannot be added to it."""
     twin = structure.twin(job)
     if twin is None:
         raise DocumentError(
-            f"job {job.Label!r} has no twin to keep the run under: attach one first, by 'camtwin attach DOC -o OUT' "
+            f"job {job.Label!r} has no twin to store the run in; attach one first, with 'camtwin attach DOC -o OUT' "
             "or Attach Twin in the window"
         )
     check_path(job, summary["PathHashes"], summary["Source"])
@@ -90,59 +90,59 @@ def check_execution(job: Any, summary: Mapping[str, Any]) -> Any:
 
 
 def check_path(job: Any, ran: Mapping[str, str], source: str) -> None:
-    """Refuse a run that went along another path than a job's; DocumentError names the operation.
+    """Raise DocumentError if a run is of another path than the job's; it names the operation.
 
     ``ran``: the hash of the stored commands of each operation that ran, by internal name.
     """
     if not ran:
         raise DocumentError(
-            f"{source} was held against a program, and not against this document: package the document, "
-            "with the program that ran"
+            f"{source} was compared with a program, not with this document; make a package of the document "
+            "and of the program that ran"
         )
     now = {top.Name: top for top in structure.operations(job) if structure.is_path(top) and structure.is_active(top)}
     for name in ran:
         if name not in now:
             raise DocumentError(
-                f"{source} ran the operation {name!r}, which job {job.Label!r} does not have or has "
-                "switched off: the run belongs to another state of the document"
+                f"{source} ran the operation {name!r}, which is missing or switched off in job {job.Label!r}: "
+                "the run belongs to another state of the document"
             )
     for name, top in now.items():
         if ran.get(name) != stored_hash(top):
-            what = "has changed since it ran" if name in ran else "did not run"
+            what = "has changed since the run" if name in ran else "did not run"
             raise DocumentError(
-                f"operation {top.Label!r} {what}: {source} went along another path than that of job "
-                f"{job.Label!r}, and is not kept with it"
+                f"operation {top.Label!r} {what}: {source} is a run of another path than that of job "
+                f"{job.Label!r}, and is not stored"
             )
 
 
 def job_of_execution(obj: Any) -> Any:
-    """Return the job whose twin keeps an execution; DocumentError where none does any more."""
+    """Return the job whose twin has an execution; DocumentError if the twin or the job was deleted."""
     twin = next((each for each in obj.InList if structure.is_marked(each, structure.TWIN)), None)
     if twin is None or twin.Job is None:
-        raise DocumentError(f"{obj.Label!r} belongs to no job any more: its twin or its job was deleted")
+        raise DocumentError(f"{obj.Label!r} belongs to no job: its twin or its job was deleted")
     return twin.Job
 
 
 def sidecar(obj: Any) -> Path:
-    """Return where the figures of an execution lie; DocumentError where the document has no place yet."""
+    """Return the path of the file with an execution's values; DocumentError if the document was never saved."""
     document = obj.Document
     named = PurePosixPath(obj.Sidecar)
     if not document.FileName:
         raise DocumentError(
-            f"document {document.Label!r} was never saved: the figures of {obj.Label!r} lie beside its file"
+            f"document {document.Label!r} was never saved; the values of {obj.Label!r} are stored beside its file"
         )
     if named.is_absolute() or ".." in named.parts or len(named.parts) != 2:
-        raise DocumentError(f"{obj.Label!r} names {obj.Sidecar!r} as its figures, which is no file beside the document")
+        raise DocumentError(f"the file of {obj.Label!r}, {obj.Sidecar!r}, is not in a folder beside the document")
     return Path(document.FileName).parent / named
 
 
 def load_kept_execution(obj: Any) -> Any:
-    """Read the figures of every move of an execution; InputError where its file is missing or not the one it was."""
+    """Read the values of every move of an execution; InputError if its file is missing or has another hash."""
     from freecad_camtwin.twin.runs.file import load_execution  # not above: FreeCAD's Python may lack msgspec
 
     return load_execution(sidecar(obj), obj.SidecarHash)
 
 
 def beside(document: str | os.PathLike[str], file: Path) -> str:
-    """Return how a document names a file in its folder: with slashes, from its own folder on."""
+    """Return the path of a file relative to the document's folder, with slashes."""
     return file.relative_to(Path(document).parent).as_posix()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A feed plan onto a job and off it again: every check comes before the first change."""
+"""Apply a feed plan to a job and remove it again: every check comes before the first change."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,31 +17,32 @@ PlannedOperation = tuple[Any, OperationPlan]
 
 @contextmanager
 def transaction(document: Any, name: str) -> Iterator[None]:
-    """One undo step, or part of the caller's; what went wrong half-way is undone."""
+    """Make the block one undo step, or part of the caller's step; after an exception the step is undone."""
     if document.HasPendingTransaction:
         yield
         return
     document.openTransaction(name)
-    whole = False
+    is_complete = False
     try:
         yield
-        whole = True
+        is_complete = True
     finally:
-        (document.commitTransaction if whole else document.abortTransaction)()
+        (document.commitTransaction if is_complete else document.abortTransaction)()
 
 
 def planned_operations(job: Any, plan: FeedPlan) -> list[PlannedOperation]:
-    """The outermost object of each operation that the plan changes; PlanError where one is gone or another now."""
+    """Return the outermost object of each operation that the plan changes; PlanError if one is missing or changed."""
     tops = [top for top in structure.operations(job) if structure.is_path(top)]
-    found = [(_find(job, tops, item), item) for item in plan.operations if item.changes]
-    for top, item in found:
+    planned = [(_find(job, tops, item), item) for item in plan.operations if item.changes]
+    for top, item in planned:
         if commands_hash(commands_of(structure.planned(top))) != item.base_hash:
             if structure.feed_dressup(top) and commands_hash(commands_of(top)) == item.base_hash:
                 raise PlanError(
-                    f"operation {top.Label!r} had planned feeds on when it was planned; read it bare, or clear it"
+                    f"the plan of operation {top.Label!r} was made with planned feeds in its path; "
+                    "read the job bare, or clear it, and plan again"
                 )
             raise PlanError(f"operation {top.Label!r} has changed since its feeds were planned; plan them again")
-    return found
+    return planned
 
 
 def _find(job: Any, tops: list[Any], item: OperationPlan) -> Any:
@@ -49,30 +50,30 @@ def _find(job: Any, tops: list[Any], item: OperationPlan) -> Any:
     by_name = [top for top in tops if item.name in [part.Name for part in structure.chain(top)]]
     for top in by_uuid + by_name:
         return top
-    raise PlanError(f"the plan is for an operation {item.label!r}, which job {job.Label!r} does not have")
+    raise PlanError(f"the plan is for an operation {item.label!r} that is missing in job {job.Label!r}")
 
 
 def apply_plan(job: Any, plan: FeedPlan) -> list[Any]:
-    """Lay the plan's feeds over the operations that it changes, instead of any feeds that we laid there before."""
+    """Add the plan's feeds to the operations that it changes; feed dressups of an earlier plan are replaced."""
     if job.Proxy is None:
-        raise DocumentError(f"job {job.Label!r} was made by another FreeCAD version, which alone can change it")
-    found = planned_operations(job, plan)
-    kept = {top.Name for top, _ in found}
+        raise DocumentError(f"job {job.Label!r} was made by another FreeCAD version; only that version can change it")
+    planned = planned_operations(job, plan)
+    kept = {top.Name for top, _ in planned}
     for top in structure.operations(job):
         if structure.feed_dressup(top) is not None and top.Name not in kept:
             dressup.undress_one(job, top)
-    return [dressup.dress(job, top, item) for top, item in found]
+    return [dressup.dress(job, top, item) for top, item in planned]
 
 
 def apply_in_memory(job: Any, plan: FeedPlan) -> int:
-    """Write the plan's feeds into the open paths themselves, to be posted and thrown away.
+    """Write the plan's feeds into the paths of the open document, which is posted and then discarded.
 
-    For documents that must not be saved here, because their proxies are lost.
+    For documents that must not be saved with this FreeCAD, because their proxies are lost.
     """
-    found = planned_operations(job, plan)
-    for top, item in found:
+    planned = planned_operations(job, plan)
+    for top, item in planned:
         applied = apply_to_commands(commands_of(structure.planned(top)), item)
         if applied.sentence:
             raise PlanError(applied.sentence)
         top.Path = path_of(applied.commands)
-    return len(found)
+    return len(planned)

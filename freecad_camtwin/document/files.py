@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Results onto the disk in one stroke: whole, or not at all."""
+"""Write result files: a file appears complete, or not at all."""
 
 import os
 import zipfile
@@ -16,7 +16,7 @@ from freecad_camtwin.twin.base.archive import document_fault
 
 @contextmanager
 def replacing_result(path: str | os.PathLike[str], source: str | os.PathLike[str] | None = None) -> Iterator[Path]:
-    """A path beside ``path`` to write to; at the end it takes its place. OutputError where that cannot be.
+    """Yield a temporary path beside ``path``; at the end the file is moved to ``path``. OutputError if it cannot be.
 
     ``source``: a file that must not be overwritten.
     """
@@ -27,13 +27,13 @@ def replacing_result(path: str | os.PathLike[str], source: str | os.PathLike[str
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file in one stroke, lines ended as they are."""
+    """Write a text file completely or not at all; line ends are not converted."""
     with replacing_result(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
 
 
 def save_document(document: Any, path: str | os.PathLike[str], source: str | os.PathLike[str]) -> None:
-    """Save what is ours in an open document into a copy of ``source``, the file that it was read from."""
+    """Save CAM Twin's objects of an open document into a copy of ``source``, the file that it was read from."""
     with replacing_result(path, source) as part:
         saved = part.with_name("saved.FCStd")
         try:
@@ -45,11 +45,11 @@ def save_document(document: Any, path: str | os.PathLike[str], source: str | os.
 
 
 def _check(part: Path, target: Path) -> None:
-    """FreeCAD says nothing when the disk is full: see that the file is whole."""
+    """Check that the file is complete: FreeCAD reports no error when the disk is full."""
     try:
         with zipfile.ZipFile(part) as archive:
             fault = document_fault(archive)
     except (zipfile.BadZipFile, FileNotFoundError) as error:
         fault = str(error)
     if fault is not None:
-        raise OutputError(f"FreeCAD could not save {target} as a whole; is the disk full?")
+        raise OutputError(f"FreeCAD saved {target} incompletely; check whether the disk is full")

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Our objects from a freshly saved document into the document as its author saved it.
+"""Copy CAM Twin's objects from a freshly saved document into the document as its author saved it.
 
-FreeCAD without windows saves a document without its looks (``GuiDocument.xml``: colours, visibility, icons of
-the tree), marks all that it loaded as touched, and writes what an older version said in its own way: 1.1 reads
-a 0.21 document's looks as wholly transparent once it has saved the rest. So what FreeCAD saves is taken only for
-what is ours: new objects, the groups and links that name them, and our notes on operations. All else stays as it
-was, and its author's FreeCAD version stays the one that the file names.
+FreeCAD without windows saves a document without its view data (``GuiDocument.xml``: colors, visibility, icons of
+the tree), marks all loaded objects as touched, and converts the data of older versions: 1.1 shows a 0.21 document
+as fully transparent after it has saved the rest. So only CAM Twin's own data are taken from the saved file: new
+objects, the groups and links that name them, and the properties ``CamTwin…`` of operations. Everything else stays
+as the author saved it, and so does the FreeCAD version that the file names.
 
-FreeCAD reads the parts of the archive in sequence, so their order is kept: ours stand behind the other objects'.
+FreeCAD reads the parts of the archive in sequence, so their order is kept: CAM Twin's parts follow the others.
 """
 
 import zipfile
@@ -23,21 +23,21 @@ _NOTES = "CamTwin"
 
 
 def graft(source: Path, saved: Path, target: Path) -> None:
-    """Write ``source`` with what is ours in ``saved`` to ``target``."""
+    """Write ``source`` with CAM Twin's objects of ``saved`` to ``target``."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(saved) as new:
         old_root, new_root = (ElementTree.fromstring(archive.read(_DOCUMENT)) for archive in (old, new))
-        dropped = _drop_ours(old_root)
-        ours = _ours(new_root)
-        files = [name for name in _files(ours.values()) if name in new.namelist()]
-        _add_objects(old_root, new_root, ours)
-        _take_over_links_and_notes(old_root, new_root, set(ours) | set(dropped))
+        dropped = _drop_own(old_root)
+        own = _own_data(new_root)
+        files = [name for name in _files(own.values()) if name in new.namelist()]
+        _add_objects(old_root, new_root, own)
+        _take_over_links_and_notes(old_root, new_root, set(own) | set(dropped))
         stale = {*_files(dropped.values()), *files}
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as out:
             for item in old.infolist():
                 if item.filename == _LOOKS:
                     _write_files(out, new, files)
                     files = []
-                    out.writestr(item, _without(old.read(item), set(dropped) - set(ours)), zipfile.ZIP_DEFLATED)
+                    out.writestr(item, _without(old.read(item), set(dropped) - set(own)), zipfile.ZIP_DEFLATED)
                 elif item.filename == _DOCUMENT:
                     out.writestr(item, _bytes(old_root), zipfile.ZIP_DEFLATED)
                 elif item.filename not in stale:
@@ -51,8 +51,8 @@ def _write_files(out: zipfile.ZipFile, new: zipfile.ZipFile, names: list[str]) -
 
 
 def _section(root: Element, tag: str) -> Element:
-    found = root.find(tag)
-    return Element(tag) if found is None else found
+    section = root.find(tag)
+    return Element(tag) if section is None else section
 
 
 def _data(root: Element) -> dict[str, Element]:
@@ -63,41 +63,41 @@ def _properties(element: Element) -> dict[str, Element]:
     return {item.get("name", ""): item for item in element.findall("Properties/Property")}
 
 
-def _ours(root: Element) -> dict[str, Element]:
-    """The data of our objects, by name."""
+def _own_data(root: Element) -> dict[str, Element]:
+    """Return the data of CAM Twin's objects, by name."""
     return {name: element for name, element in _data(root).items() if MARK in _properties(element)}
 
 
 def _files(elements: Iterable[Element]) -> list[str]:
-    """The parts of the archive that these objects name."""
+    """Return the parts of the archive that these objects name."""
     return [item.get("file", "") for element in elements for item in element.iter() if item.get("file")]
 
 
-def _drop_ours(root: Element) -> dict[str, Element]:
-    """Take our objects out, and return their data by name."""
-    ours = _ours(root)
+def _drop_own(root: Element) -> dict[str, Element]:
+    """Remove CAM Twin's objects, and return their data by name."""
+    own = _own_data(root)
     objects, data = _section(root, "Objects"), _section(root, "ObjectData")
     for element in [*objects]:
-        if element.get("name", element.get("Name", "")) in ours:
+        if element.get("name", element.get("Name", "")) in own:
             objects.remove(element)
-    for element in ours.values():
+    for element in own.values():
         data.remove(element)
     _count(root)
-    return ours
+    return own
 
 
-def _add_objects(old: Element, new: Element, ours: dict[str, Element]) -> None:
+def _add_objects(old: Element, new: Element, own: dict[str, Element]) -> None:
     objects, data = _section(old, "Objects"), _section(old, "ObjectData")
     has_dependencies = objects.get("Dependencies") is not None
     last = len(objects.findall("ObjectDeps"))
     for element in _section(new, "Objects"):
-        if element.get("name") in ours:
+        if element.get("name") in own:
             element.attrib.pop("Touched", None)
             objects.append(element)
-        elif element.get("Name") in ours and has_dependencies:
+        elif element.get("Name") in own and has_dependencies:
             objects.insert(last, element)
             last += 1
-    for element in ours.values():
+    for element in own.values():
         data.append(element)
     _count(old)
 
@@ -108,18 +108,18 @@ def _count(root: Element) -> None:
     data.set("Count", str(len(data.findall("Object"))))
 
 
-def _take_over_links_and_notes(old: Element, new: Element, ours: set[str]) -> None:
-    """Our notes on other objects, and the links of others that name ours before or after."""
+def _take_over_links_and_notes(old: Element, new: Element, own: set[str]) -> None:
+    """Copy CAM Twin's properties of other objects, and links of others that name its objects before or after."""
     fresh = _data(new)
     for name, element in _data(old).items():
-        if name in ours or name not in fresh:
+        if name in own or name not in fresh:
             continue
         before, after = _properties(element), _properties(fresh[name])
         changed = False
         for item in {*before, *after}:
             one, other = before.get(item), after.get(item)
-            if item.startswith(_NOTES) or _links(one) & ours or _links(other) & ours:
-                changed = changed or bool((_links(one) | _links(other)) & ours)
+            if item.startswith(_NOTES) or _links(one) & own or _links(other) & own:
+                changed = changed or bool((_links(one) | _links(other)) & own)
                 _exchange(element, one, other)
         if changed:
             _exchange_dependencies(old, new, name)
@@ -130,7 +130,7 @@ def _links(item: Element | None) -> set[str]:
 
 
 def _exchange(owner: Element, old: Element | None, new: Element | None) -> None:
-    """Put a property's content in the place of another's; None for one that is not there."""
+    """Replace a property's content by another's; None: the property does not exist."""
     properties = owner.find("Properties")
     if properties is None:
         return
@@ -154,7 +154,7 @@ def _exchange_dependencies(old: Element, new: Element, name: str) -> None:
 
 
 def _without(looks: bytes, names: set[str]) -> bytes:
-    """The looks of a document without those of the objects that are gone."""
+    """Return the view data of a document without those of the removed objects."""
     if not any(name.encode() in looks for name in names):
         return looks
     root = ElementTree.fromstring(looks)

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Live data in FreeCAD's process: a child hears the machine, and here is what it says, for whoever asks.
+"""Live data in FreeCAD's process: a child process receives the machine's data, and ``LiveFeed`` provides them.
 
     feed = LiveFeed("mqtts://broker/shop/mill1/#", job="part.camtwin")
     feed.start()
     …
-    feed.drain()                    # on a timer: takes in what has come, never waits
-    feed.state.power                # what the machine does now
+    feed.drain()                    # on a timer: takes the data that have arrived, never waits
+    feed.state.power                # the machine's present state
     feed.newest.power[move]         # the newest sample of every move
 
-Documents are not touched and nothing recomputes. The child is a Python of its own with the protocols' libraries, since
-FreeCAD's has none of them: the one that ``python`` names, or the variable CAMTWIN_PYTHON, or the preference "Python"
-of Mod/CAMTwin, or the one in ``.venv`` beside the addon. A thread empties the pipe into a queue; when nobody drains
-that for long, the child drops what is oldest, and ``lost`` counts it.
+Documents are not touched and nothing is recomputed. The child runs in a separate Python with the protocols' libraries,
+since FreeCAD's has none of them: the one of the argument ``python``, else of the variable CAMTWIN_PYTHON, else of the
+preference "Python" of Mod/CAMTwin, else the one in ``.venv`` beside the addon. A thread moves data from the pipe into a
+queue; if the queue is not drained for long, the child drops the oldest rows, and ``lost`` counts them.
 """
 
 import os
@@ -38,9 +38,9 @@ from freecad_camtwin.twin.signals.state import State
 PREFERENCES = "User parameter:BaseApp/Preferences/Mod/CAMTwin"
 #: Frames that wait to be drained, and rows that are kept for charts.
 MOST_FRAMES, MOST_RECENT = 64, 100_000
-#: A move beyond this is none [moves].
+#: A move number from here on is invalid.
 _MOST_MOVES = 10_000_000
-#: What is kept of every move.
+#: The columns that are kept of every move.
 _KEPT = ("power", "predicted_power", "spindle_load", "current", "confidence", "feed_override")
 
 
@@ -58,7 +58,7 @@ class Newest:
             raise AttributeError(name) from None
 
     def take(self, rows: Columns) -> None:
-        """Take in rows; of several of one move the last counts."""
+        """Take in rows; if several rows have the same move, the last one counts."""
         move = rows.column("move")
         known = np.flatnonzero((move >= 0) & (move < _MOST_MOVES))
         if not len(known):
@@ -80,7 +80,7 @@ class Newest:
 
 
 class LiveFeed:
-    """One machine's live data. Start it, drain it on a timer, ask it; it restarts only when it is told to."""
+    """Live data of one machine. Call ``start``, then ``drain`` on a timer, and read the fields; it never restarts."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class LiveFeed:
         options: tuple[str, ...] = (),
         python: str | None = None,
     ) -> None:
-        """``options``: further ones of ``camtwin watch``, such as ``("--ca", "ca.pem")``."""
+        """``options``: further options of ``camtwin watch``, such as ``("--ca", "ca.pem")``."""
         words = [("--job", job), ("--signals", signals), ("--user", user)]
         self._words = [url, *options, *(str(word) for pair in words if pair[1] is not None for word in pair)]
         self._password, self._python = password, python
@@ -103,19 +103,19 @@ class LiveFeed:
     def _forget(self) -> None:
         self.state = State()
         self.newest = Newest()
-        self.lost = 0  #: rows that came and were not told, because nobody drained
-        self.ended: str | None = None  #: why no more comes, in one sentence; None while it runs
+        self.lost = 0  #: rows that the child dropped, because the queue was not drained
+        self.ended: str | None = None  #: the reason for the end of the data, in one sentence; None while it runs
         self._recent: deque[Columns] = deque()
         self._rows = 0
         self._post = _Post()
 
     @property
     def is_running(self) -> bool:
-        """Whether a child hears the machine, or what it said is not drained yet."""
+        """Whether the child receives data, or received data are not drained yet."""
         return self._child is not None and self.ended is None
 
     def start(self) -> None:
-        """Start the child, anew if one has ended. ConnectorError where there is no Python for it."""
+        """Start the child; a running one is ended first. ConnectorError if there is no Python for it."""
         self.stop()
         self._forget()
         python = find_python(self._python)
@@ -139,7 +139,7 @@ class LiveFeed:
         threading.Thread(target=_hear, args=arguments, name="camtwin-live", daemon=True).start()
 
     def stop(self) -> None:
-        """End the child; what was learned stays."""
+        """End the child; state and rows are kept."""
         child, self._child = self._child, None
         if child is None:
             return
@@ -153,16 +153,16 @@ class LiveFeed:
         self.ended = self.ended or "it was stopped"
 
     def drain(self) -> int:
-        """Take in what has come, and return how many rows that was; never waits."""
+        """Take in the data that have arrived, and return the number of rows; never waits."""
         rows = 0
-        for _ in range(MOST_FRAMES):  # a quick child must not hold the window
-            said = self._post.take()
-            if said is None:
+        for _ in range(MOST_FRAMES):  # a fast child must not block the window
+            message = self._post.take()
+            if message is None:
                 break
-            if isinstance(said, str):
-                self.ended = self.ended or said
+            if isinstance(message, str):
+                self.ended = self.ended or message
                 break
-            rows += self._take(*said)
+            rows += self._take(*message)
         return rows
 
     def recent(self) -> Columns:
@@ -180,20 +180,20 @@ class LiveFeed:
         return rows.rows
 
 
-PipeMessage = tuple[Frame, Columns] | str  #: a frame and its rows, or why no more come
+PipeMessage = tuple[Frame, Columns] | str  #: a frame and its rows, or the reason for the end
 
 
 class _Post:
-    """From the thread to the window; the thread waits where it is full, unless nobody will ever take anything."""
+    """Messages from the thread to the window; the thread waits while the queue is full, unless it is closed."""
 
     def __init__(self) -> None:
         self._queue: queue.Queue[PipeMessage] = queue.Queue(MOST_FRAMES)
         self.is_closed = False
 
-    def put(self, said: PipeMessage) -> None:
+    def put(self, message: PipeMessage) -> None:
         while not self.is_closed:
             with suppress(queue.Full):
-                self._queue.put(said, timeout=0.2)
+                self._queue.put(message, timeout=0.2)
                 return
 
     def take(self) -> PipeMessage | None:
@@ -202,22 +202,22 @@ class _Post:
         return None
 
 
-def find_python(said: str | None = None) -> str:
-    """Return the Python that hears machines; ConnectorError, which tells how to get one."""
-    chosen = said or os.environ.get("CAMTWIN_PYTHON") or App.ParamGet(PREFERENCES).GetString("Python", "")
+def find_python(python: str | None = None) -> str:
+    """Return the path of the Python for live data; ConnectorError if there is none, with the way to install it."""
+    chosen = python or os.environ.get("CAMTWIN_PYTHON") or App.ParamGet(PREFERENCES).GetString("Python", "")
     beside = [ROOT / ".venv" / "bin" / "python", ROOT / ".venv" / "Scripts" / "python.exe"]
-    for python in [Path(chosen)] if chosen else beside:
-        if python.is_file():
-            return str(python)
-    where = f"there is no {chosen}" if chosen else f"there is none in {ROOT / '.venv'}"
+    for path in [Path(chosen)] if chosen else beside:
+        if path.is_file():
+            return str(path)
+    missing = f"there is no {chosen}" if chosen else f"there is none in {ROOT / '.venv'}"
     raise ConnectorError(
-        f"live data need a Python of their own, and {where}; make one (python3 -m venv …, then "
+        f"live data need a separate Python, and {missing}; make one (python3 -m venv …, then "
         "pip install 'freecad-camtwin[live]') and name it in CAMTWIN_PYTHON"
     )
 
 
 def _hear(child: "subprocess.Popen[bytes]", errors: IO[bytes], post: _Post) -> None:
-    """Empty the pipe of a child, in a thread; the last that is told is why it ended."""
+    """Read the pipe of a child, in a thread; the last message is the reason for its end."""
     frames = Frames()
     reason = ""
     pipe: Any = child.stdout
@@ -241,6 +241,6 @@ def _last_words(errors: IO[bytes], code: int) -> str:
     if lines and lines[-1].startswith("camtwin: "):
         return lines[-1].removeprefix("camtwin: ")
     if code < 0:
-        return f"the process that hears the machine was ended by {signal.Signals(-code).name}"
+        return f"the process that receives the machine's data was ended by {signal.Signals(-code).name}"
     last = f": {lines[-1]}" if lines else ""
-    return f"the process that hears the machine ended with code {code}{last}"
+    return f"the process that receives the machine's data ended with code {code}{last}"

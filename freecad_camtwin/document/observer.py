@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Healing: our objects get back the proxies that a FreeCAD without the addon has dropped.
+"""Restore the proxies of CAM Twin's objects after a FreeCAD without the addon has dropped them.
 
-Such a FreeCAD keeps all properties, posts the path that was stored, and forgets for good which code an
-object belongs to as soon as it saves. The mark among the properties still tells. FreeCAD tells a Python
-observer of an opened document only by activating it.
+Such a FreeCAD keeps all properties and posts the stored path, but when it saves, the file loses the class of each
+proxy. The property ``CamTwinKind`` still names the kind of object. FreeCAD notifies a Python observer of an opened
+document only by activating it.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ _PROXIES: dict[str, type[Proxy]] = {
 
 
 def heal(document: Any) -> int:
-    """Give our objects of a document their proxies and looks back; the number of proxies that were missing."""
+    """Restore proxies and view providers of CAM Twin's objects; return the number of proxies that were missing."""
     healed = 0
     for obj in document.Objects:
         kind = _PROXIES.get(getattr(obj, MARK, ""))
@@ -40,7 +40,7 @@ def heal(document: Any) -> int:
 
 
 class Healer:
-    """A document observer."""
+    """A document observer that heals each document when it is activated."""
 
     def slotActivateDocument(self, document: Any) -> None:
         heal(document)
@@ -50,7 +50,7 @@ _installed: list[Healer] = []
 
 
 def install() -> None:
-    """Watch for documents from now on; once is enough."""
+    """Start to observe documents; further calls do nothing."""
     if not _installed:
         _installed.append(Healer())
         FreeCAD.addDocumentObserver(_installed[0])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A job as a program, by FreeCAD's own post processors, in all versions and without dialogs.
+"""Post a job with FreeCAD's own post processors, in all versions and without dialogs.
 
-The job is not touched: a post sees it through ``_Seen``, which holds other arguments and one output file.
+The job is not changed: the post processor gets it as ``_Seen``, which has other arguments and one output file.
 """
 
 import tempfile
@@ -13,7 +13,7 @@ import FreeCAD
 from freecad_camtwin.document import structure, versions
 from freecad_camtwin.errors import DocumentError, ProgramError
 
-#: What FreeCAD's scripts are known to raise when a job is not as they expect it.
+#: Exceptions that FreeCAD's scripts raise when a job is not as they expect it.
 _FOREIGN = (
     ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError, ReferenceError,
     RuntimeError, SystemExit, TypeError, ValueError,
@@ -21,7 +21,7 @@ _FOREIGN = (
 
 
 class _Bare:
-    """The operations of a job without our feed dressups."""
+    """The operations of a job without feed dressups."""
 
     def __init__(self, job: Any) -> None:
         self._operations = job.Operations
@@ -32,7 +32,7 @@ class _Bare:
 
 
 class _Seen:
-    """A job as its post processor sees it: everything is the job's own, but for what is set here."""
+    """A job as its post processor sees it: all attributes are the job's, except those set here."""
 
     def __init__(self, job: Any, arguments: str, bare: bool) -> None:
         self._job = job
@@ -46,28 +46,30 @@ class _Seen:
 
 
 def post_proven(job: Any, name: str, arguments: str | None = None) -> str:
-    """Post a job as ``post_job`` does, and prove that our feed dressups changed nothing but feeds.
+    """Post a job as ``post_job`` does, and prove that the feed dressups changed only feeds.
 
-    PlanError if they did. A program that cannot be read, as its controller's language is another, is posted with a
-    warning: then only the check of its stored commands stands behind it.
+    PlanError if more than feeds differ. A program in a language that cannot be read is posted with a warning: then only
+    the stored commands were checked.
     """
     program = post_job(job, name, arguments)
     if not any(structure.feed_dressup(top) for top in structure.operations(job)):
         return program
-    from freecad_camtwin.twin.feeds.proof import prove_programs  # not above: a FreeCAD that hands a job over
+    from freecad_camtwin.twin.feeds.proof import prove_programs  # not above: reading a job needs numpy only
 
     try:
         prove_programs(post_job(job, name, arguments, bare=True).encode(), program.encode())
     except ProgramError as error:
-        FreeCAD.Console.PrintWarning(f"CAM Twin: the program could not be compared with the one before: {error}\n")
+        FreeCAD.Console.PrintWarning(
+            f"CAM Twin: the program could not be compared with the one without the new feeds: {error}\n"
+        )
     return program
 
 
 def post_job(job: Any, name: str, arguments: str | None = None, *, bare: bool = False) -> str:
-    """The job as a program, by the post processor that FreeCAD calls ``name``, such as "linuxcnc" or "grbl".
+    """Return the job's program, by FreeCAD's post processor ``name``, such as "linuxcnc" or "grbl".
 
-    ``arguments``: the post processor's own; by default the job's, if ``name`` is the one that the job is set to.
-    ``bare``: without our feed dressups. DocumentError where there is no such post processor, or it gives no program.
+    ``arguments``: those of the post processor; by default the job's, if ``name`` is the job's post processor.
+    ``bare``: without feed dressups. DocumentError if there is no such post processor, or it returns no program.
     """
     known = versions.cam("Preferences").allAvailablePostProcessors()
     if name not in known:
@@ -75,7 +77,7 @@ def post_job(job: Any, name: str, arguments: str | None = None, *, bare: bool = 
             f"FreeCAD {versions.version_text()} has no post processor {name!r}; it has {', '.join(known)}"
         )
     if not any(structure.is_path(top) and structure.is_active(top) for top in structure.operations(job)):
-        raise DocumentError(f"job {job.Label!r} has no active operation: there is nothing to post")
+        raise DocumentError(f"job {job.Label!r} cannot be posted: it has no active operation")
     if arguments is None:
         arguments = job.PostProcessorArgs if job.PostProcessor == name else ""
     if "--no-show-editor" not in arguments:
@@ -89,14 +91,14 @@ def post_job(job: Any, name: str, arguments: str | None = None, *, bare: bool = 
         ) from error
     programs = [part for part in parts if part is not None]
     if not programs or len(programs) < len(parts):
-        raise DocumentError(f"FreeCAD's post processor {name!r} gave no program for job {job.Label!r}")
+        raise DocumentError(f"FreeCAD's post processor {name!r} returned no program for job {job.Label!r}")
     return "".join(part if part.endswith("\n") else part + "\n" for part in programs)
 
 
 def _post(job: _Seen, name: str) -> list[str | None]:
-    """From 0.21 on a factory makes post processors, which give their sections back."""
+    """Post with FreeCAD 0.21 or newer, where a factory makes post processors that return their sections."""
     module = versions.cam("Post")
-    # A list of the class, so it grows and keeps jobs of closed documents, on which later posts fail.
+    # The list belongs to the class: it grows and keeps jobs of closed documents, and later posts fail on them.
     module._TempObject.InList.clear()
     try:
         processor = module.PostProcessorFactory.get_post_processor(job, name)
@@ -109,13 +111,13 @@ def _post(job: _Seen, name: str) -> list[str | None]:
 
 
 def _post_flat(job: _Seen, name: str) -> list[str | None]:
-    """In 0.20 a post processor is a script."""
+    """Post with FreeCAD 0.20, where a post processor is a script."""
     script = versions.cam("PostScript").PostProcessor.load(name)
     return _export(script, versions.cam("Post").CommandPathPost().buildPostList(job), job)
 
 
 def _export(script: Any, sections: list[Any], job: _Seen) -> list[str | None]:
-    """Let a script write a file for each section; some give the program back as well, but not all."""
+    """Run a script for each section and read the file that it writes; only some scripts return the program."""
     parts: list[str | None] = []
     with tempfile.TemporaryDirectory(prefix="camtwin-") as folder:
         file = Path(folder) / "part.nc"

@@ -1,35 +1,35 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A document object's properties as a table, and proxies that every FreeCAD version can save.
+"""The properties of a document object as a table, and proxies that every FreeCAD version can save.
 
-Saved files name the module and class of a proxy, so those never move. All state lives in properties: a
-document opened without the addon keeps it.
+Saved files name the module and class of a proxy, so never move or rename these. All state is in properties: a
+document that is opened without the addon keeps it.
 """
 
 from typing import Any, ClassVar, NamedTuple
 
-#: Setting such a property does not touch its object: what we note on an operation must not recompute it.
+#: Setting such a property does not touch its object: a property of CAM Twin must not cause a recompute.
 NOTE = 8  # App::Prop_Output
 
-#: The property that tells our objects from others even where their proxy was lost.
+#: The property that marks an object as CAM Twin's, even if its proxy was lost.
 MARK = "CamTwinKind"
 
 
 class Property(NamedTuple):
-    """One row: what ``addProperty`` takes, the value a new object starts with, and how the editor shows it."""
+    """One row: the arguments of ``addProperty``, the value in a new object, and how the editor shows it."""
 
     type: str
     name: str
     group: str
     doc: str
     default: Any
-    note: bool = False  #: setting it does not ask for a recompute
+    note: bool = False  #: setting it does not cause a recompute
     read_only: bool = False
     hidden: bool = False
     choices: tuple[str, ...] = ()  #: of an enumeration
 
 
 def declare(obj: Any, table: tuple[Property, ...]) -> None:
-    """Add the properties that ``obj`` lacks, and leave those it has as they are."""
+    """Add the properties that ``obj`` lacks; existing ones are not changed."""
     for row in table:
         if row.name in obj.PropertiesList:
             continue
@@ -40,14 +40,14 @@ def declare(obj: Any, table: tuple[Property, ...]) -> None:
 
 
 def withdraw(obj: Any, table: tuple[Property, ...]) -> None:
-    """Remove what ``declare`` added."""
+    """Remove the properties that ``declare`` added."""
     for row in table:
         if row.name in obj.PropertiesList:
             obj.removeProperty(row.name)
 
 
 class Proxy:
-    """A proxy without state of its own; 0.20 saves by ``__getstate__``, later versions by ``dumps``."""
+    """A proxy without state; FreeCAD 0.20 saves with ``__getstate__``, later versions with ``dumps``."""
 
     def dumps(self) -> None:
         return None
@@ -63,7 +63,7 @@ class Proxy:
 
 
 class ObjectProxy(Proxy):
-    """Proxy of a document object; all its state lies in its properties."""
+    """Proxy of a document object; all its state is in properties."""
 
     properties: ClassVar[tuple[Property, ...]]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The requests that a FreeCAD child process understands, each a function from request to answer.
+"""The requests that a FreeCAD child process carries out, each a function from request to answer.
 
 | action | takes | answers |
 |---|---|---|
@@ -11,9 +11,9 @@
 | import | document, output, executions (summaries), job? | saved, output, sidecars |
 | doctor | | freecad_version, python, packages, posts |
 
-``bare`` posts without our feed dressups; ``gcode_bare`` names a file for that program beside the other one, where the
-job has such dressups. The command line compares the two programs.
-The document is copied before FreeCAD opens it: its bytes and its folder stay as they are.
+``bare`` posts without feed dressups; ``gcode_bare`` names a file for that program, which is written if the job has feed
+dressups. The command line compares the two programs.
+The document is copied before FreeCAD opens it: its bytes and its folder are not changed.
 """
 
 import importlib.util
@@ -40,18 +40,16 @@ ChildAnswer = dict[str, Any]
 
 
 def carry_out(request: ChildRequest) -> ChildAnswer:
-    """Answer one request; CamTwinError where it cannot be carried out."""
+    """Answer one request; CamTwinError if it cannot be carried out."""
     action = _ACTIONS.get(request.get("action", ""))
     if action is None:
-        raise DocumentError(
-            f"the FreeCAD child knows no action {request.get('action')!r}; it knows {', '.join(_ACTIONS)}"
-        )
+        raise DocumentError(f"the FreeCAD child has no action {request.get('action')!r}; it has {', '.join(_ACTIONS)}")
     return action(request)
 
 
 @contextmanager
 def opened_document(path: str) -> Iterator[tuple[Any, stored.StoredDocument]]:
-    """A copy of the document at ``path``, open, and what its file says."""
+    """Open a copy of the document at ``path``; yield the open document and the data of its file."""
     file = stored.inspect(path)
     with tempfile.TemporaryDirectory(prefix="camtwin-") as folder:
         copy = Path(folder) / Path(path).name
@@ -68,7 +66,7 @@ def opened_document(path: str) -> Iterator[tuple[Any, stored.StoredDocument]]:
 
 
 def _chosen(document: Any, word: str | None) -> list[Any]:
-    """The job called ``word``, or all of them."""
+    """Return the job with the label or name ``word``; without ``word`` all jobs."""
     if word is not None:
         return [structure.find_job(document, word)]
     return structure.jobs(document) or [structure.find_job(document)]
@@ -84,8 +82,8 @@ def _read(request: ChildRequest) -> ChildAnswer:
             target = output if number == 0 else output.with_name(f"{output.stem}-{number + 1}{output.suffix}")
             entry = {"label": job.Label, "name": job.Name, "operations": len(structure.operations(job))}
             try:
-                found = read_stored(job, bare=bool(request.get("bare")), file=file, source=source)
-                save_stored(found, target)
+                job_data = read_stored(job, bare=bool(request.get("bare")), file=file, source=source)
+                save_stored(job_data, target)
                 entry["file"] = str(target)
             except CamTwinError as error:
                 if len(chosen) == 1:
@@ -165,8 +163,8 @@ def _must_be_saveable(document: Any, file: stored.StoredDocument, request: Child
     if lost:
         raise DocumentError(
             f"{Path(request['document']).name} was saved by FreeCAD {file.wrote}; saving it with "
-            f"{versions.version_text()} would ruin it: use {stored.needs(lost, file.wrote)}, "
-            "or ask for its program alone"
+            f"{versions.version_text()} would damage it: use {stored.needs(lost, file.wrote)}, "
+            "or write only its program"
         )
 
 
@@ -175,7 +173,7 @@ def _could_be_saved(lost: list[str], file: stored.StoredDocument) -> ChildAnswer
 
 
 def _posted(job: Any, request: ChildRequest) -> ChildAnswer:
-    """Post to the file that the request names, if it names one."""
+    """Post to the file ``gcode`` of the request, if there is one."""
     if not request.get("gcode"):
         return {"gcode": None}
     write_text(request["gcode"], _program(job, request, bare=bool(request.get("bare"))))
@@ -183,7 +181,7 @@ def _posted(job: Any, request: ChildRequest) -> ChildAnswer:
 
 
 def _posted_bare(job: Any, request: ChildRequest) -> ChildAnswer:
-    """Post without our feeds to the file that the request names for it, if it names one."""
+    """Post without feed dressups to the file ``gcode_bare`` of the request, if there is one."""
     if not request.get("gcode_bare"):
         return {"gcode_bare": None}
     write_text(request["gcode_bare"], _program(job, request, bare=True))
@@ -195,7 +193,7 @@ def _program(job: Any, request: ChildRequest, *, bare: bool = False) -> str:
 
 
 def _saved(document: Any, request: ChildRequest) -> ChildAnswer:
-    """Save to the file that the request names, if it names one."""
+    """Save to the file ``output`` of the request, if there is one."""
     if not request.get("output"):
         return {"saved": False, "output": None}
     save_document(document, request["output"], request["document"])

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The stock of a job, from the shape that the document stores.
+"""Read the stock of a job from the shape that the document stores.
 
-A box and a standing cylinder are told by their geometry, whatever made them; anything else becomes
-triangles. Where the shape is missing (the proxy that makes it is lost and was never computed), the
-dimensions that its properties give serve instead.
+A box and a vertical cylinder are recognized by their geometry; every other shape becomes triangles. If the shape is
+missing (its proxy is lost and it was never computed), the dimensions of its properties are used.
 """
 
 import math
@@ -21,14 +20,17 @@ Corner = tuple[float, float, float]
 
 
 def read_stock(job: Any) -> tuple[Stock | None, str | None]:
-    """The stock in the job's coordinates, and a sentence where there is none."""
+    """Return the stock in the job's coordinates, or None and a sentence that says why."""
     obj = getattr(job, "Stock", None)
     if obj is None:
-        return None, f"job {job.Label!r} has no stock: give one, or nothing can be said of its cuts"
+        return None, f"job {job.Label!r} has no stock: add one, because the cuts cannot be simulated without it"
     shape = getattr(obj, "Shape", None)
     if shape is None or shape.isNull() or not shape.Faces:
         stock = _from_properties(obj)
-        return stock, None if stock else f"the stock of job {job.Label!r} has no shape: give one"
+        return (
+            stock,
+            None if stock else f"the stock of job {job.Label!r} has no shape: recompute it, or choose another stock",
+        )
     return _from_shape(shape), None
 
 
@@ -42,7 +44,7 @@ def _from_shape(shape: Any) -> Stock:
 
 
 def _cylinder(shape: Any) -> Stock | None:
-    """A standing cylinder has one side and two flat ends, and just its own volume."""
+    """Return a vertical cylinder if the shape has one side, two flat ends and the volume of that cylinder."""
     sides = [face.Surface for face in shape.Faces if hasattr(face.Surface, "Radius") and hasattr(face.Surface, "Axis")]
     if len(shape.Faces) != 3 or len(sides) != 1 or abs(abs(sides[0].Axis.z) - 1) > _SAME:
         return None
@@ -57,7 +59,7 @@ def _cylinder(shape: Any) -> Stock | None:
 
 
 def _solid(shape: Any) -> Stock:
-    """Triangles that deviate from the solid by a ten-thousandth of its size, at most 0.1 mm."""
+    """Return triangles that deviate from the solid by 1e-4 of its size, at least 0.005 mm and at most 0.1 mm."""
     points, facets = shape.tessellate(min(0.1, max(0.005, 1e-4 * shape.BoundBox.DiagonalLength)))
     corners = np.array([(point.x, point.y, point.z) for point in points])
     triangles = corners[np.array(facets, np.int64)]
@@ -90,7 +92,7 @@ def _box(lower: Corner, size: Corner) -> Stock | None:
 
 
 def _around(obj: Any) -> Stock | None:
-    """The box around the model, larger by the margins."""
+    """Return the box around the model, enlarged by the margins."""
     members = getattr(obj.Base, "Group", [obj.Base]) if obj.Base is not None else []
     boxes = [member.Shape.BoundBox for member in members if hasattr(member, "Shape") and not member.Shape.isNull()]
     if not boxes:

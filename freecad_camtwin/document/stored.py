@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a document's file says before FreeCAD opens it: who wrote it, and which code its objects want.
+"""Read a document's file before FreeCAD opens it: the FreeCAD version that saved it, and the modules of its proxies.
 
-FreeCAD drops an object's proxy where it cannot import the proxy's module, and says so only in the report
-view. The file still names the module: so we can tell what was lost, and which version still has it.
+FreeCAD drops an object's proxy if it cannot import the proxy's module, and reports that in the report view only. The
+file still names the module: so CAM Twin can name what was lost, and the FreeCAD version that has it.
 """
 
 import os
@@ -17,19 +17,19 @@ from freecad_camtwin.twin.base.archive import DAMAGE, document_fault
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """The file's own words."""
+    """The data of a document's file."""
 
     program_version: str | None = None  #: of the FreeCAD that saved it: "0.21R33668 +26 (Git)"
     proxies: dict[str, str] = field(default_factory=dict)  #: module of the proxy, by the object's internal name
 
     @property
     def wrote(self) -> str:
-        """The version that saved it, short: "0.21"."""
+        """The FreeCAD version that saved it, short: "0.21"."""
         return (self.program_version or "").split("R")[0].strip()
 
 
 def inspect(path: str | os.PathLike[str]) -> StoredDocument:
-    """Read the file's words; DocumentError where it is missing, damaged, or no FreeCAD document."""
+    """Read the file's data; DocumentError if it is missing, damaged, or not a FreeCAD document."""
     name = Path(path).name
     try:
         with zipfile.ZipFile(path) as archive:
@@ -41,7 +41,7 @@ def inspect(path: str | os.PathLike[str]) -> StoredDocument:
     except OSError as error:
         raise DocumentError(f"{path} cannot be read: {error.strerror or error}") from error
     except ElementTree.ParseError as error:
-        raise DocumentError(f"{name} is damaged: its Document.xml breaks off ({error})") from error
+        raise DocumentError(f"{name} is damaged: its Document.xml cannot be read ({error})") from error
     except DAMAGE as error:
         raise DocumentError(f"{name} is not a FreeCAD document, or it is damaged: {error}") from error
 
@@ -57,7 +57,7 @@ def _read(archive: zipfile.ZipFile) -> StoredDocument:
 
 
 class _Reader:
-    """Follows Document.xml tag by tag; its objects' data come after the list of objects."""
+    """Reads Document.xml tag by tag; the data of the objects follow the list of objects."""
 
     def __init__(self) -> None:
         self.version: str | None = None
@@ -87,7 +87,7 @@ class _Reader:
 
 
 def needs(modules: list[str], wrote: str) -> str:
-    """Which FreeCAD has the lost ``modules``, in words; ``wrote`` is the version that saved the document."""
+    """Return which FreeCAD has the lost ``modules``, in words; ``wrote`` is the version that saved the document."""
     if any(module.startswith("PathScripts.") for module in modules):
         return "FreeCAD 0.20"
     if any(module.startswith("Path.Tool.toolbit") for module in modules):

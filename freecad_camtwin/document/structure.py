@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How a CAM job hangs together in a document: jobs, operations, dressups, tool controllers.
+"""The structure of a CAM job in a document: jobs, operations, dressups, tool controllers.
 
-Everything is told by stored properties and groups, never by proxies: a document whose proxies are lost
-(made by another FreeCAD version) has the same structure.
+All functions read stored properties and groups, never proxies: they also work on a document whose proxies are lost
+because another FreeCAD version made it.
 """
 
 from collections.abc import Iterator
@@ -22,36 +22,36 @@ def has(obj: Any, *names: str) -> bool:
 
 
 def is_marked(obj: Any, kind: str) -> bool:
-    """Whether an object is one of ours, and of this kind."""
+    """Whether an object is CAM Twin's and of this kind."""
     return has(obj, MARK) and getattr(obj, MARK) == kind
 
 
 def jobs(document: Any) -> list[Any]:
-    """All CAM jobs of a document, in its order."""
+    """Return all CAM jobs of a document, in its order."""
     return [obj for obj in document.Objects if has(obj, "Operations", "PostProcessor")]
 
 
 def find_job(document: Any, word: str | None = None) -> Any:
-    """The job called ``word`` (its label or internal name), or the only one. DocumentError names the jobs there are."""
-    found = jobs(document)
-    if not found:
+    """Return the job with the label or internal name ``word``, or the only job; DocumentError lists the jobs."""
+    present = jobs(document)
+    if not present:
         raise DocumentError(f"{document.Label} has no CAM job")
     if word is not None:
-        named = [job for job in found if word in (job.Label, job.Name)]
+        named = [job for job in present if word in (job.Label, job.Name)]
         if not named:
-            raise DocumentError(f"{document.Label} has no job {word!r}; it has {_names(found)}")
+            raise DocumentError(f"{document.Label} has no job {word!r}; it has {_names(present)}")
         return named[0]
-    if len(found) > 1:
-        raise DocumentError(f"{document.Label} has {len(found)} jobs, {_names(found)}: name one")
-    return found[0]
+    if len(present) > 1:
+        raise DocumentError(f"{document.Label} has {len(present)} jobs, {_names(present)}: name one")
+    return present[0]
 
 
-def _names(found: list[Any]) -> str:
-    return ", ".join(repr(job.Label) for job in found)
+def _names(jobs: list[Any]) -> str:
+    return ", ".join(repr(job.Label) for job in jobs)
 
 
 def job_of_operation(operation: Any) -> Any | None:
-    """The job in whose operations an object stands, itself or beneath a dressup."""
+    """Return the job that has an object among its operations, directly or under a dressup."""
     return next((job for job in jobs(operation.Document) if operation in _reachable(job)), None)
 
 
@@ -60,7 +60,7 @@ def _reachable(job: Any) -> list[Any]:
 
 
 def operations(job: Any) -> list[Any]:
-    """The outermost object of every operation, in the order in which they are posted."""
+    """Return the outermost object of every operation, in the order in which they are posted."""
     return list(job.Operations.Group) if job.Operations is not None else []
 
 
@@ -70,7 +70,7 @@ def is_path(obj: Any) -> bool:
 
 
 def below(obj: Any) -> Any | None:
-    """What a dressup dresses; None for an operation, whose Base lists faces of the model."""
+    """Return the object under a dressup; None for an operation, whose Base lists faces of the model."""
     base = getattr(obj, "Base", None)
     if isinstance(base, list | tuple | str) or base is None or not hasattr(base, "isDerivedFrom"):
         return None
@@ -78,17 +78,17 @@ def below(obj: Any) -> Any | None:
 
 
 def chain(obj: Any) -> Iterator[Any]:
-    """A dressup, what it dresses, and so on down to the operation."""
+    """Yield a dressup, the object under it, and so on down to the operation."""
     seen: set[str] = set()
-    at: Any | None = obj
-    while at is not None and at.Name not in seen:
-        seen.add(at.Name)
-        yield at
-        at = below(at)
+    part: Any | None = obj
+    while part is not None and part.Name not in seen:
+        seen.add(part.Name)
+        yield part
+        part = below(part)
 
 
 def root(obj: Any) -> Any:
-    """The operation under all dressups."""
+    """Return the operation under all dressups."""
     return list(chain(obj))[-1]
 
 
@@ -98,11 +98,11 @@ def is_active(obj: Any) -> bool:
 
 
 def controller(obj: Any) -> Any | None:
-    """The tool controller of an operation, whatever dressups it wears."""
+    """Return the tool controller of an operation, through all its dressups."""
     for part in chain(obj):
-        found = getattr(part, "ToolController", None)
-        if found is not None:
-            return found
+        tool_controller = getattr(part, "ToolController", None)
+        if tool_controller is not None:
+            return tool_controller
     members = getattr(root(obj), "Base", None)  # an array of operations has their list as its base
     if isinstance(members, list | tuple):
         for member in members:
@@ -112,22 +112,22 @@ def controller(obj: Any) -> Any | None:
 
 
 def coolant(obj: Any) -> str:
-    """The operation's coolant mode: "None", "Mist" or "Flood"."""
+    """Return the operation's coolant mode: "None", "Mist" or "Flood"."""
     return str(getattr(root(obj), "CoolantMode", "None"))
 
 
 def feed_dressup(obj: Any) -> Any | None:
-    """Our feed dressup on top of an operation, if there is one."""
+    """Return the outermost object of an operation if it is a feed dressup, else None."""
     return obj if is_marked(obj, FEED_DRESSUP) else None
 
 
 def planned(obj: Any) -> Any:
-    """The object whose path a feed plan is keyed to: the outermost one that is not ours."""
+    """Return the object whose path a feed plan is keyed to: the outermost one that is not a feed dressup."""
     return next(part for part in chain(obj) if not is_marked(part, FEED_DRESSUP))
 
 
 def twin(job: Any) -> Any | None:
-    """The twin of a job, if one is attached."""
+    """Return the twin of a job, if one is attached."""
     for obj in job.Document.Objects:
         if is_marked(obj, TWIN) and obj.Job == job:
             return obj
@@ -135,5 +135,5 @@ def twin(job: Any) -> Any | None:
 
 
 def executions(twin: Any) -> list[Any]:
-    """The executions that a twin keeps, in the order in which they came."""
+    """Return the executions of a twin, in the order in which they were added."""
     return [obj for obj in getattr(twin, "Executions", []) if is_marked(obj, EXECUTION)]

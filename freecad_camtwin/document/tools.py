@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A tool controller as a ``Tool``, whichever generation of FreeCAD's tools it holds.
+"""Read a tool controller as a ``Tool``, for every generation of FreeCAD's tools.
 
-Three generations are met in documents: the ``Path.Tool`` value of 0.18 and 0.19 (``ToolType``), the tool
+Documents contain three generations: the ``Path.Tool`` value of 0.18 and 0.19 (``ToolType``), the tool
 bit of 0.19 to 1.0 (``ShapeName`` and ``BitShape``) and that of 1.1 (``ShapeType`` and ``ShapeID``). Their
-words for a shape differ, and so do names and meanings of dimensions. 0 stands for "not said" in all of them.
+names of shapes differ, and so do names and meanings of dimensions. In all of them 0 means "not stated".
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Any
 from freecad_camtwin.errors import ToolError
 from freecad_camtwin.twin.job.tool import Profile, Shape, Tool, read_profile, tapered_ball
 
-#: FreeCAD's words for the shapes we know, without case and signs.
+#: FreeCAD's names of the supported shapes, in lower case and without other characters than letters.
 _SHAPES = {
     "endmill": Shape.FLAT,
     "ballend": Shape.BALL,
@@ -28,15 +28,15 @@ _SHAPES = {
     "drill": Shape.DRILL,
 }
 
-#: Where a shape's word may stand, in the order in which we believe it. A file name counts by its stem.
+#: Properties that may name the shape, the most reliable first. Of a file name the stem counts.
 _SHAPE_NAMES = ("ShapeName", "ShapeType", "ShapeID", "BitShape", "ToolType")
 
-#: What 1.1 calls a shape that it could not place itself, and 0.19 a tool nobody described.
+#: Names that FreeCAD 1.1 uses for an unrecognized shape, and 0.19 for a tool without a description.
 _NO_WORDS = ("", "custom", "undefined", "none")
 
 
 def read_tool(controller: Any) -> Tool | None:
-    """The tool of a controller; None where the controller holds none. ToolError where a dimension cannot be."""
+    """Return the tool of a controller; None if it has none. ToolError if a dimension is impossible."""
     bit = getattr(controller, "Tool", None)
     if bit is None:
         return None
@@ -63,7 +63,7 @@ def read_tool(controller: Any) -> Tool | None:
 
 
 def spindle_speed(controller: Any) -> float:
-    """The programmed spindle speed [1/min]; NaN where the controller gives none, which it writes as 0."""
+    """Return the programmed spindle speed [1/min]; NaN if the controller states none, which it stores as 0."""
     value = float(getattr(controller, "SpindleSpeed", 0.0) or 0.0)
     return value if math.isfinite(value) and value > 0 else math.nan
 
@@ -74,7 +74,7 @@ def is_reversed(controller: Any) -> bool:
 
 
 def fingerprint(controller: Any) -> str:
-    """What a feed plan takes for granted about tool and spindle, as text that changes when they do."""
+    """Return the values of tool and spindle that a feed plan depends on, as text to compare."""
     if controller is None:
         return ""
     bit = getattr(controller, "Tool", None)
@@ -83,15 +83,15 @@ def fingerprint(controller: Any) -> str:
         shape, word = _shape(bit)
         dc = _length(bit, "Diameter", zero_counts=True)
         parts |= {"dc": dc or 0.0, "z": _flutes(bit) or 0, "re": _corner_radius(bit, shape, dc) or 0.0}
-        drawn = f" {bit.Profile}" if isinstance(getattr(bit, "Profile", None), str) and bit.Profile else ""
+        outline = f" {bit.Profile}" if isinstance(getattr(bit, "Profile", None), str) and bit.Profile else ""
         return (
-            " ".join(f"{key}={value:g}" for key, value in parts.items()) + f" {shape.value if shape else word}{drawn}"
+            " ".join(f"{key}={value:g}" for key, value in parts.items()) + f" {shape.value if shape else word}{outline}"
         )
     return " ".join(f"{key}={value:g}" for key, value in parts.items())
 
 
 def _shape(bit: Any) -> tuple[Shape | None, str]:
-    """The shape, and the source's own word for it; the first word that we know wins."""
+    """Return the shape and the source's name for it; the first supported name counts."""
     words = [_stem(str(getattr(bit, name, "") or "")) for name in _SHAPE_NAMES]
     words = [word for word in words if word.lower() not in _NO_WORDS]
     for word in words:
@@ -102,7 +102,7 @@ def _shape(bit: Any) -> tuple[Shape | None, str]:
 
 
 def _stem(word: str) -> str:
-    """The last part of a path of either kind of system, without its ending."""
+    """Return the last part of a path of POSIX or Windows, without its ending."""
     name = re.split(r"[\\/]", word)[-1]
     return re.sub(r"\.fcstd$", "", name, flags=re.IGNORECASE)
 
@@ -116,19 +116,19 @@ def _number(bit: Any, name: str) -> float | None:
 
 
 def _length(bit: Any, name: str, *, zero_counts: bool = False) -> float | None:
-    """A length [mm]; 0 is "not said" unless it counts, and what is below 0 is left for Tool to refuse."""
+    """Return a length [mm]; 0 is "not stated" unless ``zero_counts``; Tool refuses a value below 0."""
     value = _number(bit, name)
     return None if value == 0 and not zero_counts else value
 
 
 def _angle(bit: Any, name: str) -> float | None:
-    """An angle in rad; outside 0° to 180° the source does not know it."""
+    """Return an angle [rad]; None outside 0° to 180°, where the source does not state it."""
     value = _number(bit, name)
     return math.radians(value) if value is not None and 0 < value < 180 else None
 
 
 def _corner_radius(bit: Any, shape: Shape | None, dc: float | None) -> float | None:
-    """RE [mm]: 1.1 stores it, before that a bull nose stored the radius of its flat bottom."""
+    """Return RE [mm]: FreeCAD 1.1 stores it; before 1.1 a bull nose stored the radius of its flat bottom."""
     if shape is Shape.FLAT:
         return 0.0
     if shape is Shape.BALL:
@@ -143,7 +143,7 @@ def _corner_radius(bit: Any, shape: Shape | None, dc: float | None) -> float | N
 
 
 def _point_angle(bit: Any, shape: Shape | None) -> float | None:
-    """SIG [rad]: of a drill its tip angle, of a cone the full angle between its edges."""
+    """Return SIG [rad]: of a drill its tip angle, of a cone the full angle between its edges."""
     if shape is Shape.DRILL:
         return _angle(bit, "TipAngle") or _angle(bit, "CuttingEdgeAngle")
     return _angle(bit, "CuttingEdgeAngle") if shape is Shape.CHAMFER else None
@@ -160,7 +160,7 @@ def _tip_diameter(bit: Any, shape: Shape | None) -> float | None:
 
 
 def _profile(bit: Any, word: str) -> Profile:
-    """The outline of a shape that is none of the plain ones: its text property Profile, or a ball on a cone."""
+    """Return the outline of any other shape: its text property Profile, or a ball on a cone."""
     text = getattr(bit, "Profile", "")
     if isinstance(text, str) and text.strip():
         try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the twin notes on a document's operations: a stable identity and limits. Tables of properties.
+"""The properties that the twin adds to a document's operations: a stable identity and limits.
 
-FreeCAD's number properties know no "not said": 0 stands for it here, and only here.
+FreeCAD's number properties have no value for "not stated": here, and only here, 0 means that.
 """
 
 import uuid
@@ -30,7 +30,7 @@ LIMITS = {
 }
 
 _UUID = Property(
-    "App::PropertyString", "CamTwinUUID", _GROUP, "Identity of this operation, which renaming does not change", "",
+    "App::PropertyString", "CamTwinUUID", _GROUP, "Identity of this operation; renaming does not change it", "",
     note=True, read_only=True,
 )  # fmt: skip
 
@@ -38,24 +38,24 @@ _OPERATION = (_UUID, *LIMITS.values())
 
 
 def declare_operation(root: Any) -> None:
-    """Give an operation its identity and its limits' properties, where it has none yet."""
+    """Add identity and limits to an operation, if it has none yet."""
     declare(root, _OPERATION)
     if not root.CamTwinUUID:
         root.CamTwinUUID = str(uuid.uuid4())
 
 
 def forget(root: Any) -> None:
-    """Remove what ``declare_operation`` added."""
+    """Remove the properties that ``declare_operation`` added."""
     withdraw(root, _OPERATION)
 
 
 def uuid_of(root: Any) -> str | None:
-    """The identity of an operation, once it has one."""
+    """Return the identity of an operation; None if it has none."""
     return str(getattr(root, _UUID.name, "")) or None
 
 
 def limits_of(root: Any) -> Limits:
-    """The limits noted on an operation."""
+    """Return the limits of an operation."""
     return Limits(**{name: _number(root, row.name) for name, row in LIMITS.items()})
 
 
@@ -65,11 +65,11 @@ def _number(obj: Any, name: str) -> float | None:
 
 
 def choice(obj: Any | None, name: str, choices: tuple[str, ...]) -> str:
-    """An enumeration; the first choice where the object is not there or has a word of another version."""
-    found = text(obj, name)
-    return found if found in choices else choices[0]
+    """Return an enumeration; the first choice if there is no object, or its value is of another version."""
+    value = text(obj, name)
+    return value if value in choices else choices[0]
 
 
 def text(obj: Any | None, name: str) -> str | None:
-    """A text property; None where the object or the text is not there."""
+    """Return a text property; None if there is no object or no text."""
     return (str(getattr(obj, name, "")) or None) if obj is not None else None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The twin of a job in the document tree: what its feed plans hold to, what it cuts, on which machine.
+"""The twin of a job in the document tree: objective of the feed plans, material, machine and runs.
 
-Saved files name this module and its class: never move or rename them. The object links to its job and lies
-beside it: FreeCAD's job shows only its own children.
+Saved files name this module and its class: never move or rename them. The object links to its job and is beside it
+in the tree: FreeCAD's job shows only its own children.
 """
 
 import uuid
@@ -15,18 +15,18 @@ from freecad_camtwin.twin.feeds.plan import OBJECTIVES
 _GROUP = "CAM Twin"
 
 _PROPERTIES = (
-    Property("App::PropertyString", MARK, _GROUP, "Which object of CAM Twin this is", structure.TWIN,
+    Property("App::PropertyString", MARK, _GROUP, "Kind of object of CAM Twin", structure.TWIN,
              note=True, read_only=True, hidden=True),
     Property("App::PropertyString", "TwinUUID", _GROUP, "Identity of this twin", "", note=True, read_only=True),
-    Property("App::PropertyLink", "Job", _GROUP, "The job that this is the twin of", None),
+    Property("App::PropertyLink", "Job", _GROUP, "The job of this twin", None),
     Property("App::PropertyEnumeration", "Objective", "Aim",
-             "What feed plans hold to: limits, the load of the programmed feeds, or (auto) limits where one is stated",
+             "Feed plans stay within: limits, the load of the programmed feeds, or (auto) limits if one is stated",
              OBJECTIVES[0], note=True, choices=OBJECTIVES),
     Property("App::PropertyString", "Material", "Cut", "Key or name in the table of materials; empty: not known", "",
              note=True),
     Property("App::PropertyString", "Machine", "Cut", "Name or path of a machine profile; empty: not known", "",
              note=True),
-    Property("App::PropertyLinkList", "Executions", "Runs", "What its machine did, run by run", [], note=True),
+    Property("App::PropertyLinkList", "Executions", "Runs", "The runs of this job on its machine", [], note=True),
 )  # fmt: skip
 
 
@@ -36,10 +36,10 @@ class TwinObject(ObjectProxy):
     properties = _PROPERTIES
 
     def execute(self, _obj: Any) -> None:
-        """Nothing depends on a recompute: what is predicted lies beside the document."""
+        """Do nothing: no property depends on a recompute."""
 
     def onDocumentRestored(self, obj: Any) -> None:
-        # Version 0.1 had other objectives, which no plan obeyed.
+        # Version 0.1 had other objectives, which no plan used.
         if getattr(obj, "Objective", OBJECTIVES[0]) not in OBJECTIVES:
             obj.Objective = list(OBJECTIVES)
             obj.Objective = OBJECTIVES[0]
@@ -47,7 +47,7 @@ class TwinObject(ObjectProxy):
 
 
 def attach_twin(job: Any) -> Any:
-    """The twin of a job, made if it has none; every operation gets its identity."""
+    """Return the twin of a job, made if it has none; every operation gets its identity."""
     obj = structure.twin(job)
     if obj is None:
         obj = job.Document.addObject("App::FeaturePython", "CamTwin")
@@ -64,7 +64,7 @@ def attach_twin(job: Any) -> Any:
 
 
 def detach(job: Any) -> None:
-    """Take a job's twin away with its executions, and all that it noted on the operations."""
+    """Remove a job's twin, its executions, and its properties of the operations."""
     for top in structure.operations(job):
         if structure.is_path(top):
             twin_data.forget(structure.root(top))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Which FreeCAD this is, and where that FreeCAD keeps what we call of its CAM workbench.
+"""The version of this FreeCAD, and the modules of its CAM workbench.
 
-0.20 calls the workbench Path and has its modules flat under ``PathScripts``; later ones have packages
-under ``Path`` and call it CAM.
+In FreeCAD 0.20 the workbench is called Path and its modules are flat under ``PathScripts``; later it is called CAM
+and has packages under ``Path``.
 """
 
 import importlib
@@ -10,7 +10,7 @@ from typing import Any
 
 import FreeCAD
 
-#: Our name for a module of the CAM workbench: (in 0.20, later).
+#: Short name of a module of the CAM workbench → (module in 0.20, module since 0.21).
 _MODULES = {
     "Preferences": ("PathScripts.PathPreferences", "Path.Preferences"),
     "Post": ("PathScripts.PathPost", "Path.Post.Processor"),
@@ -19,13 +19,13 @@ _MODULES = {
 
 
 def version() -> tuple[int, int]:
-    """Major and minor version of this FreeCAD."""
+    """Return major and minor version of this FreeCAD."""
     major, minor = FreeCAD.Version()[:2]
     return int(major), int(minor)
 
 
 def version_text() -> str:
-    """The version of this FreeCAD in words: "0.20.2", "1.1.3"."""
+    """Return the version of this FreeCAD as text: "0.20.2", "1.1.3"."""
     parts = FreeCAD.Version()
     if parts[2].isdigit():  # since 0.20.1 the third part is the point release, before it was the revision
         return ".".join(parts[:3])
@@ -33,10 +33,10 @@ def version_text() -> str:
 
 
 def is_flat() -> bool:
-    """Whether the CAM modules lie flat under ``PathScripts``, as in 0.20."""
+    """Whether the CAM modules are flat under ``PathScripts``, as in 0.20."""
     return version() < (0, 21)
 
 
 def cam(name: str) -> Any:
-    """A module of the CAM workbench by our name for it."""
+    """Return a module of the CAM workbench by its short name in ``_MODULES``."""
     return importlib.import_module(_MODULES[name][0 if is_flat() else 1])

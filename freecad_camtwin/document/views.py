@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How our document objects get their looks without this layer knowing windows.
+"""Attach view providers to CAM Twin's document objects; this package does not import the window's code.
 
-The window's code provides an attacher per kind of object; without a window nothing happens.
+The window's code registers a function for each kind of object; without a window nothing happens.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ _attachers: dict[str, Callable[[Any], object]] = {}
 
 
 def register_view_provider(kind: str, attach: Callable[[Any], object]) -> None:
-    """Let ``attach`` give a view object its provider, for objects of this kind."""
+    """Register ``attach``, which gives a view object its provider, for objects of this kind."""
     _attachers[kind] = attach
 
 
 def add_view_provider(obj: Any) -> None:
-    """Give an object of ours its view provider, where there are windows and it has none."""
+    """Attach the view provider to an object of CAM Twin, if there is a window and the object has none."""
     attach = _attachers.get(getattr(obj, MARK, ""))
     if not FreeCAD.GuiUp or attach is None or obj.ViewObject is None:
         return
@@ -29,12 +29,12 @@ def add_view_provider(obj: Any) -> None:
 
 
 def hide(obj: Any) -> None:
-    """Hide an object in the window, where there is one."""
+    """Hide an object in the window, if there is one."""
     _show(obj, False)
 
 
 def show_object(obj: Any) -> None:
-    """Show an object in the window, where there is one."""
+    """Show an object in the window, if there is one."""
     _show(obj, True)
 
 

@@ -75,11 +75,11 @@ REFUSED = [
     (("foreign.run", "part.FCStd", "-o", "x.FCStd"), "was recorded along another path (ffffffffffff…)"),
     (("absent.run", "part.FCStd", "-o", "x.FCStd"), "absent.run does not exist"),
     (("monday.run", "absent.FCStd", "-o", "x.FCStd"), "absent.FCStd does not exist"),
-    (("monday.run", "part.ngc", "-o", "x.FCStd"), "is no FreeCAD document"),
+    (("monday.run", "part.ngc", "-o", "x.FCStd"), "is not a FreeCAD document"),
     (("monday.run", "part.FCStd", "-o", "part.FCStd"), "is the input itself"),
     (("monday.run", "part.FCStd", "-o", "kept.FCStd"), "is read-only"),
     (("monday.run", "part.FCStd", "-o", "no/x.FCStd"), "does not exist"),
-    (("monday.run", "bare.FCStd", "-o", "x.FCStd"), "attach one first, by 'camtwin attach DOC -o OUT'"),
+    (("monday.run", "bare.FCStd", "-o", "x.FCStd"), "attach one first, with 'camtwin attach DOC -o OUT'"),
     (("monday.run", "part.FCStd", "--label", "Nothing", "-o", "x.FCStd"), "has no job 'Nothing'"),
 ]
 

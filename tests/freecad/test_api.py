@@ -99,5 +99,5 @@ def test_a_plan_of_feeds_that_are_planned_already_is_refused(limited):
     tighter = [replace(limits, force=40.0) for limits in found.limits]
     second = plan_feeds(found.job, found.engagement, found.model, tighter, found.machine)
     assert second.changes > 0
-    with pytest.raises(PlanError, match="had planned feeds on"):
+    with pytest.raises(PlanError, match="was made with planned feeds in its path"):
         camtwin.apply(job, second)

@@ -80,21 +80,21 @@ def test_proxies_that_were_lost_are_healed(job, twin):
 
 
 def test_a_job_without_a_twin_is_refused(job):
-    with pytest.raises(DocumentError, match="has no twin to keep the run under: attach one first"):
+    with pytest.raises(DocumentError, match="has no twin to store the run in; attach one first"):
         execution.add(job, summary_of(job))
 
 
 def test_a_run_along_another_path_is_refused(job, twin):
     told = summary_of(job)
     camtwin.apply(job, plan_for(job, 0.5))  # the feeds are others now, so another job ran
-    with pytest.raises(DocumentError, match="which job 'Job' does not have or has switched off"):
+    with pytest.raises(DocumentError, match="which is missing or switched off in job 'Job'"):
         execution.add(job, told)
     camtwin.clear(job, keep_twin=True)
     execution.check_execution(job, told)
     name = structure.operations(job)[0].Name
-    with pytest.raises(DocumentError, match=r"operation 'Profile' has changed since it ran: monday\.run went along"):
+    with pytest.raises(DocumentError, match=r"operation 'Profile' has changed since the run: monday\.run is a run of"):
         execution.add(job, summary_of(job, PathHashes={name: "0" * 64}))
-    with pytest.raises(DocumentError, match="was held against a program, and not against this document"):
+    with pytest.raises(DocumentError, match="was compared with a program, not with this document"):
         execution.add(job, summary_of(job, PathHashes={}))
     assert structure.executions(twin) == []
 
@@ -160,12 +160,12 @@ def test_the_child_puts_it_into_the_file_and_nothing_else_changes(kept, tmp_path
 
 def test_figures_lie_beside_the_document(job, twin, tmp_path):
     obj = execution.add(job, summary_of(job))
-    with pytest.raises(DocumentError, match=r"was never saved: the figures of .* lie beside its file"):
+    with pytest.raises(DocumentError, match=r"was never saved; the values of .* are stored beside its file"):
         execution.sidecar(_Never(obj))
     assert execution.sidecar(obj).parts[-2:] == ("part.camtwin", "execution-0123456789abcdef.json")
     for name in ("../secret.json", "a/../../b.json", "/etc/x.json", "plain.json"):
         obj.Sidecar = name
-        with pytest.raises(DocumentError, match="which is no file beside the document"):
+        with pytest.raises(DocumentError, match="is not in a folder beside the document"):
             execution.sidecar(obj)
 
 

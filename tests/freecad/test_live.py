@@ -94,7 +94,7 @@ def test_a_child_that_is_killed_is_told_in_one_sentence_and_comes_back_when_aske
     drained(feed, lambda rows: rows)
     feed._child.kill()
     drained(feed, lambda rows: not feed.is_running)
-    assert feed.ended == "the process that hears the machine was ended by SIGKILL"
+    assert feed.ended == "the process that receives the machine's data was ended by SIGKILL"
     assert feed.drain() == 0
     feed.start()
     drained(feed, lambda rows: rows)
@@ -118,7 +118,7 @@ def test_without_a_python_there_is_one_sentence(monkeypatch):
     monkeypatch.delenv("CAMTWIN_PYTHON")
     monkeypatch.setattr(live, "ROOT", Path("/nowhere"))
     App.ParamGet(live.PREFERENCES).RemString("Python")
-    with pytest.raises(ConnectorError, match="live data need a Python of their own"):
+    with pytest.raises(ConnectorError, match="live data need a separate Python"):
         live.find_python()
     App.ParamGet(live.PREFERENCES).SetString("Python", os.devnull)
     with pytest.raises(ConnectorError, match="there is no"):

@@ -106,7 +106,7 @@ def test_a_document_of_another_version_is_mended_as_a_program_only(ask, copied, 
     ask("post", document=path, job=label, post="linuxcnc", gcode=tmp_path / "before.ngc")
     assert not alike(gcode.read_text(), (tmp_path / "before.ngc").read_text())
     refused = ask("apply", **words)
-    assert "would ruin it" in refused["error"]
+    assert "would damage it" in refused["error"]
 
 
 def _old_document(copied):
@@ -174,7 +174,7 @@ REFUSED = [
     ({"action": "apply", "plan": "{}", "output": "x.FCStd"}, "schema is None"),
     ({"action": "apply", "plan": "oops", "output": "x.FCStd"}, "is not JSON"),
     ({"action": "clear", "output": "no/such/folder/x.FCStd"}, "cannot be written: No such file or directory"),
-    ({"action": "fly"}, "knows no action 'fly'"),
+    ({"action": "fly"}, "has no action 'fly'"),
 ]
 
 

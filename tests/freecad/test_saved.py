@@ -180,7 +180,7 @@ def test_a_document_whose_cam_objects_are_lost_is_not_changed(opened, name):
     assert not stored.can_be_saved
     assert stored.mends_with
     if job.Proxy is None:
-        with pytest.raises(DocumentError, match="was made by another FreeCAD version, which alone can change it"):
+        with pytest.raises(DocumentError, match="was made by another FreeCAD version; only that version can change it"):
             camtwin.clear(job)
 
 

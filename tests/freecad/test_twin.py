@@ -69,7 +69,7 @@ def test_notes_on_an_operation_do_not_recompute_it(job):
 
 
 def test_a_word_that_is_no_objective_is_refused(job):
-    with pytest.raises(InputError, match="'speed' is no objective; choose one of auto, limits, programmed"):
+    with pytest.raises(InputError, match="'speed' is not an objective; choose one of auto, limits, programmed"):
         camtwin.attach(job, objective="speed")
     assert structure.twin(job) is None
 
