@@ -9,7 +9,7 @@ from freecad_camtwin.gui import looks
 
 class CamTwinWorkbench(Gui.Workbench):
     MenuText = "CAM Twin"
-    ToolTip = "Predict how hard a CAM job cuts, and mend its feeds"
+    ToolTip = "Predict the load of a CAM job, and plan its feeds"
 
     def Initialize(self):
         # Imported here, not above: FreeCAD reads this file at every start, whether the workbench is used or not.
@@ -23,7 +23,7 @@ class CamTwinWorkbench(Gui.Workbench):
         return "Gui::PythonWorkbench"
 
 
-# FreeCAD runs this file inside a function and without a __file__: a class body does not see the names above.
+# FreeCAD runs this file inside a function and without __file__: a class body cannot use the names above.
 CamTwinWorkbench.Icon = str(Path(freecad_camtwin.__file__).parent / "gui" / "icons" / "CamTwin.svg")
 Gui.addWorkbench(CamTwinWorkbench())
 looks.register_looks()

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Everything that needs a window."""
+"""All code that needs FreeCAD's window."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Long work beside the window: a thread computes on arrays, a timer on FreeCAD's own thread brings the result home.
+"""Long work beside the window: a thread computes on arrays, and a timer on FreeCAD's own thread takes the result.
 
-The thread never sees a document object: writing one from a worker thread crashes FreeCAD 0.20, 1.0 and 1.1.
+The thread must not use document objects: writing one from a worker thread crashes FreeCAD 0.20, 1.0 and 1.1.
 """
 
 import threading
@@ -25,8 +25,8 @@ class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
 class BackgroundTask(Generic[_T]):
     """One run of ``work(progress)`` in a thread, with a progress bar; ``done`` is called on FreeCAD's thread.
 
-    ``work`` receives a function to call with the share done (0 … 1); it raises Cancelled once the user has cancelled.
-    ``failed`` receives the sentence of a CamTwinError. Any other exception is a fault of ours and is raised again.
+    ``work`` receives a function to call with the completed share (0 … 1); it raises Cancelled after the user cancelled.
+    ``failed`` receives the sentence of a CamTwinError. Any other exception is a fault of CAM Twin and is raised again.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class BackgroundTask(Generic[_T]):
     def _run(self) -> None:
         try:
             self._result = self._work(self._progress)
-        except BaseException as error:  # noqa: BLE001 - the top of a thread: carried over to FreeCAD's own
+        except BaseException as error:  # noqa: BLE001 - the top of a thread: raised again in FreeCAD's own
             self._error = error
 
     def _progress(self, share: float) -> None:
@@ -79,7 +79,7 @@ class BackgroundTask(Generic[_T]):
             raise self._error
 
 
-_running: set[BackgroundTask[Any]] = set()  # keeps a task alive until its timer has brought the result home
+_running: set[BackgroundTask[Any]] = set()  # keeps a task alive until its timer has taken the result
 
 
 def is_busy() -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The workbench's commands: what the user can ask for. They choose, delegate and show; none of them computes."""
+"""The workbench's commands. They choose the job, call the use case and show its result; none of them computes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ from freecad_camtwin.twin.job.stored_job import StoredJob, interpret_stored
 
 
 def translate(context: str, text: str) -> str:
-    """FreeCAD's translation of a text."""
+    """Return FreeCAD's translation of a text."""
     return str(App.Qt.translate(context, text))
 
 
@@ -36,7 +36,7 @@ _MESSAGE_MS = 15000
 
 
 class JobCommand(ABC):
-    """A command on one CAM job. Where it cannot work it is gray, and its tool tip says why."""
+    """A command on one CAM job. If it cannot run, it is gray and its tool tip gives the reason."""
 
     name = ""
     menu = ""
@@ -52,16 +52,16 @@ class JobCommand(ABC):
         return reason is None
 
     def reason(self) -> str | None:
-        """Why the command cannot work now, one sentence; None when it can."""
+        """Return in one sentence why the command cannot run now; None if it can."""
         if is_busy():
-            return translate("CamTwin", "An analysis is running: wait for it or cancel it.")
+            return translate("CamTwin", "An analysis is running. Wait for it or cancel it.")
         try:
             return self.obstacle(selected_job())
         except CamTwinError as error:
             return str(error)
 
     def obstacle(self, _job: Any) -> str | None:
-        """Why it cannot work on this job; None when it can."""
+        """Return why the command cannot run on this job; None if it can."""
         return None
 
     def Activated(self) -> None:
@@ -70,48 +70,48 @@ class JobCommand(ABC):
 
     @abstractmethod
     def run(self, job: Any) -> None:
-        """Do it."""
+        """Run the command on the job."""
 
 
 class Attach(JobCommand):
-    """Give the job a twin."""
+    """Attach a twin to the job."""
 
     name = "CamTwin_Attach"
     menu = translate("CamTwin", "Attach Twin")
-    tip = translate("CamTwin", "Give the job a twin: material, machine, limits, and an identity for each operation")
+    tip = translate("CamTwin", "Add a twin to the job: material, machine, limits, and an identity for each operation")
 
     def obstacle(self, job: Any) -> str | None:
-        return translate("CamTwin", "The job has a twin already.") if structure.twin(job) else None
+        return translate("CamTwin", "The job already has a twin.") if structure.twin(job) else None
 
     def run(self, job: Any) -> None:
         api.attach(job)
 
 
 class Analyze(JobCommand):
-    """Say how hard every step of the job cuts, and draw it."""
+    """Compute the load of every step of the job, and draw it."""
 
     name = "CamTwin_Analyse"
     menu = translate("CamTwin", "Analyze")
     tip = translate("CamTwin", "Simulate the cut, and color the toolpath by its load")
 
     def run(self, job: Any) -> None:
-        stored = read_stored(job)  # here and not in the thread, which must not see the document
+        stored = read_stored(job)  # here and not in the thread, which must not use the document
         title = translate("CamTwin", "Simulating the cut of '{}'").format(job.Label)
-        BackgroundTask(title, lambda progress: _analysis(stored, progress), lambda found: self.show(job, found), tell)
+        BackgroundTask(title, lambda progress: _analysis(stored, progress), lambda result: self.show(job, result), tell)
 
     def show(self, job: Any, analysis: Analysis) -> None:
-        """Draw the analysis, and say its verdicts in the report view."""
+        """Draw the analysis, and print its verdicts in the report view."""
         state_of(job).show(job.Document, analysis)
         for sentence in (*analysis.verdicts, *analysis.warnings):
             print_to_report_view(sentence)
 
 
 class PlanFeeds(JobCommand):
-    """Write better feeds over the job."""
+    """Plan feeds and add them to the job."""
 
     name = "CamTwin_PlanFeeds"
     menu = translate("CamTwin", "Plan Feeds")
-    tip = translate("CamTwin", "Plan the fastest feeds within every limit, and lay them over the operations")
+    tip = translate("CamTwin", "Plan the fastest feeds within every limit, and add them to the operations as dressups")
 
     def run(self, job: Any) -> None:
         stored = read_stored(job, bare=True)
@@ -119,7 +119,7 @@ class PlanFeeds(JobCommand):
         BackgroundTask(title, lambda progress: _mended(stored, progress), lambda result: self.apply(job, result), tell)
 
     def apply(self, job: Any, result: Mended) -> None:
-        """Lay the plan over the job as one step that can be undone, and show the new load."""
+        """Add the plan's feeds to the job as one undo step, and show the new load."""
         with errors_shown():
             with transaction(job.Document, translate("CamTwin", "Plan feeds")):
                 api.apply(job, result.plan)
@@ -136,17 +136,17 @@ def _mended(stored: StoredJob, progress: Callable[[float], None]) -> Mended:
 
 
 class Clear(JobCommand):
-    """Take back all that was added."""
+    """Remove everything that CAM Twin added to the job."""
 
     name = "CamTwin_Clear"
     menu = translate("CamTwin", "Clear")
-    tip = translate("CamTwin", "Remove the planned feeds, the twin and the colors from the job, without a trace")
+    tip = translate("CamTwin", "Remove the planned feeds, the twin and the colors from the job")
 
     def obstacle(self, job: Any) -> str | None:
         planned = any(structure.feed_dressup(obj) for obj in structure.operations(job))
         if planned or structure.twin(job) or state_of(job).overlay or state_of(job).analysis:
             return None
-        return translate("CamTwin", "There is nothing to clear: the job has no twin, no planned feeds and no analysis.")
+        return translate("CamTwin", "Nothing to clear: the job has no twin, no planned feeds and no analysis.")
 
     def run(self, job: Any) -> None:
         state_of(job).hide()
@@ -158,7 +158,7 @@ class Post(JobCommand):
 
     name = "CamTwin_Post"
     menu = translate("CamTwin", "Post")
-    tip = translate("CamTwin", "Write the program of the job as it stands, planned feeds included")
+    tip = translate("CamTwin", "Write the program of the job, with its planned feeds")
 
     def run(self, job: Any) -> None:
         path = ask_path(translate("CamTwin", "Write the program"), f"{job.Label}.ngc", "*.ngc *.nc *.gcode")
@@ -168,7 +168,7 @@ class Post(JobCommand):
 
 
 class Report(JobCommand):
-    """Write what the analysis found as one page."""
+    """Write the analysis as one HTML page."""
 
     name = "CamTwin_Report"
     menu = translate("CamTwin", "Report")
@@ -187,7 +187,7 @@ class Report(JobCommand):
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Tell the user what goes wrong inside the block."""
+    """Show an error of the block to the user."""
     try:
         yield
     except CamTwinError as error:
@@ -206,7 +206,7 @@ def tell(sentence: str) -> None:
 
 
 def ask_path(title: str, name: str, pattern: str) -> str:
-    """Ask where to write a file; empty when the user changes their mind."""
+    """Ask for the path of a file to write; return an empty string if the user cancels."""
     chosen = QtGui.QFileDialog.getSaveFileName(Gui.getMainWindow(), title, name, pattern)
     return str(chosen[0])
 
@@ -216,7 +216,7 @@ def show_page(path: str) -> None:
     QtGui.QDesktopServices.openUrl(QtCore.QUrl.fromLocalFile(path))
 
 
-#: In the order of menu and toolbar; docs/recipes.md tells how to add one.
+#: In the order of menu and toolbar; docs/recipes.md shows how to add one.
 COMMANDS: tuple[type[JobCommand], ...] = (
     Attach,
     Analyze,

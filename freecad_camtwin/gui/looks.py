@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How our document objects look, told at FreeCAD's start: a document can be opened before the workbench is chosen."""
+"""Register the view providers at FreeCAD's start: a document can be opened before the workbench is chosen."""
 
 from freecad_camtwin.document import structure, views
 from freecad_camtwin.gui.view_execution import ViewExecution
@@ -8,7 +8,7 @@ from freecad_camtwin.gui.view_twin import ViewTwin
 
 
 def register_looks() -> None:
-    """Name the view provider of each kind of object."""
+    """Register the view provider of each kind of object."""
     views.register_view_provider(structure.FEED_DRESSUP, ViewFeedDressup)
     views.register_view_provider(structure.TWIN, ViewTwin)
     views.register_view_provider(structure.EXECUTION, ViewExecution)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The toolpath drawn over the model and colored by load. It lives in the view's scene graph, never in the document."""
+"""Draw the toolpath over the model, colored by load. It is in the view's scene graph, never in the document."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _WIDTH_PIXELS = 2
 
 
 def packed(rgba: Floats) -> NDArray[np.uint32]:
-    """Return colors of shape (steps, 4), 0 to 1, as Coin takes them: one number each, shape (steps,)."""
+    """Convert colors of shape (steps, 4), 0 to 1, to Coin's packed colors: one integer each, shape (steps,)."""
     channels = np.rint(rgba * 255).astype(np.uint32)
     shifts = np.array([24, 16, 8, 0], np.uint32)
     return np.asarray((channels << shifts).sum(axis=1, dtype=np.uint32))
@@ -34,7 +34,7 @@ class Overlay:
         self._graph.addChild(self._root)
 
     def draw(self, points: NDArray[np.float32], rgba: NDArray[np.uint32], counts: Ints) -> None:
-        """Replace what is drawn: polylines of ``counts`` points each, ``points`` (n, 3) [mm], ``rgba`` (n,)."""
+        """Replace the drawn lines: polylines of ``counts`` points each, ``points`` (n, 3) [mm], ``rgba`` (n,)."""
         self._coordinates.point.setValues(0, len(points), points)
         self._coordinates.point.setNum(len(points))
         self._colors.orderedRGBA.setValues(0, len(rgba), rgba.tolist())
@@ -43,7 +43,7 @@ class Overlay:
         self._lines.numVertices.setNum(len(counts))
 
     def remove(self) -> None:
-        """Take it out of the view; harmless when the view is gone already."""
+        """Remove the overlay from the view; a closed view is no error."""
         self._graph.removeChild(self._root)
 
 
@@ -62,7 +62,7 @@ def _per_vertex() -> Any:
 
 
 def view_of(document: Any) -> Any:
-    """Return the 3D view in which a document's overlay is drawn, None where it has none open."""
+    """Return the 3D view in which a document's overlay is drawn; None if no 3D view is open."""
     gui_document = Gui.getDocument(document.Name)
     views = gui_document.mdiViewsOfType("Gui::View3DInventor") if gui_document else []
     return views[0] if views else None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Which job the user means: the selected one, the one a selected object belongs to, or the only one."""
+"""Choose the job of a command: the selected job, the job of a selected object, or the only job."""
 
 from typing import Any
 
@@ -11,24 +11,24 @@ from freecad_camtwin.errors import DocumentError
 
 
 def selected_job() -> Any:
-    """Return the job object that a command should work on; DocumentError says why there is none."""
+    """Return the job object that a command should work on; DocumentError if there is none or no unique one."""
     document = App.ActiveDocument
     if document is None:
         raise DocumentError("Open a document with a CAM job first.")
-    found = structure.jobs(document)
+    jobs = structure.jobs(document)
     for obj in Gui.Selection.getSelection(document.Name):
-        if obj in found:
+        if obj in jobs:
             return obj
-        owner = _owner(obj, found)
+        owner = _owner(obj, jobs)
         if owner is not None:
             return owner
-    if not found:
+    if not jobs:
         raise DocumentError("This document has no CAM job.")
-    if len(found) > 1:
-        raise DocumentError("This document has several CAM jobs: select the one you mean.")
-    return found[0]
+    if len(jobs) > 1:
+        raise DocumentError("This document has several CAM jobs: select one of them.")
+    return jobs[0]
 
 
-def _owner(obj: Any, found: list[Any]) -> Any | None:
-    link = getattr(obj, "Job", None)  # a twin names its job
-    return link if link in found else structure.job_of_operation(obj)
+def _owner(obj: Any, jobs: list[Any]) -> Any | None:
+    link = getattr(obj, "Job", None)  # a twin links to its job
+    return link if link in jobs else structure.job_of_operation(obj)

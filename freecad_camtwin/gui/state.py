@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the window knows of each job while FreeCAD runs: its last analysis and the overlay that shows it."""
+"""The window's state of each job while FreeCAD runs: the last analysis, and the overlay that shows it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +20,12 @@ class JobState:
     overlay: Overlay | None = None
 
     def show(self, document: Any, analysis: Analysis) -> None:
-        """Keep an analysis and draw it; a document without a 3D view is analyzed all the same."""
+        """Store an analysis and draw it; without a 3D view it is stored only."""
         self.draw(document, *_lines(analysis))
         self.analysis = analysis
 
     def draw(self, document: Any, points: Any, rgba: Any, counts: Any) -> None:
-        """Draw colored lines in the place of what was drawn; see ``Overlay.draw``."""
+        """Replace the drawn lines by others; see ``Overlay.draw``."""
         self.hide()
         view = view_of(document)
         if view is not None:
@@ -33,7 +33,7 @@ class JobState:
             self.overlay.draw(points, rgba, counts)
 
     def hide(self) -> None:
-        """Forget the analysis, and take its overlay out of the view."""
+        """Delete the analysis, and remove its overlay from the view."""
         if self.overlay is not None:
             self.overlay.remove()
         self.overlay = self.analysis = None
@@ -51,12 +51,12 @@ _states: dict[tuple[str, str], JobState] = {}
 
 
 def state_of(job: Any) -> JobState:
-    """Return what is known of a job, empty at first."""
+    """Return the state of a job, empty at first."""
     return _states.setdefault((job.Document.Name, job.Name), JobState())
 
 
 class _Closing:
-    """Forgets a document's jobs when it is closed: their views die with it."""
+    """Deletes the states of a document's jobs when it is closed: its views are closed, too."""
 
     def slotDeletedDocument(self, document: Any) -> None:
         for key in [key for key in _states if key[0] == document.Name]:
@@ -64,7 +64,7 @@ class _Closing:
 
 
 def watch_documents() -> None:
-    """Begin to notice closed documents; called once, when the workbench is first used."""
+    """Start to observe closed documents; called once, when the workbench is first used."""
     App.addDocumentObserver(_observer)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the view providers of our objects share."""
+"""Base class of the view providers of CAM Twin's objects."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,7 +10,7 @@ _ICONS = Path(__file__).parent / "icons"
 
 
 class View(Proxy):
-    """View provider with an icon of ours."""
+    """View provider with an icon of CAM Twin."""
 
     icon: ClassVar[str]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How an execution looks in the tree. Saved files name this module and class: never move or rename them."""
+"""View provider of an execution. Saved files name this module and class: never move or rename them."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from freecad_camtwin.gui.view import View
 
 
 class ViewExecution(View):
-    """View provider of an execution: an icon; what it knows is in its properties."""
+    """View provider of an execution: an icon; a double click draws the measured load."""
 
     icon = "CamTwin_Execution.svg"
 

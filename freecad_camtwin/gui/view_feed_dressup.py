@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How a feed dressup looks in the tree. Saved files name this module and class: never move or rename them."""
+"""View provider of a feed dressup. Saved files name this module and class: never move or rename them."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from freecad_camtwin.gui.view import View
 
 
 class ViewFeedDressup(View):
-    """View provider of a feed dressup: the operation hangs below it, and comes back when it is deleted."""
+    """View provider of a feed dressup: the operation is its child, and takes its place when it is deleted."""
 
     icon = "CamTwin_PlanFeeds.svg"
 
@@ -17,7 +17,7 @@ class ViewFeedDressup(View):
         return [base] if base is not None else []
 
     def onDelete(self, view: Any, _names: Any = None) -> bool:
-        """Put the operation back in its place before FreeCAD deletes what lay over it."""
+        """Put the operation back in its place before FreeCAD deletes the dressup."""
         job = structure.job_of_operation(view.Object)
         if job is not None:
             dressup.release(job, view.Object)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How a twin looks in the tree. Saved files name this module and class: never move or rename them."""
+"""View provider of a twin. Saved files name this module and class: never move or rename them."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from freecad_camtwin.gui.view import View
 
 
 class ViewTwin(View):
-    """View provider of a twin: an icon, and its executions hang below it."""
+    """View provider of a twin: an icon, with the executions as children."""
 
     icon = "CamTwin_Attach.svg"
 

@@ -62,7 +62,7 @@ def test_a_twin_is_attached_in_one_undo_step(job):
     assert structure.twin(job) is not None
     assert job.Document.UndoCount == undos + 1
     assert is_grey("CamTwin_Attach")
-    assert "has a twin already" in tool_tip("CamTwin_Attach")
+    assert "already has a twin" in tool_tip("CamTwin_Attach")
     job.Document.undo()
     assert structure.twin(job) is None
 
@@ -183,8 +183,8 @@ def test_two_jobs_need_a_choice(job, idle):
     Gui.Selection.clearSelection()
     for name in NAMES:
         assert is_grey(name)
-        assert "select the one" in tool_tip(name)
+        assert "select one of them" in tool_tip(name)
     Gui.Selection.addSelection(second)
     for name in NAMES:
         is_grey(name)  # asks again
-        assert "select the one" not in tool_tip(name)
+        assert "select one of them" not in tool_tip(name)

@@ -63,7 +63,7 @@ def test_a_double_click_draws_what_was_measured_and_nothing_recomputes(job, save
     job.Document.recompute()
     obj.ViewObject.Proxy.doubleClicked(obj.ViewObject)
     assert state_of(job).overlay is None
-    assert "has changed since it ran" in Gui.getMainWindow().statusBar().currentMessage()
+    assert "has changed since the run" in Gui.getMainWindow().statusBar().currentMessage()
 
 
 def test_every_move_has_its_own_color():
