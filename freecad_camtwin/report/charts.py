@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Strip charts of a job: feed and loads over time, each against its limit, before and after."""
+"""Strip charts of a job: feed and loads over time, each with its limit, before and after."""
 
 from dataclasses import dataclass
 
@@ -28,9 +28,9 @@ class Band:
 
 
 def banded(begin: Floats, x: Floats, values: Floats, columns: int = _COLUMNS) -> Band:
-    """Sort steps that reach from ``begin`` to ``x`` with ``values``, all (steps,), into equal columns.
+    """Collect steps from ``begin`` to ``x`` with ``values``, all (steps,), into columns of equal width.
 
-    A step counts in the column of its end; a column that no step ends in has the value of the step across it.
+    A step counts in the column of its end; a column without the end of a step has the value of the step across it.
     """
     known = np.isfinite(values)
     span = float(x[-1]) if len(x) and x[-1] > 0 else 1.0
@@ -51,7 +51,7 @@ def banded(begin: Floats, x: Floats, values: Floats, columns: int = _COLUMNS) ->
 
 
 def strip_charts(analysis: Analysis, after: Analysis | None = None) -> Figure:
-    """Return the strip charts: feed, load over limit where there are limits, and every quantity with its unit."""
+    """Return the strip charts: feed, load over limit if there are limits, and every quantity with its unit."""
     rows = ["feed", *(["worst"] if np.isfinite(analysis.worst_ratio).any() else []), *LOAD_QUANTITIES]
     drawn = style.empty_figure(12.0, 0.7 + 1.25 * len(rows))
     strips = drawn.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
@@ -70,9 +70,9 @@ def strip_charts(analysis: Analysis, after: Analysis | None = None) -> Figure:
 
 
 def _place(analysis: Analysis, comparing: bool) -> tuple[Floats, Floats, str]:
-    """Where every step begins and ends on the horizontal axis, (steps,) each, and what that axis says.
+    """Return begin and end of every step on the horizontal axis, (steps,) each, and the label of that axis.
 
-    Two sets of feeds meet at the same place of the path, never at the same time.
+    Two sets of feeds are compared at the same place of the path, because their times differ.
     """
     length = analysis.engagement.length
     if analysis.schedule is None or comparing:
@@ -105,7 +105,7 @@ def _strip(axes: Axes, analysis: Analysis, after: Analysis | None, row: str) -> 
 
 
 def _row(analysis: Analysis, row: str) -> tuple[Floats, str, str, Floats]:
-    """Values (steps,), name, unit and limit (steps,) of one strip."""
+    """Return values (steps,), name, unit and limit (steps,) of one strip."""
     nothing = np.full(len(analysis.engagement.move), np.nan)
     if row == "feed":
         return 60 * np.asarray(analysis.load.feed), "Feed", "mm/min", nothing
@@ -123,11 +123,11 @@ def _band(axes: Axes, band: Band, color: str, label: str) -> None:
 
 def _why_unknown(analysis: Analysis) -> str:
     words = dict.fromkeys(word for unknown in analysis.unknown for word in unknown)
-    return "unknown: the source does not say " + ", ".join(words) if words else "unknown"
+    return "unknown: the source does not state " + ", ".join(words) if words else "unknown"
 
 
 def _name_operations(axes: Axes, analysis: Analysis, place: Floats) -> None:
-    """Mark where each operation begins, with its label where there is room for it."""
+    """Mark the begin of each operation, with its label if there is room for it."""
     operation = analysis.operation
     if not len(operation):
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The one rule from a load to a color, for report and window: which quantity, on which scale, in which palette."""
+"""The rule from a load to a color, for report and window: quantity, scale and palette."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -23,17 +23,17 @@ MEASURED = {
 
 @dataclass(frozen=True, slots=True)
 class Coloring:
-    """One value per step, and the scale it is read on."""
+    """One value per step, with its scale and palette."""
 
     values: Floats  #: (steps,)
     label: str
     scale: Normalize
-    limited: bool  #: whether the scale has a limit, at 100 %: what lies above it has colors of its own
+    limited: bool  #: whether the scale has a limit, at 100 %: values above it have other colors
     palette: Colormap = field(default_factory=lambda: style.LOAD)
 
     @property
     def extend(self) -> Literal["max", "both", "neither"]:
-        """At which ends of the scale values go on."""
+        """The ends of the scale that values may exceed."""
         if self.palette is style.RATIO:
             return "both"
         return "max" if self.limited else "neither"
@@ -44,12 +44,12 @@ class Coloring:
         return np.asarray(self.palette(self.scale(np.ma.masked_invalid(self.values))))
 
 
-#: Loads from here on count as above the limit, and from there on all look alike [%].
+#: Load from which the colors above the limit begin, and load from which the color no longer changes [%].
 _LIMIT, _FAR_ABOVE = 100.1, 300.0
 
 
 def by_load(analysis: Analysis) -> Coloring:
-    """Color by load over limit; where no limit is known by power, else by removal rate."""
+    """Color by load over limit; without a limit by power, and without power by removal rate."""
     ratio = analysis.worst_ratio
     if np.isfinite(ratio).any():
         scale = TwoSlopeNorm(_LIMIT, 0.0, _FAR_ABOVE)
@@ -70,14 +70,14 @@ def by_measured(comparison: Comparison) -> Coloring:
 
 
 def by_values(values: Floats, label: str) -> Coloring:
-    """Color by values without a limit; 99 % of them lie on the scale, so that no spike hides the others."""
+    """Color by values without a limit; 99 % of them lie on the scale, so that a spike does not hide the others."""
     known = values[np.isfinite(values)]
     top = max(float(np.quantile(known, 0.99)) if known.size else 1.0, 0.0)
     return Coloring(np.clip(values, 0.0, top), label, Normalize(0, top or 1.0), limited=False)
 
 
 def by_ratio(comparison: Comparison) -> Coloring:
-    """Color by measured over predicted load: white where they agree, and as far to both sides as most of it goes."""
+    """Color by measured over predicted load: white is 1; the scale covers 95 % of the steps, at most 1/4 … 4."""
     ratio = comparison.ratio
     known = np.abs(np.log(ratio[ratio > 0]))
     span = float(np.clip(np.exp(np.quantile(known, 0.95)) if known.size else 1.0, 1.25, 4.0))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The page on a run: what was measured beside what was predicted, one HTML file that needs nothing else."""
+"""The page on a run: measured values beside predicted values, in one self-contained HTML file."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +19,12 @@ from freecad_camtwin.twin.runs.figures import LoadFigures, OperationFigures, Qua
 
 _SPENT = {
     "cutting": "cutting", "air": "feed in air", "rapid": "rapids", "stopped": "standing", "tool_change": "tool change",
-    "elsewhere": "off the path", "gap": "not seen",
+    "elsewhere": "off the path", "gap": "no data",
 }  # fmt: skip
 
 
 def comparison_html(comparison: Comparison, others: tuple[Execution, ...] = ()) -> str:
-    """Return the page. ``others``: further executions of the same run, told in a table."""
+    """Return the page. ``others``: further executions of the same run, listed in a table."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -57,7 +57,7 @@ def comparison_html(comparison: Comparison, others: tuple[Execution, ...] = ()) 
 
 
 def comparison_png(comparison: Comparison) -> bytes:
-    """Return the toolpath colored by measured load as a PNG; by measured over predicted load where that is known."""
+    """Return the toolpath as a PNG, colored by measured over predicted load, or by measured load if that is unknown."""
     with style.styled():
         coloring = by_ratio(comparison) if _has_ratio(comparison) else by_measured(comparison)
         title = f"{comparison.execution.about.job}: {coloring.label} along the toolpath"
@@ -65,31 +65,33 @@ def comparison_png(comparison: Comparison) -> bytes:
 
 
 def sentences(comparison: Comparison) -> tuple[str, ...]:
-    """What a person has to know of the run, the load of every operation first."""
+    """Return the most important results of the run in sentences, the load of every operation first."""
     execution, load = comparison.execution, comparison.load
-    said = []
+    statements = []
     for figures in execution.operations:
         of = figures.loads.get(load.name) if load is not None else None
         if load is None or of is None or of.ratio is None or of.ratio_low is None or of.ratio_high is None:
             continue
-        said.append(
+        statements.append(
             f"In '{figures.label}' the cut took {100 * of.ratio:.0f} % of the predicted {MEASURED[load.name]}; two "
             f"thirds of all seconds lie between {100 * of.ratio_low:.0f} and {100 * of.ratio_high:.0f} %."
         )
         if of.over_limit:
-            said.append(f"In '{figures.label}' {100 * of.over_limit:.1f} % of the cutting time lay above the limit.")
+            statements.append(
+                f"In '{figures.label}' the load was above the limit in {100 * of.over_limit:.1f} % of the cutting time."
+            )
     unseen = [figures for figures in execution.operations if figures.length > 0 and figures.seen < 0.995]
-    said += [f"Of '{figures.label}' {100 * figures.seen:.1f} % of the path was seen." for figures in unseen]
-    return tuple(said)
+    statements += [f"'{figures.label}' has data for {100 * figures.seen:.1f} % of its path." for figures in unseen]
+    return tuple(statements)
 
 
 def _paths(comparison: Comparison) -> list[tuple[bytes, str]]:
     shown = []
     if comparison.load is not None:
-        caption = "What the cut took, as it was measured. Gray: not seen, or a rapid."
+        caption = "The measured load of the cut. Gray: no data, or a rapid."
         shown.append((by_measured(comparison), caption))
     if _has_ratio(comparison):
-        caption = "White: as predicted; vermilion: more was measured; blue: less. Gray: not seen, or hardly any load."
+        caption = "White: as predicted; vermilion: more was measured; blue: less. Gray: no data, or hardly any load."
         shown.append((by_ratio(comparison), caption))
     return [(style.rendered(path_view.path_figure(comparison, how), "png", dpi=130), caption) for how, caption in shown]
 
@@ -155,10 +157,10 @@ def _cards(comparison: Comparison) -> list[dict[str, Any]]:
 def _time_sentence(execution: Execution) -> str:
     figures = execution.figures
     if not figures.predicted_time:
-        return "No time is predicted."
-    what = "" if figures.cycle_time - figures.seen_time < 0.05 else f"{clock(figures.seen_time)} of it were seen. "
+        return "There is no prediction of the time."
+    seen = "" if figures.cycle_time - figures.seen_time < 0.05 else f"{clock(figures.seen_time)} of it have data. "
     more = _more(figures.seen_time / figures.predicted_time)
-    return f"{what}Predicted were {clock(figures.predicted_time)}: it took {more}."
+    return f"{seen}The prediction was {clock(figures.predicted_time)}; the run took {more}."
 
 
 def _gaps(quality: Quality) -> str:
@@ -175,21 +177,21 @@ def _more(share: float) -> str:
 
 def _load_sentence(of: LoadFigures | None, comparison: Comparison) -> str:
     if of is None or of.mean is None or comparison.load is None:
-        return "The run tells no load of the cut."
+        return "The run contains no load of the cut."
     name = MEASURED[comparison.load.name]
     if of.predicted is None:
-        return f"The cut took {digits(of.mean)} {of.unit} of {name} in the mean; nothing predicts it."
+        return f"The cut took {digits(of.mean)} {of.unit} of {name} in the mean; there is no prediction for it."
     return f"Mean {name} of the cut: {digits(of.mean)} {of.unit} measured, {digits(of.predicted)} {of.unit} predicted."
 
 
 def _override(execution: Execution) -> str:
     figures = execution.figures
     if figures.feed_override is None or figures.feed_override_low is None or figures.feed_override_high is None:
-        return "Of the programmed feed, in feed moves; the override is not told."
+        return "Share of the programmed feed, in feed moves; the override is unknown."
     low, high = figures.feed_override_low, figures.feed_override_high
     if high - low < 0.5:
-        return f"Of the programmed feed, in feed moves; the override stood at {low:.0f} %."
-    return f"Of the programmed feed, in feed moves; the override was {low:.0f} to {high:.0f} %."
+        return f"Share of the programmed feed, in feed moves; the override was {low:.0f} %."
+    return f"Share of the programmed feed, in feed moves; the override was {low:.0f} to {high:.0f} %."
 
 
 def _load_head(comparison: Comparison) -> dict[str, str]:
@@ -224,7 +226,7 @@ def _row(comparison: Comparison, figures: OperationFigures) -> dict[str, Any]:
 
 
 def _whole(comparison: Comparison) -> dict[str, str | None]:
-    """What the spindle drew and what was removed, in all."""
+    """Return the energy of the spindle and the removed volume of the whole run."""
     figures = comparison.execution.figures
     return {
         "energy": None if figures.energy is None else f"{figures.energy / 3600:.3g} Wh",
@@ -259,12 +261,12 @@ def _quality(execution: Execution) -> list[tuple[str, str]]:
         ("samples with a place", f"{100 * quality.placed:.1f} %"),
         ("mean confidence", f"{quality.confidence:.2f}"),
         ("nearer to the path than", "" if quality.off_path is None else f"{quality.off_path:.3f} mm (95 % of them)"),
-        ("lag taken out", f"{1000 * quality.lag:.1f} ms"),
-        ("delay taken out", f"{1000 * quality.delay:.1f} ms"),
-        ("bias taken out", ", ".join(f"{1000 * value:.0f}" for value in quality.bias) + " µm"),
+        ("lag corrected", f"{1000 * quality.lag:.1f} ms"),
+        ("delay corrected", f"{1000 * quality.delay:.1f} ms"),
+        ("bias corrected", ", ".join(f"{1000 * value:.0f}" for value in quality.bias) + " µm"),
         ("rows received", "" if quality.received is None else f"{quality.received:,}"),
         ("rows dropped", dropped or ("none" if quality.received is not None else "")),
-        ("moves not seen", f"{execution.unseen_moves:,} of {len(execution.moves['time']):,}"),
+        ("moves without data", f"{execution.unseen_moves:,} of {len(execution.moves['time']):,}"),
     ]
     return [(name, value) for name, value in rows if value]
 

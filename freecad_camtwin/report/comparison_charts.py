@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Charts of a run beside its prediction: load, ratio and feed over path length, and one against the other."""
+"""Charts of a run beside its prediction: load, ratio and feed over path length, and measured over predicted load."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +13,7 @@ from freecad_camtwin.twin.base.arrays import Floats
 from freecad_camtwin.twin.base.sequences import run_begins
 from freecad_camtwin.twin.runs.along_path import Comparison
 
-#: So many operations have a mark of their own in the scatter; all others share the last.
+#: Marks of the operations in the scatter; all operations beyond them share the last mark.
 _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0)
 _HUES = ("#0b4f8a", "#d55e00", "#009e73", "#8c6bb1", "#e69f00", "#56b4e9", "#7a4b2a", "#66727f")
@@ -26,9 +26,9 @@ def strips(comparison: Comparison) -> Figure:
     _load(rows[0], comparison)
     _ratio(rows[1], comparison)
     _feed(rows[2], comparison)
-    way = comparison.samples.way
-    rows[-1].set_xlabel("way along the program, m")
-    rows[-1].set_xlim((way[0] / 1000, way[-1] / 1000) if len(way) > 1 else (0, 1))
+    arc_length = comparison.samples.way
+    rows[-1].set_xlabel("arc length along the program, m")
+    rows[-1].set_xlim((arc_length[0] / 1000, arc_length[-1] / 1000) if len(arc_length) > 1 else (0, 1))
     _operations(list(rows), comparison)
     for axes in rows:
         axes.margins(x=0)
@@ -57,9 +57,9 @@ def _name(comparison: Comparison) -> tuple[str, str]:
 
 
 def _banded(comparison: Comparison, values: Floats) -> Band:
-    way = comparison.samples.way
-    origin = way[0] if len(way) else 0.0
-    band = banded((comparison.samples.since - origin) / 1000, (way - origin) / 1000, values)
+    arc_length = comparison.samples.way
+    origin = arc_length[0] if len(arc_length) else 0.0
+    band = banded((comparison.samples.since - origin) / 1000, (arc_length - origin) / 1000, values)
     return Band(band.x + origin / 1000, band.least, band.mean, band.greatest)
 
 
@@ -68,11 +68,11 @@ def _load(axes: Axes, comparison: Comparison) -> None:
     axes.set_title(f"{name}, {unit}" if unit else name)
     measured, predicted = comparison.samples.measured, comparison.samples.predicted
     if not np.isfinite(measured).any():
-        style.unknown_band(axes, "the run tells no load of the cut")
+        style.unknown_band(axes, "the run contains no load of the cut")
         return
     band = _banded(comparison, measured)
     axes.fill_between(band.x, band.least, band.greatest, color=style.OVER, alpha=0.22, linewidth=0, step="mid")
-    axes.step(band.x, band.mean, where="mid", color=style.OVER, linewidth=0.9, label="measured, idling taken off")
+    axes.step(band.x, band.mean, where="mid", color=style.OVER, linewidth=0.9, label="measured, without idling")
     top = float(np.nanquantile(band.greatest, 0.995))
     if np.isfinite(predicted).any():
         expected = _banded(comparison, predicted)
@@ -85,13 +85,13 @@ def _load(axes: Axes, comparison: Comparison) -> None:
 def _ratio(axes: Axes, comparison: Comparison) -> None:
     axes.set_title("Measured over predicted load")
     samples = comparison.samples
-    one, other = (_banded(comparison, each).mean for each in (samples.measured, samples.predicted))
-    if not np.isfinite(one).any() or not (other > 0).any():
+    measured, predicted = (_banded(comparison, each).mean for each in (samples.measured, samples.predicted))
+    if not np.isfinite(measured).any() or not (predicted > 0).any():
         style.unknown_band(axes, "unknown: no load is both measured and predicted")
         return
-    floor = 0.05 * float(np.nanquantile(other[other > 0], 0.9))
+    floor = 0.05 * float(np.nanquantile(predicted[predicted > 0], 0.9))
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(other > floor, one / other, np.nan)
+        ratio = np.where(predicted > floor, measured / predicted, np.nan)
     axes.axhline(1.0, color=style.AFTER, linewidth=0.9)
     axes.step(_banded(comparison, samples.measured).x, ratio, where="mid", color=style.OVER, linewidth=0.9)
     known = ratio[np.isfinite(ratio)]
@@ -104,7 +104,7 @@ def _feed(axes: Axes, comparison: Comparison) -> None:
     samples = comparison.samples
     cutting = (samples.programmed > 0) & np.isfinite(samples.feed)
     if not cutting.any():
-        style.unknown_band(axes, "no feed move was seen")
+        style.unknown_band(axes, "no feed move has data")
         return
     reached = _banded(comparison, 60 * np.where(cutting, samples.feed, np.nan))
     programmed = _banded(comparison, np.where(cutting, 60 * samples.programmed, np.nan))
@@ -116,20 +116,20 @@ def _feed(axes: Axes, comparison: Comparison) -> None:
 
 
 def _operations(rows: list[Axes], comparison: Comparison) -> None:
-    """Stripe the operations, and name each where there is room for it."""
-    way, operation = comparison.samples.way / 1000, comparison.samples.operation
-    if not len(way):
+    """Draw a stripe for every second operation, and the label of each operation if there is room for it."""
+    arc_length, operation = comparison.samples.way / 1000, comparison.samples.operation
+    if not len(arc_length):
         return
     begins = np.flatnonzero(run_begins(operation))
-    ends = np.append(begins[1:], len(way)) - 1
+    ends = np.append(begins[1:], len(arc_length)) - 1
     for number, (begin, end) in enumerate(zip(begins, ends, strict=True)):
         if number % 2 == 0:
             for axes in rows:
-                axes.axvspan(way[begin], way[end], color="#f6f8fa", linewidth=0, zorder=-1)
-        width = (way[end] - way[begin]) / max(way[-1] - way[0], 1e-9)
+                axes.axvspan(arc_length[begin], arc_length[end], color="#f6f8fa", linewidth=0, zorder=-1)
+        width = (arc_length[end] - arc_length[begin]) / max(arc_length[-1] - arc_length[0], 1e-9)
         if width > 0.05 and operation[begin] >= 0:
             label = _short(comparison.job.operations[operation[begin]].label, int(width * 120))
-            middle = (way[begin] + way[end]) / 2
+            middle = (arc_length[begin] + arc_length[end]) / 2
             rows[0].text(
                 middle, 1.16, label, transform=rows[0].get_xaxis_transform(), ha="center", va="bottom", fontsize=8,
                 color=style.QUIET,
@@ -171,7 +171,7 @@ def _points(axes: Axes, comparison: Comparison) -> None:
 
 
 def _ratios(axes: Axes, comparison: Comparison) -> None:
-    """The ratio of every operation with its spread."""
+    """Draw the ratio of every operation with its spread."""
     axes.set_title("Measured over predicted load, per operation")
     rows = _known_ratios(comparison)
     if not rows:
@@ -192,11 +192,11 @@ def _ratios(axes: Axes, comparison: Comparison) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(axis="x", color=style.FAINT, linewidth=0.5)
     axes.set_axisbelow(True)
-    axes.set_xlabel("line: two thirds of all seconds of cut lie in it")
+    axes.set_xlabel("line: range of two thirds of all seconds of cut")
 
 
 def _known_ratios(comparison: Comparison) -> list[tuple[int, str, float, float, float]]:
-    """Number, label and ratio (of the whole, low, high) of every operation that has one."""
+    """Return number, label and ratio (of the whole, low, high) of every operation that has one."""
     rows = []
     for index, figures in enumerate(comparison.execution.operations):
         of = figures.loads.get(comparison.load.name) if comparison.load is not None else None

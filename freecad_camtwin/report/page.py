@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The report: one HTML file that needs nothing else, verdict sentences first."""
+"""The report: one self-contained HTML file, verdict sentences first."""
 
 import base64
 from pathlib import Path
@@ -19,7 +19,7 @@ from freecad_camtwin.twin.base.arrays import greatest
 from freecad_camtwin.twin.base.words import LOAD_QUANTITIES, clock, digits
 from freecad_camtwin.twin.feeds.plan import FeedPlan
 
-#: What the table says of each quantity besides its name.
+#: Quantity → its heading and unit in the table.
 _HEADS = {
     "power": {"name": "Power", "unit": "W"},
     "torque": {"name": "Torque", "unit": "N·m"},
@@ -30,7 +30,7 @@ _HEADS = {
 
 
 def report_html(analysis: Analysis, after: Analysis | None = None, plan: FeedPlan | None = None) -> str:
-    """Return the report on one analysis, or on a job before and after its feeds were mended."""
+    """Return the report on one analysis, or on a job with the programmed feeds and with the planned feeds."""
     shown = after or analysis
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -72,7 +72,7 @@ def report_png(analysis: Analysis, title: str | None = None) -> bytes:
 
 
 def embedded(content: bytes, kind: str) -> Markup:
-    """Embed a picture: SVG as it is, a PNG as data; both were drawn here and hold no foreign markup."""
+    """Embed a picture: SVG as it is, PNG as data. Both are drawn by this package and contain no foreign markup."""
     if kind == "svg":
         text = content.decode()
         return Markup(text[text.index("<svg") :])
@@ -81,7 +81,7 @@ def embedded(content: bytes, kind: str) -> Markup:
 
 def _paths(analysis: Analysis, after: Analysis | None) -> list[dict[str, Any]]:
     captions: tuple[str, ...] = (
-        "The load of every step; where passes overlap, the hardest is on top. Rapids are thin and gray.",
+        "The load of every step; where passes overlap, the greatest load is on top. Rapids are thin and gray.",
     )
     if after is not None:
         captions = ("As programmed.", "As planned, on the same scale.")
@@ -177,5 +177,9 @@ def _tool_figure(analysis: Analysis) -> str:
 def _charts_caption(analysis: Analysis, after: Analysis | None) -> str:
     words = "Line: mean; band: least to greatest in each column. Stripes: operations."
     if after is not None:
-        return f"{words} Both are drawn at the same place of the path."
-    return words if analysis.schedule is not None else f"{words} Over path length, as no machine profile gives a clock."
+        return f"{words} Both are drawn over path length, at the same place of the path."
+    return (
+        words
+        if analysis.schedule is not None
+        else f"{words} Over path length, because without a machine profile no time is known."
+    )

@@ -19,9 +19,9 @@ from freecad_camtwin.twin.base.arrays import Floats, Ints
 from freecad_camtwin.twin.base.sequences import run_begins
 from freecad_camtwin.twin.job.job import Job, Stock
 
-#: More pieces than this are not drawn: steps of one move are put together, the worst color wins.
+#: At most this many pieces are drawn: steps of one move are joined, and the greatest value sets the color.
 MOST_PIECES = 150_000
-#: Where a scale of ratios has its marks.
+#: Ticks of a scale of ratios.
 RATIO_TICKS = (0.25, 0.33, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6, 2.0, 3.0, 4.0)
 
 #: Ticks of a load over its limit [%].
@@ -34,7 +34,7 @@ ISOMETRIC = np.array([[_COS, -_COS, 0.0], [_SIN, _SIN, 1.0]])
 
 
 class DrawnSteps(Protocol):
-    """Where steps of a path are drawn."""
+    """The steps of a path that are drawn."""
 
     @property
     def move(self) -> Ints:
@@ -50,11 +50,11 @@ class DrawnSteps(Protocol):
 
 
 class Pictured(Protocol):
-    """What can be drawn: an analysis, or a comparison."""
+    """An analysis or a comparison, which can be drawn."""
 
     @property
     def job(self) -> Job:
-        """Whose stock and rapids are drawn."""
+        """The job whose stock and rapids are drawn."""
 
     @property
     def engagement(self) -> DrawnSteps:
@@ -70,7 +70,7 @@ def draw(axes: Axes, shown: Pictured, coloring: Coloring, view: Floats) -> None:
     axes.add_collection(LineCollection(list(rapids), colors=style.RAPID, linewidths=0.35, zorder=1, rasterized=True))
     engagement = shown.engagement
     start, end, value = pieces(engagement.move, engagement.start, engagement.end, coloring.values)
-    order = np.argsort(np.nan_to_num(value, nan=-1.0), kind="stable")  # the hardest is drawn last, on top
+    order = np.argsort(np.nan_to_num(value, nan=-1.0), kind="stable")  # the greatest load is drawn last, on top
     segments = np.stack([start @ view.T, end @ view.T], axis=1)[order]
     lines = LineCollection(
         list(segments),
@@ -88,7 +88,7 @@ def draw(axes: Axes, shown: Pictured, coloring: Coloring, view: Floats) -> None:
 
 
 def pieces(move: Ints, start: Floats, end: Floats, value: Floats) -> tuple[Floats, Floats, Floats]:
-    """Put neighbouring steps of the same move together until few enough are left; each keeps its greatest value."""
+    """Join neighboring steps of the same move until at most ``MOST_PIECES`` are left; each has the greatest value."""
     if len(move) <= MOST_PIECES:
         return start, end, value
     together = math.ceil(len(move) / MOST_PIECES)
@@ -118,7 +118,7 @@ def path_figure(shown: Pictured, coloring: Coloring, title: str = "") -> Figure:
 
 
 def _tallness(shown: Pictured) -> float:
-    """Height over width of the taller of the two views, within what a page bears."""
+    """Return height / width of the taller of the two views, limited to 0.4 … 1.1."""
     path, stock = shown.job.toolpath, shown.job.stock
     low, high = path.end.min(axis=0), path.end.max(axis=0)
     if stock is not None:

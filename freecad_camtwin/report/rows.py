@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The rows of the report's tables: numbers of an analysis in the digits a person reads."""
+"""The rows of the report's tables: numbers of an analysis, rounded for reading."""
 
 from collections import defaultdict
 from typing import Any
@@ -17,7 +17,7 @@ _SCALE = {"power": 1.0, "torque": 1e-3, "force": 1.0, "deflection": 1e3, "h_ex":
 
 
 def operation_rows(analysis: Analysis, after: Analysis | None) -> list[dict[str, Any]]:
-    """One row per operation: of the planned feeds where there are some, with the programmed ones beside."""
+    """Return one row per operation: of the planned feeds if there are any, with the programmed time beside."""
     shown = after or analysis
     return [_row(shown, analysis if after is not None else None, index) for index in range(len(shown.job.operations))]
 
@@ -41,7 +41,7 @@ def _row(shown: Analysis, before: Analysis | None, index: int) -> dict[str, Any]
 
 
 def breakable(name: str) -> Markup:
-    """Let a long name break after its underscores."""
+    """Allow a line break after each underscore of a name."""
     return Markup("_<wbr>").join(name.split("_"))
 
 
@@ -63,7 +63,7 @@ def _time(analysis: Analysis, index: int) -> str:
 
 
 def unknown_sentences(analysis: Analysis) -> list[str]:
-    """One sentence per thing that is unknown, with the operations that lack it."""
+    """Return one sentence per unknown value, with the operations that lack it."""
     lacking: dict[str, list[str]] = defaultdict(list)
     for operation, words in zip(analysis.job.operations, analysis.unknown, strict=True):
         for word in words:
@@ -76,7 +76,7 @@ def unknown_sentences(analysis: Analysis) -> list[str]:
 
 
 def changes_of(plan: FeedPlan) -> dict[str, Any] | None:
-    """What a plan changes, by reason."""
+    """Return the changes of a plan, by reason; None if it has none."""
     by_reason: dict[str, list[Change]] = defaultdict(list)
     for operation in plan.operations:
         for change in operation.changes:
@@ -93,7 +93,7 @@ def changes_of(plan: FeedPlan) -> dict[str, Any] | None:
         for reason, changes in sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
     ]
     count = sum(len(changes) for changes in by_reason.values())
-    return {"sentence": f"{count:,} stretches of the path get another feed; nothing but F words changes.", "rows": rows}
+    return {"sentence": f"{count:,} stretches of the path get another feed; only F words change.", "rows": rows}
 
 
 def _span(feeds: list[float | None]) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How every picture looks, in the report and in the window: one palette, one type size, one set of strokes.
+"""The style of all pictures, in the report and in the window: palette, type sizes and line widths.
 
 Load runs from pale to deep blue up to its limit. Above the limit it runs from vermilion to dark red, so a load of 101 %
 and one of 300 % differ. Blue and vermilion differ in lightness and in hue for every kind of color vision (Okabe and
@@ -73,7 +73,7 @@ _RC: dict[Any, Any] = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw in the report's style inside the block, and leave matplotlib's settings as they were."""
+    """Draw in the report's style inside the block, and restore matplotlib's settings after it."""
     with mpl.rc_context(_RC):
         yield
 
@@ -96,7 +96,7 @@ def rendered(drawn: Figure, kind: Literal["svg", "png"], dpi: int = 150) -> byte
 
 
 def _settle(drawn: Figure) -> None:
-    """Lay the figure out, and round it: the solver's last digits depend on where its objects lie in memory."""
+    """Compute the layout and round it: the last digits of the solver depend on memory addresses."""
     drawn.draw_without_rendering()
     drawn.set_layout_engine("none")
     for axes in drawn.axes:

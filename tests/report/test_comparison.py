@@ -86,6 +86,6 @@ def test_the_same_run_gives_the_same_page_and_picture(shown):
 def test_a_run_without_a_load_is_drawn_and_says_so(package):
     bare = runs.make_execution(package, runs.run(package, runs.columns(package, every=50, power=None)))
     page = comparison.comparison_html(compare_load(package, bare))
-    assert "The run tells no load of the cut." in page
+    assert "The run contains no load of the cut." in page
     assert "On the toolpath" not in page
     assert Spent.CUTTING in bare.trace.passage.spent
