@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Build a CAM job on a real document's own solids, natively in the FreeCAD that runs this: 0.20, 1.0 or 1.1.
+"""Build CAM jobs on the solids of a real document in the FreeCAD that runs this file: 0.20, 1.0 or 1.1.
 
     CAMTWIN_SOURCE=lathe_els_panel.FCStd CAMTWIN_TARGET=panel.FCStd freecadcmd build_panel.py
 
-Two jobs, as its author has them: a panel of aluminium 6061 and its cover glass. Solids, stock, tools, spindle speeds,
-feeds, base geometry, depths and strategy of every operation are the author's; but the jobs are this FreeCAD's own,
-where a document of one version loses its operations' code in another.
+Two jobs of the document's author: a panel of aluminum 6061 and its cover glass. Solids, stock, tools, spindle speeds,
+feeds, base geometry, depths and strategy of every operation are the author's. The jobs are made anew by this FreeCAD,
+because a document of one version loses the proxies of its operations in another version.
 """
 
 import importlib
@@ -19,7 +19,7 @@ from FreeCAD import Vector
 
 VERSION = tuple(int(part) for part in FreeCAD.Version()[:2])
 
-#: Our word → module in 0.20, module since.
+#: Short name → (module in 0.20, module since 0.21).
 MODULES = {
     "Job": ("PathScripts.PathJob", "Path.Main.Job"),
     "Stock": ("PathScripts.PathStock", "Path.Main.Stock"),
@@ -31,7 +31,7 @@ MODULES = {
     "Utils": ("PathScripts.PathUtils", "PathScripts.PathUtils"),
 }
 
-#: What is taken over from the author's operations, where the new one has it too.
+#: Properties that are copied from the author's operations, if the new operation has them.
 PROPERTIES = (
     "StartDepth", "FinalDepth", "ClearanceHeight", "SafeHeight", "StepDown", "StepOver", "Side", "OperationType",
     "StockToLeave", "UseOutline", "FinishingProfile", "ForceInsideOut", "HelixAngle", "HelixConeAngle",
@@ -46,21 +46,21 @@ def cam(name: str) -> Any:
 
 
 class Chooser:
-    """Answers what FreeCAD would ask a person: which tool controller, and which job."""
+    """Answers FreeCAD's questions to the user: which tool controller, and which job."""
 
     def __init__(self, job: Any) -> None:
         self.job = job
 
     def selectedToolController(self) -> Any:  # noqa: N802 - FreeCAD's name
-        """Say the controller that is selected."""
+        """Return the selected controller."""
         return self.job.Tools.Group[0]
 
     def chooseToolController(self, controllers: list[Any]) -> Any:  # noqa: N802
-        """Say a controller."""
+        """Return the first controller."""
         return controllers[0]
 
     def chooseJob(self, _jobs: list[Any]) -> Any:  # noqa: N802
-        """Say the job that is being built."""
+        """Return the job that is being built."""
         return self.job
 
 
@@ -93,7 +93,7 @@ def controller(document: Any, job: Any, author: Any, number: int) -> Any:
 
 
 def fitting(operation: Any, name: str, value: Any) -> Any:
-    """Put the author's word into the words of this FreeCAD: 1.x says Climb and Conventional for CW and CCW."""
+    """Convert an enumeration to this FreeCAD's words: 1.x uses Climb and Conventional instead of CW and CCW."""
     if operation.getTypeIdOfProperty(name) != "App::PropertyEnumeration":
         return value
     words = operation.getEnumerationsOfProperty(name)
@@ -106,21 +106,21 @@ def fitting(operation: Any, name: str, value: Any) -> Any:
 def build_operation(job: Any, author: Any, model: Any, made_controller: Any) -> Any:
     """Make one of the author's operations anew, on the same faces and edges."""
     kind = type_of(author)
-    # Until 1.0 drilling fails if it is told its job; it then asks for one.
-    told = {} if VERSION < (1, 1) and kind == "Drilling" else {"parentJob": job}
-    operation = cam(kind).Create(author.Name, **told)
+    # Up to 1.0 drilling fails with the argument parentJob; without it, it asks ``Chooser`` for the job.
+    parent = {} if VERSION < (1, 1) and kind == "Drilling" else {"parentJob": job}
+    operation = cam(kind).Create(author.Name, **parent)
     operation.Label = author.Label
     operation.ToolController = made_controller
     operation.Base = [(model, names) for _, names in author.Base]
     for name in PROPERTIES:
         if name in operation.PropertiesList and name in author.PropertiesList:
-            operation.setExpression(name, None)  # an expression would win over the value
+            operation.setExpression(name, None)  # an expression would override the value
             setattr(operation, name, fitting(operation, name, getattr(author, name)))
     return operation
 
 
 def type_of(operation: Any) -> str | None:
-    """Tell the kind of an author's operation from its name; its code may not be there any more."""
+    """Return the kind of an author's operation, from its name: its proxy may be lost."""
     return next((kind for kind in ("Adaptive", "Profile", "Drilling") if operation.Name.startswith(kind)), None)
 
 
@@ -160,9 +160,9 @@ def build(source: str, target: str) -> int:
     document = FreeCAD.newDocument("panel")
     jobs = []
     for name, label in (("Job", "Panel"), ("Job001", "Cover glass")):
-        theirs = author.getObject(name)
-        operations = [each for each in theirs.Operations.Group if type_of(each) is not None]
-        jobs.append(build_job(document, theirs, label, operations))
+        original = author.getObject(name)
+        operations = [each for each in original.Operations.Group if type_of(each) is not None]
+        jobs.append(build_job(document, original, label, operations))
     document.recompute()
     made = [each for job in jobs for each in job.Operations.Group]
     bad = [each.Label for each in made if not each.isValid() or len(each.Path.Commands) < 5]

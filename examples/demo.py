@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The whole way on a real panel: analyze a document as it lies, build its job natively, mend its feeds, post, compare.
+"""Run CAM Twin on a real panel: analyze a document as it is, build its jobs in this FreeCAD, plan feeds, post, compare.
 
-Every step is a call of ``camtwin`` that anybody could type; it is printed before it runs. Results lie in build/demo,
-or in the folder that is named on the command line.
+Every step is a call of ``camtwin`` that is printed before it runs. The results are in build/demo, or in the folder that
+is named on the command line.
 """
 
 import json
@@ -29,7 +29,7 @@ from freecad_camtwin.twin.job.program import read_program  # noqa: E402
 SOURCE = ROOT / "examples" / "lathe_els_panel.FCStd"
 BUILD = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else ROOT / "build" / "demo"
 
-#: What the author's document does not say: what is cut, on what machine, how far the tools reach, what they may bear.
+#: Values that the author's document does not state: material, machine, reach of the tools, and limits.
 CUT = "--material 6061 --machine hobby_mill --tool reach=20"
 LIMITS = "--limit h-ex-max=0.04,deflection=0.03"
 
@@ -41,10 +41,10 @@ def main() -> int:
     BUILD.mkdir(parents=True)
     os.chdir(ROOT)
     at = shlex.quote(os.path.relpath(BUILD))
-    heading("A real document, as it lies")
+    heading("A real document, as it is")
     camtwin(f"analyze examples/lathe_els_panel.FCStd {CUT} {LIMITS}")
 
-    heading("The same two jobs, built natively in this FreeCAD")
+    heading("The same two jobs, built in this FreeCAD")
     build_panel()
     camtwin(f"post {at}/panel.FCStd --job Panel --post linuxcnc -o {at}/before.ngc")
     camtwin(f"analyze {at}/panel.FCStd --job Panel {CUT} {LIMITS} --json {at}/before.json")
@@ -55,7 +55,7 @@ def main() -> int:
         f"--post linuxcnc --gcode {at}/after.ngc --plan {at}/plan.json --html {at}/report.html"
     )
 
-    heading("Read the mended document again")
+    heading("Read the document with the new feeds again")
     camtwin(
         f"analyze {at}/panel-mended.FCStd --job Panel {CUT} {LIMITS} --json {at}/after.json --png {at}/toolpath.png"
     )
@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def heading(words: str) -> None:
-    """Print what comes next."""
+    """Print the heading of the next step."""
     click.secho(f"\n== {words}", bold=True)
 
 
@@ -74,7 +74,7 @@ def camtwin(words: str) -> None:
 
 
 def build_panel() -> None:
-    """Let FreeCAD build the document."""
+    """Build the document in FreeCAD."""
     program = FreeCAD.find().program
     click.secho(f"$ freecadcmd examples/build_panel.py   ({program})", fg="cyan")
     with tempfile.TemporaryDirectory(prefix="camtwin-") as home:
@@ -96,37 +96,37 @@ def build_panel() -> None:
         )
     if ended.returncode != 0:
         click.echo(ended.stdout + ended.stderr, err=True)
-        raise click.ClickException("FreeCAD could not build the panel; what it said stands above.")
+        raise click.ClickException("FreeCAD could not build the panel; its output is printed above.")
     click.echo(ended.stdout.rstrip().splitlines()[-1])
 
 
-def geometry_of(found: Proof) -> str:
-    """Say how the two posted programs differ."""
-    if not found.same_geometry:
-        parts = found.parts_at or f"moves lie up to {found.deviation:g} mm apart"
-        return f"NOT the same: {parts}"
+def geometry_of(proof: Proof) -> str:
+    """Return in words how the two posted programs differ."""
+    if not proof.same_geometry:
+        difference = proof.parts_at or f"moves lie up to {proof.deviation:g} mm apart"
+        return f"NOT the same: {difference}"
     return (
-        f"the same: largest deviation {found.deviation:g} mm; {found.splits} split points, up to "
-        f"{found.split_deviation:.6f} mm beside their move; {found.feed_changes} moves have another feed"
+        f"the same: largest deviation {proof.deviation:g} mm; {proof.splits} split points, up to "
+        f"{proof.split_deviation:.6f} mm beside their move; {proof.feed_changes} moves have another feed"
     )
 
 
 def conclude(seconds: float) -> int:
-    """Compare both programs and both analyses; 0 if geometry is the same and no limit is exceeded anew."""
-    heading("What came of it")
-    found = compare(
+    """Compare both programs and both analyses; return 0 if the geometry is the same and no new limit is exceeded."""
+    heading("Results")
+    proof = compare(
         read_program(BUILD / "before.ngc").toolpath,
         read_program(BUILD / "after.ngc").toolpath,
     )
     before, after = (json.loads((BUILD / name).read_text(encoding="utf-8")) for name in ("before.json", "after.json"))
-    loads = [max(each["worst_ratio"] or 0.0 for each in said["operations"]) for said in (before, after)]
+    loads = [max(each["worst_ratio"] or 0.0 for each in analysis["operations"]) for analysis in (before, after)]
     click.echo(f"time in the controller   {clock(before['time'])} before, {clock(after['time'])} after")
     click.echo(f"worst load               {100 * loads[0]:.0f} % of its limit before, {100 * loads[1]:.0f} % after")
-    click.echo(f"geometry                 {geometry_of(found)}")
-    click.echo(f"results                  {os.path.relpath(BUILD)}/report.html and beside it")
+    click.echo(f"geometry                 {geometry_of(proof)}")
+    click.echo(f"results                  {os.path.relpath(BUILD)}/report.html and other files in its folder")
     click.echo(f"this demo took           {clock(seconds)}")
-    if not found.same_geometry or found.differences or loads[1] > max(loads[0], 1.02):
-        click.echo("The mended program is not what it should be.", err=True)
+    if not proof.same_geometry or proof.differences or loads[1] > max(loads[0], 1.02):
+        click.echo("The new program differs in more than feeds, or its load is above a limit.", err=True)
         return 3
     return 0
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Run a package's program on a real LinuxCNC without a machine, and let a bridge tell what it does.
+"""Run a package's program on a real LinuxCNC without a machine, and publish its data by a bridge.
 
-    on_linuxcnc.py                                 say in a sentence why that cannot be done here; nothing if it can
-    on_linuxcnc.py JOB.camtwin PROGRAM URL SPEED   do it, so many times as fast as life
+    on_linuxcnc.py                                 print in a sentence why LinuxCNC cannot run here; nothing if it can
+    on_linuxcnc.py JOB.camtwin PROGRAM URL SPEED   run the program, at SPEED times real time
 
-The controller runs in a fence of its own (tests/controllers/linuxcnc/harness.py). It moves for real but cuts nothing,
-so a simulated clamp beside it shows what the package predicts, times ``HARDER``, late and noisy (clamp.py).
+The controller runs in a sandbox (tests/controllers/linuxcnc/harness.py). Its motion is real, but nothing is cut: a
+simulated power clamp reports the power that the package predicts, times ``HARDER``, with lag and noise (clamp.py).
 """
 
 import os
@@ -24,17 +24,17 @@ from controllers.linuxcnc.harness import HERE, Controller, ControllerError, unav
 from controllers.pulled import Clamp, clamp_table  # noqa: E402
 from freecad_camtwin.twin.package.package import load_package  # noqa: E402
 
-#: What nobody tells the twin: the material pulls so many times as hard as predicted.
+#: True / predicted cutting force, which the twin does not get.
 HARDER = 1.15
-#: Polls a second of the controller's own time.
+#: Polls per second of the controller's time.
 RATE = 50
 SOURCE = f"linuxcnc:?rate={RATE}&spindle_power=clamp.power"
-#: How long the bridge is listened to before the program starts, and after its end [s].
+#: Time that the bridge publishes before the program starts, and after its end [s].
 LEAD, TAIL = 4.0, 3.0
 
 
 def main() -> int:
-    """Do what the call asks for."""
+    """Print why LinuxCNC cannot run here, or run the program; return the exit code."""
     if len(sys.argv) == 1:
         reason = unavailable()
         sys.stdout.write(f"{reason}\n" if reason else "")
@@ -52,9 +52,9 @@ def main() -> int:
 def run(controller: Controller, job: Path, program: Path, url: str) -> None:
     """Start clamp and bridge, and run the program."""
     package = load_package(job)
-    spindle = package.machine.spindle  # the clamp is on the motor's cable, and predicted is what reaches the tool
-    clamp_says = clamp_table(package, Clamp(gain=HARDER / spindle.efficiency))
-    (controller.folder / "clamp.json").write_text(clamp_says)
+    spindle = package.machine.spindle  # the clamp measures at the motor's cable; the prediction is at the tool
+    clamp_values = clamp_table(package, Clamp(gain=HARDER / spindle.efficiency))
+    (controller.folder / "clamp.json").write_text(clamp_values)
     shutil.copy(HERE / "clamp.py", controller.folder)
     clamp = subprocess.Popen(controller.inside("/usr/bin/python3", "/tmp/clamp.py", "/tmp/clamp.json"))
     words = ["bridge", SOURCE, "--to", url, "--machine", "LinuxCNC", "--simulated", "--quiet"]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A digital twin for FreeCAD's CAM workbench: predict the load of a cut, watch the machine, mend the feeds.
+"""A digital twin for FreeCAD's CAM workbench: it predicts the load of a cut, records the machine, and plans feeds.
 
 Inside FreeCAD, ``attach``, ``analyze``, ``plan_feeds``, ``mend``, ``apply``, ``post``, ``import_run`` and ``clear``
-work on a job object, ``load_run`` works on the object of a run. They are imported from ``document.api`` when first
-used, so importing this package needs no FreeCAD.
+take a job object, ``load_run`` takes the object of a run. They are imported from ``document.api`` at their first use,
+so the import of this package needs no FreeCAD.
 """
 
 import importlib
@@ -16,8 +16,8 @@ __version__ = "0.1.0"
 #: The folder of the addon, or of the checkout.
 ROOT = Path(__file__).resolve().parent.parent
 
-# FreeCAD puts the addon's root on sys.path and nothing below it. The kernels have a source root of
-# their own, so that their import name is ours alone: every addon shares one sys.path.
+# FreeCAD puts only the addon's root on sys.path, which all addons share. The kernels are in a separate source root, so
+# that their import name differs from the names of other addons.
 _KERNELS = str(ROOT / "kernels")
 if _KERNELS not in sys.path:
     sys.path.append(_KERNELS)

@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every error the addon raises on purpose, each one sentence that names the thing and the way out.
+"""The errors that CAM Twin raises; the message of each is one sentence that names the cause and the way out.
 
 CamTwinError
-├── InputError            a file is missing, damaged, or not what it claims to be
+├── InputError            a file is missing, damaged, or of another kind than expected
 │   ├── DocumentError     the FreeCAD document or its CAM job cannot be used
-│   ├── ProgramError      the posted program cannot be followed; names the line
+│   ├── ProgramError      the posted program cannot be interpreted; names the line
 │   ├── ProfileError      a machine profile or a material table is wrong; names the entry
 │   └── PlanError         a feed plan does not fit what it is applied to
 ├── ToolpathError         moves that no machine could follow
-├── ToolError             the tool lacks a dimension, or has one that cannot be
+├── ToolError             a dimension of the tool is missing or impossible
 ├── StockError            the stock is missing, empty, or too fine to hold in memory
-├── ConnectorError        a machine, broker or server refuses us, or cannot be reached
-├── OutputError           a result cannot be written; nothing was left half-written
+├── ConnectorError        a machine, broker or server refuses the connection, or cannot be reached
+├── OutputError           a result cannot be written; no file was left incomplete
 └── FreeCADError          the FreeCAD child process is missing or failed
 """
 
 
 class CamTwinError(Exception):
-    """Base of all errors that a user can be told about in one sentence."""
+    """Base of all errors whose message is one sentence for the user."""
 
 
 class InputError(CamTwinError):
-    """A file is missing, damaged, or not what it claims to be."""
+    """A file is missing, damaged, or of another kind than expected."""
 
 
 class DocumentError(InputError):
@@ -29,7 +29,7 @@ class DocumentError(InputError):
 
 
 class ProgramError(InputError):
-    """The posted program cannot be followed; the sentence names the line."""
+    """The posted program cannot be interpreted; the sentence names the line."""
 
 
 class ProfileError(InputError):
@@ -45,7 +45,7 @@ class ToolpathError(CamTwinError):
 
 
 class ToolError(CamTwinError):
-    """The tool lacks a dimension, or has one that cannot be."""
+    """A dimension of the tool is missing or impossible."""
 
 
 class StockError(CamTwinError):
@@ -53,11 +53,11 @@ class StockError(CamTwinError):
 
 
 class OutputError(CamTwinError):
-    """A result cannot be written; nothing was left half-written."""
+    """A result cannot be written; no file was left incomplete."""
 
 
 class ConnectorError(CamTwinError):
-    """A machine, broker or server refuses us or cannot be reached, and trying again would not mend it."""
+    """A machine, broker or server refuses the connection or cannot be reached, and another try would not help."""
 
 
 class FreeCADError(CamTwinError):
