@@ -69,7 +69,7 @@ def test_a_recording_gives_table_page_picture_and_figures(job, tmp_path):
     page.feed((tmp_path / "c.html").read_text(encoding="utf-8"))
     assert [each for each in page.fetched if not each.startswith(("data:", "#"))] == []
     assert "These data are simulated: no machine ran." in page.text
-    assert "Of 'Adaptive006' 97" in page.text
+    assert "'Adaptive006' has data for 97" in page.text
 
 
 def test_the_run_that_comes_along_is_compared():
