@@ -70,9 +70,15 @@ def planned_commands(obj: Any) -> tuple[list[tuple[str, dict[str, float]]], str 
     own = commands_of(structure.below(obj))
     name = structure.root(obj).Label
     if not is_outermost(obj):
-        return own, f"another dressup lies over the planned feeds of {name!r}: its own feeds are used; plan again"
+        return own, (
+            f"another dressup lies over the planned feeds of {name!r}: the operation's own feeds are used; "
+            "plan again on top of it"
+        )
     if obj.PlannedFor != tools.fingerprint(structure.controller(obj)):
-        return own, f"tool or spindle of {name!r} changed after its feeds were planned: its own are used; plan again"
+        return own, (
+            f"tool or spindle of {name!r} changed after its feeds were planned: the operation's own feeds are used; "
+            "plan again"
+        )
     try:
         applied = apply_to_commands(own, OperationPlan.from_json(obj.Plan))
     except PlanError as error:

@@ -192,7 +192,7 @@ def test_a_shape_that_is_not_known_is_named_and_not_guessed(document):
     document.recompute()
     read = read_job(job)
     assert read.tools[0].shape is None
-    assert any("thread" in sentence.lower() and "not known" in sentence for sentence in read.warnings)
+    assert any("thread" in sentence.lower() and "not supported" in sentence for sentence in read.warnings)
 
 
 class _LegacyTool:
