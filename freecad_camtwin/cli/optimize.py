@@ -152,7 +152,11 @@ def _saving(totals: Any) -> str:
     if totals.time_before is None or totals.time_after is None:
         return str(totals.sentence)
     saved = totals.time_before - totals.time_after
-    how = "with the machine's acceleration" if totals.clock == "controller" else "by length over feed, without acceleration"
+    how = (
+        "with the machine's acceleration"
+        if totals.clock == "controller"
+        else "by length over feed, without acceleration"
+    )
     change = f"{clock(abs(saved))} {'saved' if saved >= 0 else 'added'}"
     return f"{clock(totals.time_before)} before, {clock(totals.time_after)} after: {change}, {how}."
 
