@@ -241,7 +241,7 @@ class Evil:
         ("steps.power.npy", pickle.dumps(Evil()), "other than numbers"),
         ("steps.power.npy", header("("), "other than numbers"),
         ("steps.power.npy", header("-" * 9000), "other than numbers"),
-        ("steps.power.npy", header((10**15,)), "not as long"),
+        ("steps.power.npy", header((10**15,)), "another length"),
         ("steps.power.npy", header((-1,)), ""),
         ("steps.power.npy", npy(np.zeros(3)), "does not fit its steps"),
         ("steps.power.npy", npy(np.array(["x"])), "other than numbers"),
