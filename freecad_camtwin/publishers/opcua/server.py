@@ -35,7 +35,7 @@ _SECURE = [ua.SecurityPolicyType.Aes256Sha256RsaPss_SignAndEncrypt, ua.SecurityP
 
 
 class Presenter:
-    """Publishes a machine at an address such as opc.tcp://0.0.0.0:4840; port 0 takes a free port."""
+    """Publishes a machine at an address such as opc.tcp://127.0.0.1:4840; port 0 takes a free port."""
 
     def __init__(self, host: str, port: int, path: str, spoken: Spoken, options: PublisherOptions) -> None:
         if options.user is not None and options.certificate is None:
