@@ -50,7 +50,9 @@ def _mtconnect(parts: SplitResult, port: int | None, spoken: Spoken, _options: P
 
 def _opcua(parts: SplitResult, port: int | None, spoken: Spoken, options: PublisherOptions) -> Publisher:
     if not parts.hostname or parts.query:
-        raise InputError(f"{parts.geturl()!r} must name a host and a port to listen on, such as opc.tcp://127.0.0.1:4840")
+        raise InputError(
+            f"{parts.geturl()!r} must name a host and a port to listen on, such as opc.tcp://127.0.0.1:4840"
+        )
     port = 4840 if port is None else port
     return _made("opcua.server", "Presenter", parts.hostname, port, parts.path, spoken, options)
 
